@@ -1,0 +1,48 @@
+//! Certificates: the roots say which key may sign what, for which product, and how long.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::envelope::Document;
+use crate::{PublicKey, Utc};
+
+/// What a key may sign. A key has one role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "console", derive(clap::ValueEnum))]
+pub enum Role {
+    Bundle,
+    License,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bundle => "bundle",
+            Self::License => "license",
+        })
+    }
+}
+
+/// The product name in a certificate that is good for all products of its roots.
+pub const ANY_PRODUCT: &str = "*";
+
+/// Signed by a threshold of the roots.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    pub key: PublicKey,
+    pub role: Role,
+    /// The one product it is good for, or [`ANY_PRODUCT`].
+    pub product: String,
+    pub not_before: Utc,
+    pub not_after: Utc,
+    /// The longest license that this key may sign, in days; `None` for bundle keys.
+    pub longest_term_days: Option<u32>,
+}
+
+impl Document for Certificate {
+    const TYPE: &'static str = "application/vnd.wt.certificate.v1+json";
+    const NAME: &'static str = "certificate";
+}

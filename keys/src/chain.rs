@@ -1,0 +1,131 @@
+//! A signed document together with what proves it: the signer's certificate and the trust documents.
+//!
+//! It is what the head of a bundle and a license file hold: one DSSE envelope a line, each line ended by a line feed.
+//! Line 1 is the document, line 2 the certificate of its signer, every further line a trust document, oldest first.
+
+use crate::certificate::ANY_PRODUCT;
+use crate::envelope::{Document, Envelope, Verified};
+use crate::{Certificate, Error, Result, Role, Trust, TrustDocument, Utc};
+
+/// How many root rotations can be jumped in one run.
+const MOST_TRUST_DOCUMENTS: usize = 16;
+
+/// A document that a certified key signs.
+pub trait Certified: Document {
+    const ROLE: Role;
+
+    fn product(&self) -> &str;
+
+    /// When it was signed, by the signer's clock; it must lie within the certificate's validity.
+    fn issued(&self) -> Utc;
+
+    /// For how many days it is good, where the certificate limits that.
+    fn term_days(&self) -> Option<u32> {
+        None
+    }
+}
+
+/// Read, but not verified.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    pub document: Envelope,
+    pub certificate: Envelope,
+    pub trust: Vec<Envelope>,
+}
+
+/// A document that was verified up to the roots.
+#[derive(Clone, Debug)]
+pub struct Trusted<D> {
+    pub document: Verified<D>,
+    pub certificate: Verified<Certificate>,
+    /// The trust that is in force now: what was pinned, or newer if the chain brought newer.
+    pub trust: Trust,
+}
+
+impl Chain {
+    /// Splits `bytes` into its envelopes; `what` names the file in messages.
+    pub fn parse(bytes: &[u8], what: &'static str) -> Result<Self> {
+        let text = bytes.strip_suffix(b"\n").ok_or(Error::Malformed { what })?;
+        let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+        let [document, certificate, trust @ ..] = lines.as_slice() else {
+            return Err(Error::Malformed { what });
+        };
+        if trust.is_empty() || trust.len() > MOST_TRUST_DOCUMENTS {
+            return Err(Error::Malformed { what });
+        }
+        Ok(Self {
+            document: Envelope::parse(document, what)?,
+            certificate: Envelope::parse(certificate, Certificate::NAME)?,
+            trust: trust
+                .iter()
+                .map(|line| Envelope::parse(line, TrustDocument::NAME))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for envelope in [&self.document, &self.certificate].into_iter().chain(&self.trust) {
+            bytes.extend_from_slice(&envelope.to_bytes());
+            bytes.push(b'\n');
+        }
+        bytes
+    }
+
+    /// Verifies everything: trust documents forward from `pinned`, the certificate by the roots, the document by the
+    /// certified key, and that the key was allowed to sign this document at that time.
+    pub fn verify<D: Certified>(&self, pinned: &Trust) -> Result<Trusted<D>> {
+        let mut trust = pinned.clone();
+        for envelope in &self.trust {
+            trust = trust.advance(envelope)?;
+        }
+        let certificate: Verified<Certificate> = trust.verify(&self.certificate)?;
+        trust.check_not_revoked(certificate.key.id())?;
+        if certificate.role != D::ROLE {
+            return Err(Error::Role { expected: D::ROLE, found: certificate.role });
+        }
+        if trust.document().roots.contains(&certificate.key) {
+            return Err(Error::TrustInvalid("a root key that also signs documents"));
+        }
+        let document: Verified<D> = self.document.verify(&certificate.key)?;
+        check_scope(&certificate, &*document)?;
+        Ok(Trusted { document, certificate, trust })
+    }
+}
+
+/// Checks that a certificate allows a document; a signer asks this before it signs.
+pub fn check_scope<D: Certified>(certificate: &Certificate, document: &D) -> Result<()> {
+    if certificate.product != ANY_PRODUCT && certificate.product != document.product() {
+        return Err(Error::Product {
+            expected: certificate.product.clone(),
+            found: document.product().to_owned(),
+        });
+    }
+    let issued = document.issued();
+    if issued < certificate.not_before || issued > certificate.not_after {
+        return Err(Error::Validity {
+            not_before: certificate.not_before,
+            not_after: certificate.not_after,
+            issued,
+        });
+    }
+    match (certificate.longest_term_days, document.term_days()) {
+        (Some(limit), Some(found)) if found > limit => Err(Error::TermTooLong { limit, found }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(feature = "sign")]
+impl Chain {
+    /// Signs `document` and puts the signer's certificate and the trust document beside it.
+    pub fn seal<D: Certified>(document: &D, signer: &crate::Signer) -> Result<Self> {
+        check_scope(&signer.certificate, document)?;
+        let chain = Self {
+            document: Envelope::seal(document, &[&signer.key])?,
+            certificate: signer.certificate_envelope.clone(),
+            trust: vec![signer.trust.envelope().clone()],
+        };
+        chain.verify::<D>(&signer.trust)?;
+        Ok(chain)
+    }
+}

@@ -1,0 +1,47 @@
+//! `wt-keys`: one file a verb.
+
+mod certify;
+mod init;
+mod show;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Parser, Subcommand};
+
+use crate::Utc;
+use crate::console::{Done, Output, Program};
+
+/// Make the keys of a vendor, and say what each may sign
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Example:\n  wt-keys init --dir keys          root, bundle and license keys, and trust.json\n  wt-keys show keys/trust.json"
+)]
+pub struct WtKeys {
+    #[command(flatten)]
+    output: Output,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Init(init::Init),
+    Certify(certify::Certify),
+    Show(show::Show),
+}
+
+impl Program for WtKeys {
+    fn run(self) -> Done {
+        match self.verb {
+            Verb::Init(verb) => verb.run(self.output, now()),
+            Verb::Certify(verb) => verb.run(self.output, now()),
+            Verb::Show(verb) => verb.run(self.output),
+        }
+    }
+}
+
+fn now() -> Utc {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    i64::try_from(seconds).ok().and_then(Utc::from_unix).unwrap_or_else(|| Utc::from_unix(0).expect("1970"))
+}

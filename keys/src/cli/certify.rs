@@ -1,0 +1,85 @@
+use std::path::PathBuf;
+
+use super::init::write_certificate;
+use crate::certificate::ANY_PRODUCT;
+use crate::console::{Done, Output, PassphraseFile};
+use crate::issue::issue_certificate;
+use crate::{Certificate, Role, SigningKey, Utc, key_file};
+
+/// Certify a bundle or license key with the root keys
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  wt-keys certify keys/trial.key --role license --product worktile --longest-term 30 --root keys/root-1.key\n\nThe key is made if the file is not there; the certificate is written beside it as `keys/trial.cert`."
+)]
+pub struct Certify {
+    /// The key to certify; made if it is not there
+    #[arg(value_name = "KEY")]
+    key: PathBuf,
+    /// What it may sign
+    #[arg(long)]
+    role: Role,
+    /// A root key; repeat it to reach the threshold
+    #[arg(long = "root", value_name = "FILE", required = true)]
+    roots: Vec<PathBuf>,
+    /// The trust document (left out: trust.json beside the first root key)
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+    /// The one product it is for (left out: every product of these roots)
+    #[arg(long, value_name = "NAME", default_value = ANY_PRODUCT, hide_default_value = true)]
+    product: String,
+    /// How long the key may sign
+    #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3660))]
+    days: u32,
+    /// The longest license that it may sign, in days (license keys only)
+    #[arg(long, value_name = "DAYS", default_value_t = 366)]
+    longest_term: u32,
+    #[command(flatten)]
+    passphrase: PassphraseFile,
+    /// Write a key that is made now unencrypted
+    #[arg(long)]
+    no_passphrase: bool,
+}
+
+impl Certify {
+    pub fn run(self, output: Output, now: Utc) -> Done {
+        let trust_path =
+            self.trust.clone().unwrap_or_else(|| crate::durable::folder_of(&self.roots[0]).join("trust.json"));
+        let trust = key_file::read_trust(&trust_path)?;
+        let ask = |path: &std::path::Path| self.passphrase.ask(path);
+        let roots =
+            self.roots.iter().map(|path| key_file::read(path, &ask)).collect::<crate::Result<Vec<_>>>()?;
+        let key = self.read_or_make_key()?;
+        let certificate = Certificate {
+            key: key.public(),
+            role: self.role,
+            product: self.product.clone(),
+            not_before: now,
+            not_after: now.plus_days(self.days),
+            longest_term_days: (self.role == Role::License).then_some(self.longest_term),
+        };
+        let path = key_file::certificate_path(&self.key);
+        write_certificate(&path, &issue_certificate(&certificate, &roots, &trust)?)?;
+        output.say(format_args!(
+            "`{}` says: key {} may sign {}s until {}",
+            path.display(),
+            key.public().id(),
+            self.role,
+            certificate.not_after
+        ));
+        Ok(())
+    }
+
+    fn read_or_make_key(&self) -> crate::Result<SigningKey> {
+        if self.key.exists() {
+            return key_file::read(&self.key, &|path| self.passphrase.ask(path));
+        }
+        let protection = if self.no_passphrase {
+            key_file::Protection::None
+        } else {
+            key_file::Protection::Passphrase(self.passphrase.choose(&self.key)?)
+        };
+        let key = SigningKey::generate()?;
+        key_file::write(&self.key, &key, &protection)?;
+        Ok(key)
+    }
+}

@@ -1,0 +1,123 @@
+use std::path::{Path, PathBuf};
+
+use crate::certificate::ANY_PRODUCT;
+use crate::console::{Done, Failure, Output, PassphraseFile};
+use crate::issue::{issue_certificate, issue_trust};
+use crate::key_file::{self, Protection};
+use crate::{Certificate, Role, SigningKey, Trust, TrustDocument, Utc, durable};
+
+const CERTIFICATE_DAYS: u32 = 5 * 365;
+const LONGEST_LICENSE_DAYS: u32 = 5 * 366;
+
+/// Make a vendor's keys: roots, a bundle key and a license key with their certificates, and the trust document
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  wt-keys init --dir keys --roots 3 --threshold 2\n\nKeep the root keys off line, each in another place: they are needed again only to certify or revoke a key."
+)]
+pub struct Init {
+    /// The folder to write to; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// How many root keys to make
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+    roots: u32,
+    /// How many of them must sign a certificate or a trust document
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+    threshold: u32,
+    /// The one product that the keys are for (left out: every product of these roots)
+    #[arg(long, value_name = "NAME", default_value = ANY_PRODUCT, hide_default_value = true)]
+    product: String,
+    #[command(flatten)]
+    passphrase: PassphraseFile,
+    /// Write the keys unencrypted
+    #[arg(long, conflicts_with = "passphrase_file")]
+    no_passphrase: bool,
+}
+
+impl Init {
+    pub fn run(self, output: Output, now: Utc) -> Done {
+        if self.threshold > self.roots {
+            return Err(Failure::usage(
+                format!("a threshold of {} cannot be reached with {} root keys", self.threshold, self.roots),
+                "give `--roots` at least as many as `--threshold`",
+            ));
+        }
+        self.refuse_to_overwrite()?;
+        let protection = if self.no_passphrase {
+            Protection::None
+        } else {
+            Protection::Passphrase(self.passphrase.choose(&self.dir)?)
+        };
+        durable::create_folder(&self.dir, 0o700)?;
+        let (roots, trust) = self.make_roots(&protection, now)?;
+        for role in [Role::Bundle, Role::License] {
+            self.make_signer(role, &protection, &roots, &trust, now)?;
+        }
+        // written last: a folder with a trust document is complete
+        durable::write(&self.dir.join("trust.json"), &trust.to_bytes(), 0o644)?;
+        output.say(format_args!(
+            "keys written to `{}`: {} root(s), threshold {}; keep root-*.key off line",
+            self.dir.display(),
+            self.roots,
+            self.threshold
+        ));
+        Ok(())
+    }
+
+    fn refuse_to_overwrite(&self) -> Done {
+        for name in ["trust.json", "root-1.key", "bundle.key", "license.key"] {
+            let path = self.dir.join(name);
+            if path.exists() {
+                return Err(Failure::usage(
+                    format!("`{}` is there already", path.display()),
+                    "keys are never overwritten; choose another `--dir`",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn make_roots(&self, protection: &Protection, now: Utc) -> crate::Result<(Vec<SigningKey>, Trust)> {
+        let roots = (0..self.roots).map(|_| SigningKey::generate()).collect::<crate::Result<Vec<_>>>()?;
+        for (number, root) in (1..).zip(&roots) {
+            key_file::write(&self.dir.join(format!("root-{number}.key")), root, protection)?;
+        }
+        let document = TrustDocument {
+            version: 1,
+            issued: now,
+            threshold: self.threshold,
+            roots: roots.iter().map(SigningKey::public).collect(),
+            revoked_keys: vec![],
+            revoked_licenses: vec![],
+            lowest_releases: vec![],
+        };
+        let trust = issue_trust(&document, &roots)?;
+        Ok((roots, trust))
+    }
+
+    fn make_signer(
+        &self,
+        role: Role,
+        protection: &Protection,
+        roots: &[SigningKey],
+        trust: &Trust,
+        now: Utc,
+    ) -> crate::Result<()> {
+        let key = SigningKey::generate()?;
+        let certificate = Certificate {
+            key: key.public(),
+            role,
+            product: self.product.clone(),
+            not_before: now,
+            not_after: now.plus_days(CERTIFICATE_DAYS),
+            longest_term_days: (role == Role::License).then_some(LONGEST_LICENSE_DAYS),
+        };
+        let path = self.dir.join(format!("{role}.key"));
+        key_file::write(&path, &key, protection)?;
+        write_certificate(&key_file::certificate_path(&path), &issue_certificate(&certificate, roots, trust)?)
+    }
+}
+
+pub fn write_certificate(path: &Path, certificate: &crate::Envelope) -> crate::Result<()> {
+    durable::write(path, &[&certificate.to_bytes()[..], b"\n"].concat(), 0o644)
+}

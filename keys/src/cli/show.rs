@@ -1,0 +1,120 @@
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::console::{Done, Output, PassphraseFile};
+use crate::{Certificate, Envelope, KeyId, PublicKey, TrustDocument, durable, key_file};
+
+/// Show what a key, a certificate or a trust document says
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  wt-keys show keys/trust.json\n  wt-keys show keys/bundle.cert --trust keys/trust.json")]
+pub struct Show {
+    /// A file that `wt-keys` wrote: trust.json, NAME.cert or NAME.key
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The trust document that a certificate is checked with (left out: trust.json beside it)
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+    /// Print the public key as PEM instead, for OpenSSL
+    #[arg(long)]
+    pem: bool,
+    #[command(flatten)]
+    passphrase: PassphraseFile,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    schema: &'static str,
+    #[serde(flatten)]
+    what: What,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum What {
+    Trust(TrustDocument),
+    Certificate(Certificate),
+    Key { id: KeyId, public: PublicKey },
+}
+
+impl Show {
+    pub fn run(self, output: Output) -> Done {
+        let what = self.read()?;
+        if self.pem {
+            for key in what.keys() {
+                output.data(key.to_pem());
+            }
+        } else {
+            let text = what.to_text();
+            output.report(&Shown { schema: "wt.keys.show.v1", what }, text);
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> crate::Result<What> {
+        match self.file.extension().and_then(|extension| extension.to_str()) {
+            Some("key") => {
+                let key = key_file::read(&self.file, &|path| self.passphrase.ask(path))?.public();
+                Ok(What::Key { id: key.id(), public: key })
+            }
+            Some("cert") => {
+                let trust = self
+                    .trust
+                    .clone()
+                    .unwrap_or_else(|| durable::folder_of(&self.file).join("trust.json"));
+                let bytes = durable::read_capped(&self.file, "a certificate", 1 << 20)?;
+                let envelope = Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(&bytes), "certificate")?;
+                let trust = key_file::read_trust(&trust)?;
+                Ok(What::Certificate(trust.verify::<Certificate>(&envelope)?.into_content()))
+            }
+            _ => Ok(What::Trust(key_file::read_trust(&self.file)?.document().clone())),
+        }
+    }
+}
+
+impl What {
+    fn keys(&self) -> Vec<PublicKey> {
+        match self {
+            Self::Trust(trust) => trust.roots.clone(),
+            Self::Certificate(certificate) => vec![certificate.key],
+            Self::Key { public, .. } => vec![*public],
+        }
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |name: &str, value: &dyn std::fmt::Display| {
+            let _ = writeln!(text, "{name:<12} {value}");
+        };
+        match self {
+            Self::Trust(trust) => {
+                line("trust", &format_args!("version {}, issued {}", trust.version, trust.issued));
+                line("threshold", &format_args!("{} of {} roots", trust.threshold, trust.roots.len()));
+                for root in &trust.roots {
+                    line("root", &root.id());
+                }
+                for revoked in &trust.revoked_keys {
+                    line("revoked", &format_args!("key {}: {}", revoked.key, revoked.reason));
+                }
+                for revoked in &trust.revoked_licenses {
+                    line("revoked", &format_args!("license {}: {}", revoked.license, revoked.reason));
+                }
+                for lowest in &trust.lowest_releases {
+                    line("lowest", &format_args!("{} {}", lowest.product, lowest.version));
+                }
+            }
+            Self::Certificate(certificate) => {
+                line("certificate", &format_args!("for {} signatures", certificate.role));
+                line("key", &certificate.key.id());
+                line("product", &certificate.product);
+                line("valid", &format_args!("{} to {}", certificate.not_before, certificate.not_after));
+                if let Some(days) = certificate.longest_term_days {
+                    line("longest", &format_args!("licenses of {days} days"));
+                }
+            }
+            Self::Key { id, .. } => line("key", id),
+        }
+        text
+    }
+}

@@ -1,0 +1,20 @@
+//! What the command line of every wt program shares: exit codes, messages, flags, passphrases, progress.
+//!
+//! Data goes to stdout, everything else to stderr. Nothing outside this module and the `cli` folders prints.
+
+mod exit;
+mod failure;
+mod output;
+mod passphrase;
+mod program;
+mod progress;
+
+pub use exit::Exit;
+pub use failure::{Explain, Failure};
+pub use output::{Output, Size, escaped};
+pub use passphrase::PassphraseFile;
+pub use program::{Program, run};
+pub use progress::{Phase, Progress};
+
+/// What a verb returns.
+pub type Done = std::result::Result<(), Failure>;

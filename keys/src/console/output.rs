@@ -1,0 +1,96 @@
+use std::fmt;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use serde::Serialize;
+
+use super::Progress;
+
+/// The flags that every command has.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct Output {
+    /// Report as JSON on stdout
+    #[arg(long, global = true, help_heading = "Output")]
+    pub json: bool,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub verbose: bool,
+}
+
+impl Output {
+    /// The result of a reporting command: `json` when asked for, else `text`.
+    pub fn report(self, json: &impl Serialize, text: impl fmt::Display) {
+        if self.json {
+            let json = serde_json::to_string_pretty(json).unwrap_or_default(); // our own structs: cannot fail
+            self.data(format_args!("{json}\n"));
+        } else {
+            self.data(escaped(&text.to_string()));
+        }
+    }
+
+    /// Data, on stdout. A reader that went away is no error.
+    pub fn data(self, text: impl fmt::Display) {
+        let mut out = io::stdout().lock();
+        if write!(out, "{text}").and_then(|()| out.flush()).is_err() {
+            std::process::exit(super::Exit::Failed as i32);
+        }
+    }
+
+    /// What was done, on stderr.
+    pub fn say(self, text: impl fmt::Display) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "{}", escaped(&text.to_string()));
+        }
+    }
+
+    /// What only `-v` wants to know, on stderr.
+    pub fn detail(self, text: impl fmt::Display) {
+        if self.verbose {
+            self.say(text);
+        }
+    }
+
+    /// Bars on a terminal, plain lines elsewhere, nothing with `-q`.
+    pub fn progress(self) -> Progress {
+        if self.quiet {
+            Progress::silent()
+        } else if io::stderr().is_terminal() {
+            Progress::bars()
+        } else {
+            Progress::lines()
+        }
+    }
+}
+
+/// Text from a file or another machine, with everything made visible that could steer a terminal.
+pub fn escaped(text: &str) -> String {
+    let harmless = |c: char| {
+        c == '\n' || !(c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
+    };
+    text.chars()
+        .flat_map(|c| if harmless(c) { vec![c] } else { c.escape_unicode().collect() })
+        .collect()
+}
+
+/// A number of bytes for people: `587.3 MiB`.
+#[derive(Clone, Copy, Debug)]
+pub struct Size(pub u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&indicatif::BinaryBytes(self.0).to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_steer_a_terminal_is_made_visible() {
+        assert_eq!(escaped("a\u{1b}[31mb\r\u{202e}c\nd"), "a\\u{1b}[31mb\\u{d}\\u{202e}c\nd");
+        assert_eq!(escaped("Müller 易"), "Müller 易");
+    }
+}

@@ -1,0 +1,53 @@
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, value_parser};
+
+use super::Done;
+
+/// A program's command line.
+pub trait Program: CommandFactory + FromArgMatches {
+    fn run(self) -> Done;
+}
+
+/// Parses the arguments, runs the program, prints what went wrong. `main` is this and nothing else.
+pub fn run<P: Program>() -> ExitCode {
+    let command = P::command()
+        .subcommand(
+            clap::Command::new("completions")
+                .about("Print completions for a shell")
+                .hide(true)
+                .arg(Arg::new("shell").required(true).value_parser(value_parser!(clap_complete::Shell))),
+        )
+        .subcommand(clap::Command::new("man").about("Print the manual page").hide(true));
+    let matches = command.clone().get_matches();
+    if let Some(printed) = print_shell_support(command, &matches) {
+        return printed;
+    }
+    let program = match P::from_arg_matches(&matches) {
+        Ok(program) => program,
+        Err(usage) => usage.exit(),
+    };
+    match program.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "{failure}");
+            failure.exit().into()
+        }
+    }
+}
+
+fn print_shell_support(mut command: clap::Command, matches: &ArgMatches) -> Option<ExitCode> {
+    let mut text = Vec::new();
+    match matches.subcommand()? {
+        ("completions", arguments) => {
+            let shell = *arguments.get_one::<clap_complete::Shell>("shell")?;
+            let name = command.get_name().to_owned();
+            clap_complete::generate(shell, &mut command, name, &mut text);
+        }
+        ("man", _) => clap_mangen::Man::new(command).render(&mut text).ok()?,
+        _ => return None,
+    }
+    let printed = std::io::stdout().write_all(&text);
+    Some(if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

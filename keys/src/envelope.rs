@@ -1,0 +1,323 @@
+//! DSSE envelopes (secure-systems-lab/dsse, protocol version 1) in one exact spelling.
+//!
+//! What is signed is `PAE(type, payload)`, so a document of one type can never pass as another. The envelope itself
+//! has one valid spelling: compact JSON, fields in order, standard base64, signatures in ascending order of their key
+//! id, each key once. Anything else is refused, so that no bit of a signed file can change unnoticed.
+
+use std::fmt;
+use std::ops::Deref;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::key::SIGNATURE_BYTES;
+use crate::{Error, KeyId, PublicKey, Result, Sha256Digest};
+
+/// A kind of signed document.
+pub trait Document: Serialize + DeserializeOwned {
+    /// The media type that is part of what is signed.
+    const TYPE: &'static str;
+    /// What to call it in messages.
+    const NAME: &'static str;
+}
+
+/// A document whose signature was checked: the only way to its content.
+#[derive(Clone)]
+pub struct Verified<D> {
+    content: D,
+    payload: Sha256Digest,
+}
+
+impl<D> Verified<D> {
+    /// The digest of the exact bytes that were signed.
+    pub fn payload_digest(&self) -> Sha256Digest {
+        self.payload
+    }
+
+    pub fn into_content(self) -> D {
+        self.content
+    }
+}
+
+impl<D> Deref for Verified<D> {
+    type Target = D;
+
+    fn deref(&self) -> &D {
+        &self.content
+    }
+}
+
+impl<D: fmt::Debug> fmt::Debug for Verified<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Verified").field(&self.content).finish()
+    }
+}
+
+/// A signed document whose signature was not checked yet. Its payload cannot be read from outside this module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    payload_type: String,
+    payload: Vec<u8>,
+    signatures: Vec<(KeyId, [u8; SIGNATURE_BYTES])>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Spelling {
+    #[serde(rename = "payloadType")]
+    payload_type: String,
+    payload: String,
+    signatures: Vec<SignatureSpelling>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignatureSpelling {
+    keyid: KeyId,
+    sig: String,
+}
+
+impl Envelope {
+    /// Reads the one valid spelling; `what` names the document in messages.
+    pub fn parse(bytes: &[u8], what: &'static str) -> Result<Self> {
+        let malformed = || Error::Malformed { what };
+        let spelling: Spelling =
+            serde_json::from_slice(bytes).map_err(|source| Error::Json { what, source })?;
+        let payload = BASE64.decode(&spelling.payload).map_err(|_| malformed())?;
+        let mut signatures = Vec::new();
+        for SignatureSpelling { keyid, sig } in &spelling.signatures {
+            let signature = BASE64.decode(sig).ok().and_then(|sig| sig.try_into().ok()).ok_or_else(malformed)?;
+            signatures.push((*keyid, signature));
+        }
+        let envelope = Self { payload_type: spelling.payload_type, payload, signatures };
+        let ascending = envelope.signatures.is_sorted_by(|a, b| a.0 < b.0);
+        if !ascending || envelope.to_bytes() != bytes {
+            return Err(malformed());
+        }
+        Ok(envelope)
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let spelling = Spelling {
+            payload_type: self.payload_type.clone(),
+            payload: BASE64.encode(&self.payload),
+            signatures: self
+                .signatures
+                .iter()
+                .map(|(keyid, sig)| SignatureSpelling { keyid: *keyid, sig: BASE64.encode(sig) })
+                .collect(),
+        };
+        serde_json::to_vec(&spelling).unwrap_or_default() // strings only: cannot fail
+    }
+
+    /// The ids that the envelope names as its signers; hints, not proof.
+    pub fn claimed_signers(&self) -> impl Iterator<Item = KeyId> {
+        self.signatures.iter().map(|(keyid, _)| *keyid)
+    }
+
+    /// Verifies that `signer`, and nobody else, signed a document of type `D`.
+    pub fn verify<D: Document>(&self, signer: &PublicKey) -> Result<Verified<D>> {
+        self.verify_threshold(std::slice::from_ref(signer), 1)
+    }
+
+    /// Verifies that at least `threshold` of `keys`, and nobody else, signed a document of type `D`.
+    pub fn verify_threshold<D: Document>(&self, keys: &[PublicKey], threshold: u32) -> Result<Verified<D>> {
+        if self.payload_type != D::TYPE {
+            return Err(Error::PayloadType { expected: D::TYPE, found: self.payload_type.clone() });
+        }
+        self.check_signatures(D::NAME, keys, threshold, Strangers::Refused)?;
+        let content = serde_json::from_slice(&self.payload)
+            .map_err(|source| Error::Payload { what: D::NAME, source })?;
+        Ok(Verified { content, payload: Sha256Digest::of(&self.payload) })
+    }
+
+    /// Verifies a document that brings the keys it must be signed with: `threshold_of` reads them from it.
+    /// With `also`, a threshold of those keys must have signed too, and that is checked before anything is read.
+    pub(crate) fn verify_self_signed<D: Document>(
+        &self,
+        also: Option<(&[PublicKey], u32)>,
+        threshold_of: impl Fn(&D) -> (Vec<PublicKey>, u32),
+    ) -> Result<Verified<D>> {
+        if self.payload_type != D::TYPE {
+            return Err(Error::PayloadType { expected: D::TYPE, found: self.payload_type.clone() });
+        }
+        if let Some((keys, threshold)) = also {
+            self.check_signatures(D::NAME, keys, threshold, Strangers::Later)?;
+        }
+        let content: D = serde_json::from_slice(&self.payload)
+            .map_err(|source| Error::Payload { what: D::NAME, source })?;
+        let (own, threshold) = threshold_of(&content);
+        self.check_signatures(D::NAME, &own, threshold, Strangers::Later)?;
+        let union: Vec<PublicKey> = own.iter().chain(also.map_or(&[][..], |(keys, _)| keys)).copied().collect();
+        self.check_signatures(D::NAME, &union, 1, Strangers::Refused)?;
+        Ok(Verified { content, payload: Sha256Digest::of(&self.payload) })
+    }
+
+    fn check_signatures(
+        &self,
+        what: &'static str,
+        keys: &[PublicKey],
+        threshold: u32,
+        strangers: Strangers,
+    ) -> Result<()> {
+        let message = pre_authentication_encoding(&self.payload_type, &self.payload);
+        let mut found = 0;
+        for (keyid, signature) in &self.signatures {
+            match keys.iter().find(|key| key.id() == *keyid) {
+                Some(key) if key.verifies(&message, signature) => found += 1,
+                Some(_) => return Err(Error::BadSignature { what, key: *keyid }),
+                None if strangers == Strangers::Later => {}
+                None => {
+                    let expected = keys.iter().map(|key| key.id().to_string()).collect::<Vec<_>>().join(", ");
+                    return Err(Error::UntrustedKey { what, expected, found: *keyid });
+                }
+            }
+        }
+        if found == 0 || found < threshold {
+            return Err(Error::Threshold { what, threshold: threshold.max(1), found });
+        }
+        Ok(())
+    }
+}
+
+/// What to do with a signature by a key that is not in the list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Strangers {
+    Refused,
+    /// another check of the same envelope covers them
+    Later,
+}
+
+/// DSSE's PAE: `DSSEv1 <length of type> <type> <length of payload> <payload>`.
+fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let mut message =
+        format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
+    message.extend_from_slice(payload);
+    message
+}
+
+#[cfg(feature = "sign")]
+impl Envelope {
+    /// Serialises the document once and signs those bytes.
+    pub fn seal<D: Document>(document: &D, signers: &[&crate::SigningKey]) -> Result<Self> {
+        let payload = serde_json::to_vec(document).map_err(|source| Error::Payload { what: D::NAME, source })?;
+        let message = pre_authentication_encoding(D::TYPE, &payload);
+        let mut signatures = Vec::new();
+        for signer in signers {
+            signatures.push((signer.public().id(), signer.sign(&message)?));
+        }
+        signatures.sort_by_key(|(keyid, _)| *keyid);
+        signatures.dedup_by_key(|(keyid, _)| *keyid);
+        Ok(Self { payload_type: D::TYPE.to_owned(), payload, signatures })
+    }
+}
+
+#[cfg(all(test, feature = "sign"))]
+mod tests {
+    use super::*;
+    use crate::SigningKey;
+
+    #[derive(Serialize, Deserialize, Debug, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Note {
+        text: String,
+    }
+    impl Document for Note {
+        const TYPE: &'static str = "application/vnd.wt.test-note.v1+json";
+        const NAME: &'static str = "note";
+    }
+    #[derive(Serialize, Deserialize, Debug)]
+    struct Other {
+        text: String,
+    }
+    impl Document for Other {
+        const TYPE: &'static str = "application/vnd.wt.test-other.v1+json";
+        const NAME: &'static str = "other";
+    }
+
+    fn key(n: u8) -> SigningKey {
+        SigningKey::from_seed(&[n; 32])
+    }
+
+    fn sealed() -> Envelope {
+        Envelope::seal(&Note { text: "hello".into() }, &[&key(1)]).unwrap()
+    }
+
+    #[test]
+    fn the_published_dsse_vector_is_reproduced() {
+        assert_eq!(
+            pre_authentication_encoding("http://example.com/HelloWorld", b"hello world"),
+            b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+        );
+    }
+
+    #[test]
+    fn a_sealed_document_opens_with_its_key_only() {
+        let envelope = Envelope::parse(&sealed().to_bytes(), "note").unwrap();
+        assert_eq!(envelope.verify::<Note>(&key(1).public()).unwrap().text, "hello");
+        assert!(matches!(envelope.verify::<Note>(&key(2).public()), Err(Error::UntrustedKey { .. })));
+    }
+
+    #[test]
+    fn another_type_of_document_is_refused_even_with_the_right_key() {
+        assert!(matches!(sealed().verify::<Other>(&key(1).public()), Err(Error::PayloadType { .. })));
+    }
+
+    #[test]
+    fn every_flipped_bit_of_the_file_is_refused() {
+        let good = sealed().to_bytes();
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            let opened = Envelope::parse(&bad, "note").and_then(|e| e.verify::<Note>(&key(1).public()));
+            assert!(opened.is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn every_cut_and_every_added_byte_is_refused() {
+        let good = sealed().to_bytes();
+        for length in 0..good.len() {
+            assert!(Envelope::parse(&good[..length], "note").is_err(), "{length}");
+        }
+        for extra in [b' ', b'\n', 0, b'}'] {
+            let longer = [&good[..], &[extra]].concat();
+            assert!(Envelope::parse(&longer, "note").is_err(), "{extra}");
+        }
+    }
+
+    #[test]
+    fn a_second_spelling_is_refused() {
+        let good = String::from_utf8(sealed().to_bytes()).unwrap();
+        for (from, to) in [
+            ("\"payloadType\"", " \"payloadType\""),
+            ("application/vnd", "application\\/vnd"),
+            ("{\"payloadType\"", "{\"extra\":1,\"payloadType\""),
+            ("\"signatures\":[", "\"signatures\":[],\"signatures\":["),
+        ] {
+            let other = good.replacen(from, to, 1);
+            assert_ne!(other, good);
+            assert!(Envelope::parse(other.as_bytes(), "note").is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn one_key_counts_once_toward_a_threshold() {
+        let keys = [key(1).public(), key(2).public()];
+        let twice = Envelope::seal(&Note { text: "x".into() }, &[&key(1), &key(1)]).unwrap();
+        assert!(matches!(twice.verify_threshold::<Note>(&keys, 2), Err(Error::Threshold { found: 1, .. })));
+        let both = Envelope::seal(&Note { text: "x".into() }, &[&key(1), &key(2)]).unwrap();
+        assert!(both.verify_threshold::<Note>(&keys, 2).is_ok());
+        let mut repeated = both;
+        repeated.signatures.push(repeated.signatures[1]);
+        assert!(Envelope::parse(&repeated.to_bytes(), "note").is_err());
+    }
+
+    #[test]
+    fn no_signature_at_all_is_refused() {
+        let none = Envelope::seal(&Note { text: "x".into() }, &[]).unwrap();
+        assert!(none.verify_threshold::<Note>(&[key(1).public()], 0).is_err());
+    }
+}

@@ -1,0 +1,117 @@
+//! What can go wrong with keys, signatures and files, in words for the person who meets it.
+
+use std::path::PathBuf;
+
+use crate::{KeyId, Role, Utc};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot {action} `{}`", path.display())]
+    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+
+    #[error("`{found}` is not a SHA-256 digest\n  expected 64 lower-case hexadecimal digits")]
+    Digest { found: String },
+    #[error("`{found}` is not a time\n  expected UTC with whole seconds, such as `2026-11-23T08:00:00Z`")]
+    Time { found: String },
+    #[error("not an Ed25519 public key\n  expected a DER SubjectPublicKeyInfo of 44 bytes, in base64")]
+    PublicKey,
+    #[error("the public key {0} is weak: it makes signatures that verify for any message")]
+    WeakKey(KeyId),
+
+    #[error("the kernel gave no random bytes")]
+    Random,
+    #[error("`{}` is not a key file that wt can read", path.display())]
+    KeyFile { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("`{}` holds a public key that does not belong to its private key", path.display())]
+    KeyPair { path: PathBuf },
+    #[error("`{}` is encrypted and no passphrase was given", path.display())]
+    PassphraseNeeded { path: PathBuf },
+    #[error("the passphrase does not open `{}`", path.display())]
+    PassphraseWrong { path: PathBuf },
+    #[error("`{}` can be read by others\n  expected mode 0600\n  found    mode {mode:04o}", path.display())]
+    KeyFileMode { path: PathBuf, mode: u32 },
+
+    #[error("{what} is larger than allowed\n  expected at most {limit} bytes\n  found    {found} bytes")]
+    TooLarge { what: &'static str, limit: u64, found: u64 },
+    #[error("{what} is not a signed document in its one valid spelling")]
+    Malformed { what: &'static str },
+    #[error("{what} is not a signed document")]
+    Json { what: &'static str, source: serde_json::Error },
+    #[error("a signed document of another kind\n  expected {expected}\n  found    {found}")]
+    PayloadType { expected: &'static str, found: String },
+    #[error("the content of the signed {what} is not valid")]
+    Payload { what: &'static str, source: serde_json::Error },
+    #[error("the {what} is not signed by the key it names\n  key      {key}")]
+    BadSignature { what: &'static str, key: KeyId },
+    #[error("the {what} is signed by a key that is not trusted\n  expected {expected}\n  found    {found}")]
+    UntrustedKey { what: &'static str, expected: String, found: KeyId },
+    #[error("the {what} carries too few signatures\n  expected {threshold} of the roots\n  found    {found}")]
+    Threshold { what: &'static str, threshold: u32, found: u32 },
+    #[error("the signer checked its own signature and it does not verify: do not trust this machine")]
+    SelfCheck,
+
+    #[error("the trust document is not valid: {0}")]
+    TrustInvalid(&'static str),
+    #[error("two different trust documents carry version {version}")]
+    TrustFork { version: u64 },
+    #[error("the key {key} was revoked: {reason}")]
+    KeyRevoked { key: KeyId, reason: String },
+    #[error("the certificate is for another role\n  expected {expected}\n  found    {found}")]
+    Role { expected: Role, found: Role },
+    #[error("the certificate is for another product\n  expected `{expected}`\n  found    `{found}`")]
+    Product { expected: String, found: String },
+    #[error(
+        "signed outside the validity of the signer's certificate\n  expected {not_before} to {not_after}\n  found    {issued}"
+    )]
+    Validity { not_before: Utc, not_after: Utc, issued: Utc },
+    #[error("`{}` is for another key than `{}`", certificate.display(), key.display())]
+    CertificateKey { certificate: PathBuf, key: PathBuf },
+    #[error("the certificate limits licenses to {limit} days\n  found    {found} days")]
+    TermTooLong { limit: u32, found: u32 },
+}
+
+impl Error {
+    /// For `map_err` on an [`std::io::Error`].
+    pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}
+
+#[cfg(feature = "console")]
+impl crate::console::Explain for Error {
+    fn exit(&self) -> crate::console::Exit {
+        use crate::console::Exit;
+        match self {
+            Self::Io { .. } | Self::Random | Self::SelfCheck | Self::CertificateKey { .. } | Self::TermTooLong { .. } => {
+                Exit::Failed
+            }
+            Self::KeyFile { .. }
+            | Self::KeyPair { .. }
+            | Self::PassphraseNeeded { .. }
+            | Self::PassphraseWrong { .. }
+            | Self::KeyFileMode { .. } => Exit::Failed,
+            Self::Digest { .. } | Self::Time { .. } => Exit::Usage,
+            _ => Exit::NotTrusted,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::PassphraseNeeded { .. } => {
+                "pass `--passphrase-file FILE`, or run on a terminal to be asked for it".into()
+            }
+            Self::KeyFileMode { path, .. } => {
+                format!("chmod 600 `{}`, and consider whether the key was seen by others", path.display())
+            }
+            Self::Threshold { .. } => "sign with more root keys: repeat `--root FILE`".into(),
+            Self::UntrustedKey { .. } | Self::BadSignature { .. } => {
+                "the file was changed, or comes from somebody else; get it again from the vendor".into()
+            }
+            Self::CertificateKey { .. } => "put the certificate of this key beside it".into(),
+            _ => return None,
+        })
+    }
+}

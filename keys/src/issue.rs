@@ -1,0 +1,20 @@
+//! Issuing certificates and trust documents: the key ceremony, and nothing that a site or a desk has.
+
+use crate::{Certificate, Envelope, Error, Result, SigningKey, Trust, TrustDocument};
+
+/// Signs a certificate with the given roots, and checks that the trust document accepts it.
+#[inline(never)] // a test looks for this name in what customers get
+pub fn issue_certificate(certificate: &Certificate, roots: &[SigningKey], trust: &Trust) -> Result<Envelope> {
+    if trust.document().roots.contains(&certificate.key) {
+        return Err(Error::TrustInvalid("a root key that also signs documents"));
+    }
+    let envelope = Envelope::seal(certificate, &roots.iter().collect::<Vec<_>>())?;
+    trust.verify::<Certificate>(&envelope)?;
+    Ok(envelope)
+}
+
+/// Signs the first trust document with the roots that it lists.
+#[inline(never)] // a test looks for this name in what customers get
+pub fn issue_trust(document: &TrustDocument, roots: &[SigningKey]) -> Result<Trust> {
+    Trust::pin(Envelope::seal(document, &roots.iter().collect::<Vec<_>>())?)
+}

@@ -1,0 +1,143 @@
+//! Private keys on disk: PKCS#8 version 1 in PEM (OpenSSL 3.0 reads it), encrypted with PBES2 (scrypt, AES-256-CBC)
+//! unless the caller insists, mode 0600. The certificate of `NAME.key` lies beside it as `NAME.cert`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes, spki::der::pem::LineEnding};
+use zeroize::Zeroizing;
+
+use crate::{Certificate, Envelope, Error, PublicKey, Result, SigningKey, Trust, durable};
+
+const KEY_FILE_LIMIT: u64 = 64 * 1024;
+const SIGNED_FILE_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// How a key file is protected on disk.
+#[derive(Debug)]
+pub enum Protection {
+    Passphrase(Zeroizing<String>),
+    None,
+}
+
+/// Asks for a passphrase when, and only when, the file turns out to be encrypted.
+pub type AskPassphrase<'a> = &'a dyn Fn(&Path) -> Result<Zeroizing<String>>;
+
+pub fn write(path: &Path, key: &SigningKey, protection: &Protection) -> Result<()> {
+    // without the public half this is version 1; OpenSSL before 3.5 reads no other
+    let bytes = KeypairBytes { secret_key: *key.seed(), public_key: None };
+    let pem = match protection {
+        Protection::Passphrase(passphrase) => bytes.to_pkcs8_encrypted_pem(passphrase, LineEnding::LF),
+        Protection::None => bytes.to_pkcs8_pem(LineEnding::LF),
+    };
+    let pem = pem.map_err(|source| Error::KeyFile { path: path.to_owned(), source: source.into() })?;
+    durable::write(path, pem.as_bytes(), 0o600)
+}
+
+pub fn read(path: &Path, ask: AskPassphrase<'_>) -> Result<SigningKey> {
+    let mode = fs::metadata(path).map_err(Error::io("open", path))?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(Error::KeyFileMode { path: path.to_owned(), mode });
+    }
+    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::KeyFile {
+        path: path.to_owned(),
+        source,
+    };
+    let bytes = Zeroizing::new(durable::read_capped(path, "a key file", KEY_FILE_LIMIT)?);
+    let pem = std::str::from_utf8(&bytes).map_err(|error| unreadable(error.into()))?;
+    let pair = if pem.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
+        KeypairBytes::from_pkcs8_encrypted_pem(pem, ask(path)?.as_bytes())
+            .map_err(|_| Error::PassphraseWrong { path: path.to_owned() })?
+    } else {
+        KeypairBytes::from_pkcs8_pem(pem).map_err(|error| unreadable(error.into()))?
+    };
+    let key = SigningKey::from_seed(&Zeroizing::new(pair.secret_key));
+    match pair.public_key {
+        Some(public) if public.to_bytes() != *key.public().as_bytes() => {
+            Err(Error::KeyPair { path: path.to_owned() })
+        }
+        _ => Ok(key),
+    }
+}
+
+/// A key with what a reader needs to trust it: loaded from `NAME.key`, `NAME.cert` and a trust file.
+#[derive(Debug)]
+pub struct Signer {
+    pub key: SigningKey,
+    pub certificate: Certificate,
+    pub certificate_envelope: Envelope,
+    pub trust: Trust,
+}
+
+impl Signer {
+    /// Loads the key, its certificate beside it, and the trust document: `trust`, or `trust.json` beside the key.
+    pub fn load(key_path: &Path, trust: Option<&Path>, ask: AskPassphrase<'_>) -> Result<Self> {
+        let trust_path = trust.map_or_else(|| durable::folder_of(key_path).join("trust.json"), Path::to_owned);
+        let trust = read_trust(&trust_path)?;
+        let certificate_path = certificate_path(key_path);
+        let bytes = durable::read_capped(&certificate_path, "a certificate", SIGNED_FILE_LIMIT)?;
+        let certificate_envelope =
+            Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(&bytes), "certificate")?;
+        let certificate = trust.verify::<Certificate>(&certificate_envelope)?.into_content();
+        trust.check_not_revoked(certificate.key.id())?;
+        let key = read(key_path, ask)?;
+        if certificate.key != key.public() {
+            return Err(Error::CertificateKey { certificate: certificate_path, key: key_path.to_owned() });
+        }
+        Ok(Self { key, certificate, certificate_envelope, trust })
+    }
+
+    pub fn public(&self) -> PublicKey {
+        self.key.public()
+    }
+}
+
+/// `D/bundle.key` → `D/bundle.cert`
+pub fn certificate_path(key_path: &Path) -> PathBuf {
+    key_path.with_extension("cert")
+}
+
+pub fn read_trust(path: &Path) -> Result<Trust> {
+    Trust::parse(&durable::read_capped(path, "a trust document", SIGNED_FILE_LIMIT)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn never(_: &Path) -> Result<Zeroizing<String>> {
+        panic!("asked for a passphrase")
+    }
+
+    #[test]
+    fn an_encrypted_key_comes_back_with_its_passphrase_and_not_without() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("INSECURE-test.key");
+        let key = SigningKey::from_seed(&[7; 32]);
+        write(&path, &key, &Protection::Passphrase(Zeroizing::new("right".into()))).unwrap();
+        assert!(fs::read_to_string(&path).unwrap().starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
+        assert_eq!(read(&path, &|_| Ok(Zeroizing::new("right".into()))).unwrap().public(), key.public());
+        assert!(matches!(
+            read(&path, &|_| Ok(Zeroizing::new("wrong".into()))),
+            Err(Error::PassphraseWrong { .. })
+        ));
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("INSECURE-test.key");
+        write(&path, &SigningKey::from_seed(&[7; 32]), &Protection::None).unwrap();
+        assert!(read(&path, &never).is_ok());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(read(&path, &never), Err(Error::KeyFileMode { mode: 0o640, .. })));
+    }
+
+    #[test]
+    fn a_file_that_is_no_key_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.key");
+        durable::write(&path, b"hello", 0o600).unwrap();
+        assert!(matches!(read(&path, &never), Err(Error::KeyFile { .. })));
+    }
+}
