@@ -133,25 +133,28 @@ impl Envelope {
         Ok(Verified { content, payload: Sha256Digest::of(&self.payload) })
     }
 
-    /// Verifies a document that brings the keys it must be signed with: `threshold_of` reads them from it.
-    /// With `also`, a threshold of those keys must have signed too, and that is checked before anything is read.
+    /// Verifies a document that brings the keys it must be signed with: `own` reads them, and their threshold, from it.
+    /// With `predecessors`, a threshold of those must have signed too, which is checked before anything is read, and
+    /// then nobody else may have signed.
     pub(crate) fn verify_self_signed<D: Document>(
         &self,
-        also: Option<(&[PublicKey], u32)>,
-        threshold_of: impl Fn(&D) -> (Vec<PublicKey>, u32),
+        predecessors: Option<(&[PublicKey], u32)>,
+        own: impl Fn(&D) -> (Vec<PublicKey>, u32),
     ) -> Result<Verified<D>> {
         if self.payload_type != D::TYPE {
             return Err(Error::PayloadType { expected: D::TYPE, found: self.payload_type.clone() });
         }
-        if let Some((keys, threshold)) = also {
-            self.check_signatures(D::NAME, keys, threshold, Strangers::Later)?;
+        if let Some((keys, threshold)) = predecessors {
+            self.check_signatures(D::NAME, keys, threshold, Strangers::Ignored)?;
         }
         let content: D = serde_json::from_slice(&self.payload)
             .map_err(|source| Error::Payload { what: D::NAME, source })?;
-        let (own, threshold) = threshold_of(&content);
-        self.check_signatures(D::NAME, &own, threshold, Strangers::Later)?;
-        let union: Vec<PublicKey> = own.iter().chain(also.map_or(&[][..], |(keys, _)| keys)).copied().collect();
-        self.check_signatures(D::NAME, &union, 1, Strangers::Refused)?;
+        let (mut keys, threshold) = own(&content);
+        self.check_signatures(D::NAME, &keys, threshold, Strangers::Ignored)?;
+        if let Some((predecessors, _)) = predecessors {
+            keys.extend_from_slice(predecessors);
+            self.check_signatures(D::NAME, &keys, 1, Strangers::Refused)?;
+        }
         Ok(Verified { content, payload: Sha256Digest::of(&self.payload) })
     }
 
@@ -168,7 +171,7 @@ impl Envelope {
             match keys.iter().find(|key| key.id() == *keyid) {
                 Some(key) if key.verifies(&message, signature) => found += 1,
                 Some(_) => return Err(Error::BadSignature { what, key: *keyid }),
-                None if strangers == Strangers::Later => {}
+                None if strangers == Strangers::Ignored => {}
                 None => {
                     let expected = keys.iter().map(|key| key.id().to_string()).collect::<Vec<_>>().join(", ");
                     return Err(Error::UntrustedKey { what, expected, found: *keyid });
@@ -186,8 +189,8 @@ impl Envelope {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Strangers {
     Refused,
-    /// another check of the same envelope covers them
-    Later,
+    /// they count for nothing: the keys of an earlier or later trust document
+    Ignored,
 }
 
 /// DSSE's PAE: `DSSEv1 <length of type> <type> <length of payload> <payload>`.

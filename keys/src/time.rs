@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Error;
 
-const LAST: i64 = 253_402_300_799; // 9999-12-31T23:59:59Z
+const LAST: i64 = 253_402_207_200; // 9999-12-30T22:00:00Z, the last second that every time zone can show
 const DAY: i64 = 86_400;
 
 /// A second between 1970 and 9999 in UTC; written as `2026-11-23T08:00:00Z`, and read in no other spelling.
@@ -105,6 +105,6 @@ mod tests {
         assert_eq!(start.plus_days(1).to_string(), "2026-11-24T08:00:00Z");
         assert_eq!(start.days_until(start.plus_days(30)), 30);
         assert_eq!(start.plus_days(1).days_until(start), -1);
-        assert_eq!(start.plus_days(u32::MAX).to_string(), "9999-12-31T23:59:59Z");
+        assert_eq!(start.plus_days(u32::MAX).to_string(), "9999-12-30T22:00:00Z");
     }
 }
