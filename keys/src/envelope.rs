@@ -158,6 +158,13 @@ impl Envelope {
         Ok(Verified { content, payload: Sha256Digest::of(&self.payload) })
     }
 
+    /// Verifies that a document was signed by the key that it names itself, and by nobody else. It proves that the
+    /// sender holds that key, and nothing about who the sender is.
+    pub fn verify_named_key<D: Document>(&self, named: impl Fn(&D) -> PublicKey) -> Result<Verified<D>> {
+        let document = self.verify_self_signed(None, |document| (vec![named(document)], 1))?;
+        self.verify(&named(&document))
+    }
+
     fn check_signatures(
         &self,
         what: &'static str,
@@ -316,6 +323,18 @@ mod tests {
         let mut repeated = both;
         repeated.signatures.push(repeated.signatures[1]);
         assert!(Envelope::parse(&repeated.to_bytes(), "note").is_err());
+    }
+
+    #[test]
+    fn a_document_that_names_its_key_is_signed_by_that_key_and_by_nobody_else() {
+        let sealed_by = |keys: &[&SigningKey]| Envelope::seal(&Note { text: "x".into() }, keys).unwrap();
+        let named = |_: &Note| key(1).public();
+        assert!(sealed_by(&[&key(1)]).verify_named_key(named).is_ok());
+        assert!(matches!(sealed_by(&[&key(2)]).verify_named_key(named), Err(Error::Threshold { .. })));
+        assert!(matches!(
+            sealed_by(&[&key(1), &key(2)]).verify_named_key(named),
+            Err(Error::UntrustedKey { .. })
+        ));
     }
 
     #[test]

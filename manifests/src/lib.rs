@@ -1,0 +1,17 @@
+//! What a bundle says and how its bytes lie: the signed manifest, the file format (`FORMAT.md`), and `release.toml`.
+//!
+//! Promises: nothing in a bundle is interpreted before it is authenticated; one parse, one meaning.
+//! Refuses: every byte that is not the one the manifest implies, unknown features, paths that could leave a folder.
+#![doc = include_str!("../FORMAT.md")]
+
+pub mod bundle;
+pub mod error;
+pub mod image;
+pub mod manifest;
+pub mod relative_path;
+pub mod release;
+
+pub use error::{Error, Result};
+pub use image::ImageName;
+pub use manifest::Manifest;
+pub use relative_path::RelativePath;

@@ -1,0 +1,143 @@
+//! Components: the things about a host that identify it, each worth so much.
+//!
+//! Which there are, their classes and weights: `anchors/licensing.md` 4.2. Processor, memory and host name are none.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Environment, Tag};
+
+/// In the order in which they are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// the UUID of the mainboard's firmware, or of the virtual machine
+    SmbiosUuid,
+    /// serial numbers of board, product and chassis
+    Serials,
+    /// WWN or serial number of the disks under the root file system
+    Disk,
+    /// permanent MAC addresses of physical network cards
+    Nic,
+    /// the identity of the operating system's installation
+    MachineId,
+    /// the key that was made when the product was installed
+    InstallKey,
+}
+
+/// How much a component says about the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    Strong,
+    Medium,
+    /// It says that the same installation asks, on whatever machine.
+    Continuity,
+}
+
+/// What became of the attempt to read a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quality {
+    Ok,
+    /// There are only values that many machines share.
+    Junk,
+    Absent,
+    /// It is there, and the reader was not allowed to see it.
+    Unreadable,
+}
+
+/// One component of one host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Component {
+    pub kind: Kind,
+    pub quality: Quality,
+    /// Ascending, each once; empty unless the quality is [`Quality::Ok`].
+    pub tags: Vec<Tag>,
+    /// What was found and does not count, in words.
+    pub left_out: Vec<String>,
+}
+
+impl Kind {
+    /// As it is spelt in documents and in what a tag is computed from.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SmbiosUuid => "smbios_uuid",
+            Self::Serials => "serials",
+            Self::Disk => "disk",
+            Self::Nic => "nic",
+            Self::MachineId => "machine_id",
+            Self::InstallKey => "install_key",
+        }
+    }
+
+    pub fn class(self) -> Class {
+        match self {
+            Self::SmbiosUuid | Self::Serials => Class::Strong,
+            Self::Disk | Self::Nic | Self::MachineId => Class::Medium,
+            Self::InstallKey => Class::Continuity,
+        }
+    }
+
+    /// What it is worth on such a host; a component worth 0 is not bound. A virtual machine's serial numbers repeat
+    /// its UUID, or are the same in all of them.
+    pub fn weight(self, environment: Environment) -> u32 {
+        let (metal, virtual_machine) = match self {
+            Self::SmbiosUuid => (25, 35),
+            Self::Serials => (20, 0),
+            Self::Disk => (20, 15),
+            Self::Nic => (15, 15),
+            Self::MachineId => (15, 20),
+            Self::InstallKey => (5, 15),
+        };
+        match environment {
+            Environment::Metal => metal,
+            Environment::Virtual => virtual_machine,
+        }
+    }
+
+    /// Whether one value in common is as good as all of them.
+    pub fn any_is_enough(self) -> bool {
+        self == Self::Disk
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Strong => "strong",
+            Self::Medium => "medium",
+            Self::Continuity => "continuity",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [Kind; 6] =
+        [Kind::SmbiosUuid, Kind::Serials, Kind::Disk, Kind::Nic, Kind::MachineId, Kind::InstallKey];
+
+    #[test]
+    fn the_weights_of_each_environment_add_up_to_a_hundred() {
+        for environment in [Environment::Metal, Environment::Virtual] {
+            assert_eq!(KINDS.iter().map(|kind| kind.weight(environment)).sum::<u32>(), 100);
+        }
+    }
+
+    #[test]
+    fn a_kind_is_spelt_the_same_in_a_tag_and_in_a_document() {
+        for kind in KINDS {
+            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{kind}\""));
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The bundle file: FORMAT.md, section by section.
+//!
+//! Attacks this module is written against: a changed, cut or lengthened file; a head that claims sizes to exhaust
+//! memory; frames that decompress to more than was signed; a tar that two readers understand differently; a file that
+//! changes while it is read. The answers: caps before allocations; a chunk is hashed in memory and that same memory is
+//! what the decompressor gets ([`chunk::Authenticated`]); sizes are compared with the signed ones at every step; tar
+//! headers are not parsed but compared with the only ones that the manifest allows ([`tar`]).
+
+pub mod chunk;
+pub mod frame;
+pub mod head;
+pub mod reader;
+pub mod tar;
+#[cfg(feature = "write")]
+pub mod writer;
+
+pub use reader::Bundle;

@@ -1,0 +1,97 @@
+//! What can be wrong with a bundle or a release, in words for the person who holds it.
+
+use std::path::PathBuf;
+
+use wt_keys::console::{Exit, Explain};
+use wt_keys::{Sha256Digest, Utc};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot {action} `{}`", path.display())]
+    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    /// from keys: signatures, digests, trust
+    #[error(transparent)]
+    Keys(#[from] wt_keys::Error),
+
+    #[error("`{}` is not a bundle\n  expected {expected}\n  found    {found}", path.display())]
+    NotABundle { path: PathBuf, expected: &'static str, found: String },
+    #[error("`{}` is not complete\n  expected {expected} bytes\n  found    {found} bytes", path.display())]
+    Length { path: PathBuf, expected: u64, found: u64 },
+    #[error("the bundle was signed by nobody yet")]
+    Unsigned,
+    #[error("the bundle is of a format that this program does not know\n  expected format {expected}\n  found    format {found}")]
+    Format { expected: u32, found: u32 },
+    #[error("the bundle needs a feature that this program does not know: `{0}`")]
+    Feature(String),
+    #[error("the manifest contradicts itself: {0}")]
+    Manifest(String),
+    #[error(
+        "chunk {index} of the bundle is damaged (bytes {from} to {to})\n  expected sha256:{expected}\n  found    sha256:{found}"
+    )]
+    Chunk { index: usize, from: u64, to: u64, expected: Sha256Digest, found: Sha256Digest },
+    #[error("frame {frame} of the bundle does not hold what the manifest says: {why}")]
+    Frame { frame: usize, why: &'static str },
+    #[error("digest mismatch for `{path}`\n  expected sha256:{expected}\n  found    sha256:{found}")]
+    Entry { path: String, expected: Sha256Digest, found: Sha256Digest },
+    #[error("the bundle has no entry `{0}`")]
+    NoEntry(String),
+    #[error("the entry `{path}` is larger than allowed here\n  expected at most {limit} bytes\n  found    {found} bytes")]
+    EntryTooLarge { path: String, limit: u64, found: u64 },
+
+    #[error("`{found}` is not a path that a bundle may hold: {why}")]
+    Path { found: String, why: &'static str },
+    #[error("`{found}` is not an image name\n  expected a lower-case repository and a tag, such as `acme/web:1.0`")]
+    ImageName { found: String },
+    #[error("image documents that cannot be understood")]
+    ImageDocument { source: serde_json::Error },
+
+    #[error("no release `{name}` here\n  expected a folder `{}` with a release.toml", expected.display())]
+    NoRelease { name: String, expected: PathBuf, known: Vec<String> },
+    #[error("`{}` cannot be understood\n{source}", path.display())]
+    Toml { path: PathBuf, source: Box<toml::de::Error> },
+    #[error("`{}` is not valid: {why}", path.display())]
+    Release { path: PathBuf, why: String },
+    #[error("the bundle was created at {created}, outside the times that can be written")]
+    Created { created: Utc },
+}
+
+impl Error {
+    /// For `map_err` on an [`std::io::Error`].
+    pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}
+
+impl Explain for Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Io { .. } | Self::NoEntry(_) | Self::EntryTooLarge { .. } => Exit::Failed,
+            Self::NoRelease { .. } | Self::Created { .. } => Exit::Failed,
+            Self::Toml { .. } | Self::Release { .. } | Self::Path { .. } | Self::ImageName { .. } => Exit::Failed,
+            Self::Keys(error) => error.exit(),
+            _ => Exit::NotTrusted,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Keys(error) => return error.hint(),
+            Self::Length { expected, found, .. } if found < expected => {
+                "the copy was cut short; copy the file again".into()
+            }
+            Self::Length { .. } => "something was added behind the bundle; copy the file again".into(),
+            Self::Chunk { .. } => "the file changed after it was signed, or the medium is bad; copy it again".into(),
+            Self::Format { .. } | Self::Feature(_) => "use the `wt-install` that came with the bundle".into(),
+            Self::Unsigned => "sign it on the machine that has the key".into(),
+            Self::NotABundle { .. } => "is it the `.tar.zst` file that the vendor sent?".into(),
+            Self::NoRelease { known, .. } if known.is_empty() => {
+                "run it in the folder that holds `manifests/`, or give the path of a release folder".into()
+            }
+            Self::NoRelease { known, .. } => format!("there are: {}", known.join(", ")),
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,289 @@
+//! The signed manifest: what is in a bundle, byte for byte, and what it is for.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::str::FromStr;
+
+use semver::{Version, VersionReq};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use wt_keys::chain::Certified;
+use wt_keys::{Document, Role, Sha256Digest, Utc};
+
+use crate::bundle::tar;
+use crate::image::Image;
+use crate::release::{ConfTemplate, DataFolder, Hooks, JourneyStep, Port, Requirements};
+use crate::{Error, RelativePath, Result};
+
+pub const FORMAT: u32 = 1;
+pub const CHUNK_SIZE: u64 = 4 << 20;
+const MOST_ENTRIES: usize = 1_000_000;
+
+/// FORMAT.md section 3.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    pub format: u32,
+    /// What a reader must understand beyond the format; an unknown one is refused by name.
+    pub features: Vec<String>,
+    pub product: String,
+    pub version: Version,
+    /// What the vendor calls it: `v5.2`.
+    pub release: String,
+    pub platform: String,
+    pub created: Utc,
+    pub upgrades_from: VersionReq,
+    /// The bytes behind the head.
+    pub body: Body,
+    /// In the order in which they stand in the tar.
+    pub entries: Vec<Entry>,
+    pub images: Vec<Image>,
+    pub packages: Vec<PackageSet>,
+    pub site: Site,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Body {
+    pub length: u64,
+    /// The SHA-256 of every 4 MiB, the last one shorter.
+    pub chunks: Vec<Sha256Digest>,
+    pub frames: Vec<Frame>,
+}
+
+/// A zstd frame; frames follow each other without a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Frame {
+    /// Bytes in the file.
+    pub length: u64,
+    /// Bytes when decompressed.
+    pub size: u64,
+}
+
+/// A regular file of the tar.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    pub path: RelativePath,
+    pub size: u64,
+    pub mode: Mode,
+    pub sha256: Sha256Digest,
+    /// The index of the frame that holds it.
+    pub frame: usize,
+}
+
+/// A file is data or a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    #[serde(rename = "0644")]
+    Data,
+    #[serde(rename = "0755")]
+    Program,
+}
+
+impl Mode {
+    pub fn bits(self) -> u32 {
+        match self {
+            Self::Data => 0o644,
+            Self::Program => 0o755,
+        }
+    }
+}
+
+/// The packages for one target and how they were authenticated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackageSet {
+    pub target: String,
+    /// What the build asked for; the rest is what that needs.
+    pub install: Vec<String>,
+    pub sources: Vec<PackageSource>,
+    pub packages: Vec<Package>,
+}
+
+/// An archive's signed index, as it was when the packages were taken from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackageSource {
+    pub suite: String,
+    /// Of the signed `InRelease` file.
+    pub release_sha256: Sha256Digest,
+    /// The `Date` that the archive wrote into it.
+    pub date: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Package {
+    pub name: String,
+    pub version: String,
+    pub architecture: String,
+    pub path: RelativePath,
+}
+
+/// What `wt-install` must know to put the release into service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    pub modules: Vec<String>,
+    pub hooks: Hooks,
+    pub requirements: Requirements,
+    pub ports: Vec<Port>,
+    pub data: Vec<DataFolder>,
+    pub conf: Vec<ConfTemplate>,
+    pub journey: Vec<JourneyStep>,
+}
+
+impl Document for Manifest {
+    const TYPE: &'static str = "application/vnd.wt.bundle.v1+json";
+    const NAME: &'static str = "manifest";
+}
+
+impl Certified for Manifest {
+    const ROLE: Role = Role::Bundle;
+
+    fn product(&self) -> &str {
+        &self.product
+    }
+
+    fn issued(&self) -> Utc {
+        self.created
+    }
+}
+
+impl Manifest {
+    /// Refuses a manifest that needs more than this program knows, or contradicts itself.
+    pub fn check(&self) -> Result<()> {
+        if self.format != FORMAT {
+            return Err(Error::Format { expected: FORMAT, found: self.format });
+        }
+        if let Some(feature) = self.features.first() {
+            return Err(Error::Feature(feature.clone()));
+        }
+        self.check_body()?;
+        self.check_entries()?;
+        self.check_references()
+    }
+
+    fn check_body(&self) -> Result<()> {
+        let frames: Option<u64> = self.body.frames.iter().try_fold(0_u64, |sum, f| sum.checked_add(f.length));
+        if frames != Some(self.body.length) || self.body.frames.iter().any(|frame| frame.length == 0) {
+            return Err(contradiction("the frames do not add up to the length"));
+        }
+        if self.body.chunks.len() as u64 != self.body.length.div_ceil(CHUNK_SIZE) {
+            return Err(contradiction("the number of chunks does not fit the length"));
+        }
+        Ok(())
+    }
+
+    fn check_entries(&self) -> Result<()> {
+        if self.entries.len() > MOST_ENTRIES {
+            return Err(contradiction("more than 1000000 entries"));
+        }
+        let mut sizes = vec![0_u64; self.body.frames.len()];
+        let mut paths = HashSet::new();
+        let mut previous = 0;
+        for entry in &self.entries {
+            let in_order = entry.frame == previous || entry.frame == previous + 1;
+            let Some(size) = sizes.get_mut(entry.frame).filter(|_| in_order) else {
+                return Err(contradiction(format_args!("`{}` is in no frame, or out of order", entry.path)));
+            };
+            previous = entry.frame;
+            *size = tar::stored_size(entry.size)
+                .and_then(|stored| size.checked_add(stored))
+                .ok_or_else(|| contradiction(format_args!("`{}` is too large", entry.path)))?;
+            if !paths.insert(entry.path.as_str().to_ascii_lowercase()) {
+                return Err(contradiction(format_args!("two entries are named `{}`", entry.path)));
+            }
+        }
+        if let Some(last) = sizes.last_mut() {
+            *last += tar::END.len() as u64;
+        }
+        if sizes.iter().ne(self.body.frames.iter().map(|frame| &frame.size)) {
+            return Err(contradiction("the entries do not add up to the frames"));
+        }
+        Ok(())
+    }
+
+    fn check_references(&self) -> Result<()> {
+        let digests: HashSet<Sha256Digest> = self.entries.iter().map(|entry| entry.sha256).collect();
+        let paths: HashSet<&RelativePath> = self.entries.iter().map(|entry| &entry.path).collect();
+        for image in &self.images {
+            let blobs = [image.config, image.manifest].into_iter().chain(image.layers.iter().copied());
+            if let Some(missing) = blobs.into_iter().find(|blob| !digests.contains(blob)) {
+                return Err(contradiction(format_args!("`{}` misses {missing}", image.name)));
+            }
+        }
+        let packages = self.packages.iter().flat_map(|set| &set.packages).map(|package| &package.path);
+        let scripts = self.site.hooks.init_data.iter();
+        match packages.chain(scripts).find(|path| !paths.contains(path)) {
+            Some(missing) => Err(contradiction(format_args!("`{missing}` is not among the entries"))),
+            None => Ok(()),
+        }
+    }
+
+    pub fn entry(&self, path: &str) -> Result<&Entry> {
+        self.entries
+            .iter()
+            .find(|entry| entry.path.as_str() == path)
+            .ok_or_else(|| Error::NoEntry(path.to_owned()))
+    }
+
+    /// Where each frame begins, counted from the start of the body.
+    pub fn frame_offset(&self, frame: usize) -> u64 {
+        self.body.frames[..frame].iter().map(|frame| frame.length).sum()
+    }
+
+    /// The distinct layers of all images, and what they weigh.
+    pub fn layers(&self) -> impl Iterator<Item = &Entry> {
+        let layers: HashSet<Sha256Digest> =
+            self.images.iter().flat_map(|image| image.layers.iter().copied()).collect();
+        self.entries.iter().filter(move |entry| layers.contains(&entry.sha256))
+    }
+}
+
+fn contradiction(why: impl fmt::Display) -> Error {
+    Error::Manifest(why.to_string())
+}
+
+/// A number of bytes, written `512 MiB` or `4 GiB`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(pub u64);
+
+const UNITS: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match UNITS.iter().find(|(_, size)| self.0 != 0 && self.0.is_multiple_of(*size)) {
+            Some((unit, size)) => write!(f, "{} {unit}", self.0 / size),
+            None => write!(f, "{} B", self.0),
+        }
+    }
+}
+
+impl FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refuse = || format!("`{text}` is not a size; expected a whole number and a unit, such as `512 MiB`");
+        let (number, unit) = text.split_once(' ').ok_or_else(refuse)?;
+        let factor = match UNITS.iter().find(|(name, _)| *name == unit) {
+            Some((_, factor)) => *factor,
+            None if unit == "B" => 1,
+            None => return Err(refuse()),
+        };
+        number.parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).map(Self).ok_or_else(refuse)
+    }
+}
+
+impl Serialize for ByteSize {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,245 @@
+//! `release.toml`: how a vendor describes one version of a product.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use semver::{Version, VersionReq};
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::ByteSize;
+use crate::{Error, ImageName, RelativePath, Result};
+
+const RELEASE_FILE: &str = "release.toml";
+const RELEASE_FILE_LIMIT: u64 = 4 << 20;
+
+/// A release folder, read and checked.
+#[derive(Debug)]
+pub struct Release {
+    /// What the folder is called: `v5.2`.
+    pub name: String,
+    pub folder: PathBuf,
+    pub file: ReleaseFile,
+}
+
+/// `release.toml` as written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ReleaseFile {
+    pub product: String,
+    pub version: Version,
+    pub platform: String,
+    /// The releases that can be upgraded to this one; left out: every older one.
+    #[serde(default)]
+    pub upgrades_from: VersionReq,
+    #[serde(default)]
+    pub modules: Vec<String>,
+    #[serde(rename = "image")]
+    pub images: Vec<ImageSource>,
+    #[serde(default)]
+    pub packages: Vec<PackageTarget>,
+    #[serde(default)]
+    pub hooks: Hooks,
+    #[serde(default)]
+    pub requirements: Requirements,
+    #[serde(default, rename = "port")]
+    pub ports: Vec<Port>,
+    #[serde(default, rename = "data")]
+    pub data: Vec<DataFolder>,
+    #[serde(default, rename = "conf")]
+    pub conf: Vec<ConfTemplate>,
+    #[serde(default, rename = "journey")]
+    pub journey: Vec<JourneyStep>,
+}
+
+/// An image and where the build machine finds it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageSource {
+    pub name: ImageName,
+    /// `docker-daemon:`, `docker-archive:`, `oci:` or `rootfs:` with what follows it.
+    pub source: String,
+    #[serde(flatten)]
+    pub config: RootfsConfig,
+}
+
+/// How an image made from a root file system is run. Only for `rootfs:`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct RootfsConfig {
+    pub entrypoint: Vec<String>,
+    pub cmd: Vec<String>,
+    pub env: Vec<String>,
+    pub user: String,
+    pub workdir: String,
+    pub ports: Vec<String>,
+    pub healthcheck: Option<Healthcheck>,
+}
+
+/// As in a Dockerfile; the times are `2s`, `500ms`, `1m`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Healthcheck {
+    pub test: Vec<String>,
+    pub interval: Option<String>,
+    pub timeout: Option<String>,
+    pub start_period: Option<String>,
+    pub retries: Option<u32>,
+}
+
+/// The packages that install the engine on one target, resolved by apt.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackageTarget {
+    /// `ID-VERSION_ID` of the target's /etc/os-release: `debian-12`.
+    pub target: String,
+    pub suites: Vec<String>,
+    pub components: Vec<String>,
+    /// The keyring that authenticates the archive.
+    pub keyring: PathBuf,
+    /// Where the archive is; left out: where this machine's apt finds the same suites.
+    pub mirror: Option<String>,
+    pub install: Vec<String>,
+}
+
+/// Scripts that run at a point of an installation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Hooks {
+    /// Fills the data stores; runs once in the life of a site.
+    pub init_data: Option<RelativePath>,
+}
+
+/// What a host must have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Requirements {
+    pub cpus: u32,
+    pub memory: ByteSize,
+    pub disk: ByteSize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Port {
+    pub number: u16,
+    pub purpose: String,
+}
+
+/// A folder under the data root.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataFolder {
+    pub path: RelativePath,
+    /// `uid:gid`, as numbers.
+    pub owner: String,
+    /// Octal: `0750`.
+    pub mode: String,
+}
+
+/// A template in `conf/`, rendered to `conf/apps/` under the product's folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfTemplate {
+    pub template: RelativePath,
+    /// The services that read it, and must be restarted when it changes.
+    #[serde(default)]
+    pub restart: Vec<String>,
+}
+
+/// An HTTP request that proves that a person could work with the product. Its strings are templates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JourneyStep {
+    pub name: String,
+    #[serde(default = "get")]
+    pub method: String,
+    pub port: u16,
+    pub path: String,
+    /// The `Host` header.
+    #[serde(default)]
+    pub host: Option<String>,
+    #[serde(default)]
+    pub body: Option<String>,
+    pub status: u16,
+    /// What the answer must contain.
+    #[serde(default)]
+    pub contains: Option<String>,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+impl Release {
+    /// Finds `manifests/NAME/` below `here`, or takes `name` as the path of a release folder, and reads it.
+    pub fn find(name: &str, here: &Path) -> Result<Self> {
+        let by_name = here.join("manifests").join(name);
+        let folder = [by_name.clone(), here.join(name)]
+            .into_iter()
+            .find(|folder| folder.join(RELEASE_FILE).is_file())
+            .ok_or_else(|| Error::NoRelease {
+                name: name.to_owned(),
+                expected: by_name,
+                known: known_releases(&here.join("manifests")),
+            })?;
+        let file = ReleaseFile::read(&folder.join(RELEASE_FILE))?;
+        let resolved = folder.canonicalize().map_err(Error::io("open", &folder))?;
+        let name = resolved.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        Ok(Self { name, folder, file })
+    }
+}
+
+impl ReleaseFile {
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = wt_keys::durable::read_capped(path, "a release file", RELEASE_FILE_LIMIT)?;
+        let text = String::from_utf8(bytes).map_err(|_| Error::Release {
+            path: path.to_owned(),
+            why: "it is not UTF-8 text".to_owned(),
+        })?;
+        let file: Self = toml::from_str(&text)
+            .map_err(|source| Error::Toml { path: path.to_owned(), source: Box::new(source) })?;
+        file.check().map_err(|why| Error::Release { path: path.to_owned(), why })?;
+        Ok(file)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let plain = |word: &str| {
+            !word.is_empty() && word.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
+        };
+        if !plain(&self.product) {
+            return Err(format!("the product `{}` is not a word of a-z, 0-9 and `-`", self.product));
+        }
+        if !matches!(self.platform.split_once('/'), Some((os, machine)) if plain(os) && plain(machine)) {
+            return Err(format!("the platform `{}` is not like `linux/amd64`", self.platform));
+        }
+        for (at, image) in self.images.iter().enumerate() {
+            if self.images[..at].iter().any(|other| other.name == image.name) {
+                return Err(format!("the image `{}` is named twice", image.name));
+            }
+            if !image.source.starts_with("rootfs:") && image.config != RootfsConfig::default() {
+                return Err(format!(
+                    "the image `{}` brings its own configuration; only `rootfs:` images are given one here",
+                    image.name
+                ));
+            }
+        }
+        for target in &self.packages {
+            if !target.target.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'.') {
+                return Err(format!("the target `{}` is not like `debian-12`", target.target));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn known_releases(manifests: &Path) -> Vec<String> {
+    let mut known: Vec<String> = fs::read_dir(manifests)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.path().join(RELEASE_FILE).is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    known.sort();
+    known
+}
