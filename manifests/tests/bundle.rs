@@ -1,0 +1,320 @@
+//! A tiny bundle, written and read, and every way of damaging it.
+
+use std::fs;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use wt_keys::issue::{issue_certificate, issue_trust};
+use wt_keys::{Certificate, Role, Sha256Digest, Signer, SigningKey, Trust, TrustDocument, Utc};
+use wt_manifests::bundle::head::BODY_ALIGNMENT;
+use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameWriter};
+use wt_manifests::bundle::{Bundle, tar};
+use wt_manifests::manifest::{CHUNK_SIZE, FORMAT, Manifest, Mode, Site};
+use wt_manifests::{Error, RelativePath};
+
+struct World {
+    folder: tempfile::TempDir,
+    signer: Signer,
+    root: SigningKey,
+}
+
+fn now() -> Utc {
+    "2026-11-23T08:00:00Z".parse().unwrap()
+}
+
+fn trust_of(root: &SigningKey) -> Trust {
+    let document = TrustDocument {
+        version: 1,
+        issued: now(),
+        threshold: 1,
+        roots: vec![root.public()],
+        revoked_keys: vec![],
+        revoked_licenses: vec![],
+        lowest_releases: vec![],
+    };
+    issue_trust(&document, std::slice::from_ref(root)).unwrap()
+}
+
+impl World {
+    fn new() -> Self {
+        let (root, key) = (SigningKey::from_seed(&[1; 32]), SigningKey::from_seed(&[2; 32]));
+        let trust = trust_of(&root);
+        let certificate = Certificate {
+            key: key.public(),
+            role: Role::Bundle,
+            product: "acme".into(),
+            not_before: now(),
+            not_after: now().plus_days(365),
+            longest_term_days: None,
+        };
+        let certificate_envelope = issue_certificate(&certificate, std::slice::from_ref(&root), &trust).unwrap();
+        let signer = Signer { key, certificate, certificate_envelope, trust };
+        Self { folder: tempfile::tempdir().unwrap(), signer, root }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("acme.tar.zst")
+    }
+
+    fn open(&self) -> wt_manifests::Result<Bundle> {
+        Bundle::open(&self.path(), &self.signer.trust)
+    }
+
+    /// Frames of the given files; noise, so that the body is as long as its content.
+    fn write(&self, frames: &[&[(&str, u64)]], threads: u32) -> Manifest {
+        self.write_with(frames, threads, |_| {}).unwrap()
+    }
+
+    fn write_with(
+        &self,
+        frames: &[&[(&str, u64)]],
+        threads: u32,
+        change: impl Fn(&mut Manifest),
+    ) -> wt_manifests::Result<Manifest> {
+        let mut body = BodyWriter::create(&self.path(), 1).unwrap();
+        for (index, files) in frames.iter().enumerate() {
+            let last = index + 1 == frames.len();
+            let size: u64 = files.iter().map(|(_, size)| tar::stored_size(*size).unwrap()).sum();
+            let end = if last { 1024 } else { 0 };
+            let compression = Compression { level: 1, threads };
+            let mut frame = FrameWriter::new(self.folder.path(), compression, size + end).unwrap();
+            for (path, size) in *files {
+                let path: RelativePath = path.parse().unwrap();
+                frame.entry(path, *size, Mode::Data, &mut noise(*size).as_slice()).unwrap();
+            }
+            if last {
+                frame.end_of_archive().unwrap();
+            }
+            body.append(frame.finish().unwrap()).unwrap();
+        }
+        let bundle = body.finish();
+        let mut manifest = Manifest {
+            format: FORMAT,
+            features: vec![],
+            product: "acme".into(),
+            version: "1.0.0".parse().unwrap(),
+            release: "v1".into(),
+            platform: "linux/amd64".into(),
+            created: now(),
+            upgrades_from: semver::VersionReq::STAR,
+            body: bundle.body.clone(),
+            entries: bundle.entries.clone(),
+            images: vec![],
+            packages: vec![],
+            site: Site::default(),
+        };
+        change(&mut manifest);
+        bundle.sign(&manifest, &self.signer)?;
+        Ok(manifest)
+    }
+}
+
+/// Bytes that do not compress, the same each time.
+fn noise(size: u64) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    (0..size).map(|_| next()).collect()
+}
+
+fn read_all(bundle: &Bundle) -> wt_manifests::Result<Vec<(String, u64)>> {
+    let mut seen = Vec::new();
+    bundle.for_each_entry(
+        |_| true,
+        |entry, content| {
+            let mut bytes = Vec::new();
+            content.read_to_end(&mut bytes).map_err(wt_manifests::bundle::reader::unwrapped)?;
+            assert!(bytes == noise(entry.size));
+            seen.push((entry.path.to_string(), entry.size));
+            Ok::<_, Error>(())
+        },
+    )?;
+    Ok(seen)
+}
+
+/// Several chunks, frames that begin and end inside chunks, empty files, whole blocks.
+const FRAMES: &[&[(&str, u64)]] = &[
+    &[("conf/a", 0), ("conf/b", 512), ("stack.yaml", 1000)],
+    &[("blobs/sha256/one", 3 * CHUNK_SIZE + 77)],
+    &[("blobs/sha256/two", 5)],
+    &[("blobs/sha256/three", CHUNK_SIZE), ("SHA256SUMS", 100)],
+];
+
+#[test]
+fn what_was_written_is_read_back() {
+    let world = World::new();
+    let written = world.write(FRAMES, 2);
+    let bundle = world.open().unwrap();
+    assert_eq!(*bundle.manifest(), written);
+    bundle.verify_body(&|_| {}).unwrap();
+    let expected: Vec<_> = FRAMES.concat().iter().map(|(path, size)| ((*path).to_owned(), *size)).collect();
+    assert_eq!(read_all(&bundle).unwrap(), expected);
+    assert_eq!(bundle.read_entry("SHA256SUMS", 100).unwrap(), noise(100));
+    assert!(matches!(bundle.read_entry("SHA256SUMS", 99), Err(Error::EntryTooLarge { .. })));
+    assert!(matches!(bundle.read_entry("nothing", 99), Err(Error::NoEntry(_))));
+}
+
+#[test]
+fn one_entry_touches_the_chunks_of_its_frame_and_no_other() {
+    let world = World::new();
+    let manifest = world.write(FRAMES, 2);
+    let bundle = world.open().unwrap();
+    let file = fs::OpenOptions::new().write(true).open(world.path()).unwrap();
+    file.write_all_at(&[0xEE], bundle.body_offset() + 2 * CHUNK_SIZE).unwrap(); // in the frame of `one`
+    assert!(bundle.read_entry("conf/b", 512).is_ok());
+    assert!(bundle.read_entry("SHA256SUMS", 512).is_ok());
+    assert!(matches!(read_all(&bundle), Err(Error::Chunk { index: 2, .. })));
+    assert_eq!(manifest.body.chunks.len(), 5);
+}
+
+#[test]
+fn the_bytes_do_not_depend_on_the_number_of_threads() {
+    let (one, four) = (World::new(), World::new());
+    one.write(FRAMES, 1);
+    four.write(FRAMES, 4);
+    assert!(fs::read(one.path()).unwrap() == fs::read(four.path()).unwrap());
+}
+
+#[test]
+fn every_flipped_bit_of_the_head_is_refused() {
+    let world = World::new();
+    world.write(&[&[("a", 1)]], 1);
+    let good = fs::read(world.path()).unwrap();
+    let body_offset = usize::try_from(world.open().unwrap().body_offset()).unwrap();
+    let documents = 1 + good[..body_offset].iter().rposition(|byte| *byte != 0).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(world.path()).unwrap();
+    let padding = [documents * 8, documents * 8 + 7, (documents + body_offset) * 4, body_offset * 8 - 1];
+    for bit in (0..documents * 8).chain(padding) {
+        file.write_all_at(&[good[bit / 8] ^ (1 << (bit % 8))], bit as u64 / 8).unwrap();
+        let refused = world.open().expect_err("a changed head was accepted");
+        let exit = wt_keys::console::Explain::exit(&refused);
+        assert_eq!(exit, wt_keys::console::Exit::NotTrusted, "bit {bit}: {refused}");
+        file.write_all_at(&[good[bit / 8]], bit as u64 / 8).unwrap();
+    }
+    assert!(world.open().is_ok());
+}
+
+#[test]
+fn a_flipped_bit_in_any_chunk_is_refused_and_named() {
+    let world = World::new();
+    let manifest = world.write(FRAMES, 2);
+    let bundle = world.open().unwrap();
+    let file = fs::OpenOptions::new().write(true).read(true).open(world.path()).unwrap();
+    for index in 0..manifest.body.chunks.len() {
+        let at = bundle.body_offset() + index as u64 * CHUNK_SIZE + 9;
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
+        for refused in [bundle.verify_body(&|_| {}).unwrap_err(), read_all(&bundle).unwrap_err()] {
+            assert!(matches!(refused, Error::Chunk { index: found, .. } if found == index), "{refused}");
+        }
+        file.write_all_at(&byte, at).unwrap();
+    }
+    bundle.verify_body(&|_| {}).unwrap();
+}
+
+#[test]
+fn a_file_cut_anywhere_or_lengthened_is_refused_before_anything_is_read() {
+    let world = World::new();
+    world.write(&[&[("a", 70_000)]], 1);
+    let good = fs::read(world.path()).unwrap();
+    for length in (0..200).chain([BODY_ALIGNMENT as usize - 1, BODY_ALIGNMENT as usize, good.len() - 1]) {
+        fs::write(world.path(), &good[..length]).unwrap();
+        assert!(world.open().is_err(), "{length}");
+    }
+    for extra in [&[0][..], &[0; 512], &wt_manifests::bundle::head::EMPTY_FRAME, &good] {
+        fs::write(world.path(), [&good, extra].concat()).unwrap();
+        assert!(matches!(world.open(), Err(Error::Length { .. })));
+    }
+}
+
+#[test]
+fn another_vendors_roots_do_not_open_it() {
+    let world = World::new();
+    world.write(&[&[("a", 1)]], 1);
+    let stranger = trust_of(&SigningKey::from_seed(&[9; 32]));
+    let refused = Bundle::open(&world.path(), &stranger).unwrap_err();
+    assert!(refused.to_string().contains("trust"), "{refused}");
+}
+
+#[test]
+fn a_key_signs_only_its_product_its_time_and_its_role() {
+    let world = World::new();
+    let one: &[&[(&str, u64)]] = &[&[("a", 1)]];
+    assert!(world.write_with(one, 1, |manifest| manifest.product = "other".into()).is_err());
+    assert!(world.write_with(one, 1, |manifest| manifest.created = now().plus_days(400)).is_err());
+    let license_key = Certificate { role: Role::License, ..world.signer.certificate.clone() };
+    let mut signer = World::new().signer;
+    signer.certificate_envelope =
+        issue_certificate(&license_key, std::slice::from_ref(&world.root), &world.signer.trust).unwrap();
+    signer.certificate = license_key;
+    let other = World { folder: tempfile::tempdir().unwrap(), signer, root: SigningKey::from_seed(&[1; 32]) };
+    assert!(other.write_with(one, 1, |_| {}).is_err());
+    assert!(!other.path().exists(), "nothing stands under the final name");
+}
+
+#[test]
+fn a_manifest_that_contradicts_its_body_is_not_even_signed() {
+    let world = World::new();
+    let wrong: &[fn(&mut Manifest)] = &[
+        |manifest| manifest.format = 2,
+        |manifest| manifest.features.push("delta".into()),
+        |manifest| manifest.body.length += 1,
+        |manifest| manifest.body.chunks.truncate(1),
+        |manifest| manifest.body.frames[0].size += 512,
+        |manifest| manifest.entries[0].size += 512,
+        |manifest| manifest.entries[0].frame = 1,
+        |manifest| manifest.entries[1].path = "CONF/A".parse().unwrap(),
+        |manifest| manifest.site.hooks.init_data = Some("scripts/none.sh".parse().unwrap()),
+    ];
+    for change in wrong {
+        assert!(world.write_with(FRAMES, 1, change).is_err());
+    }
+}
+
+#[test]
+fn what_a_builder_got_wrong_is_refused_by_the_reader() {
+    let world = World::new();
+    world
+        .write_with(FRAMES, 1, |manifest| manifest.entries[1].sha256 = Sha256Digest::of(b"other"))
+        .unwrap();
+    let bundle = world.open().unwrap();
+    assert!(matches!(read_all(&bundle), Err(Error::Entry { .. })));
+    world.write_with(FRAMES, 1, |manifest| manifest.entries[1].mode = Mode::Program).unwrap();
+    assert!(matches!(read_all(&world.open().unwrap()), Err(Error::Frame { .. })));
+}
+
+#[test]
+fn stock_tar_and_zstd_read_it() {
+    let world = World::new();
+    world.write(FRAMES, 2);
+    let run = |program: &str, arguments: &[&str]| {
+        let done = std::process::Command::new(program).args(arguments).arg(world.path()).output().unwrap();
+        assert!(done.status.success(), "{program}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    run("zstd", &["-tq"]);
+    let listed = run("tar", &["-tf"]);
+    let expected: Vec<_> = FRAMES.concat().iter().map(|(path, _)| *path).collect();
+    assert_eq!(listed.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_head_that_outgrows_its_guess_moves_the_body() {
+    let world = World::new();
+    let names: Vec<String> = (0..2000).map(|n| format!("conf/{n}")).collect();
+    let files: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+    world.write(&[&files], 1);
+    let bundle = world.open().unwrap();
+    assert!(bundle.body_offset() > BODY_ALIGNMENT);
+    assert_eq!(read_all(&bundle).unwrap().len(), 2000);
+    assert_eq!(leftovers(world.folder.path()), 0);
+}
+
+fn leftovers(folder: &Path) -> usize {
+    fs::read_dir(folder).unwrap().count() - 1
+}
