@@ -1,0 +1,21 @@
+//! Builds bundles: images and packages from where the vendor has them, into one signed file.
+//!
+//! Promises: the same input gives the same bytes; every layer is stored once, and every byte of an image and of a
+//! package was compared with the digest that its source gives for it; nothing stands under the output's name before
+//! the bundle is complete. Refuses: an image for another platform, layers that are fetched from elsewhere, packages
+//! that their archive's key does not vouch for.
+
+pub mod build;
+pub mod cli;
+mod decompress;
+mod documents;
+pub mod error;
+mod files;
+mod image;
+mod packages;
+mod press;
+mod source;
+mod spool;
+
+pub use build::{Build, Summary};
+pub use error::{Error, Result};

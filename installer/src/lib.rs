@@ -1,0 +1,26 @@
+//! A release on site: from the bundle to a running, licensed product, and its daily life.
+//!
+//! Promises: nothing is changed before the bundle was verified and the host examined; a run that was killed is run
+//! again and ends in the same place; a run with nothing to do changes nothing. Refuses: what the bundle does not vouch
+//! for; to take the engine's word for what it has loaded; to look up a name or open a connection off the host.
+
+pub mod cli;
+pub mod conf;
+pub mod engine;
+pub mod error;
+pub mod hook;
+pub mod installation;
+pub mod journal;
+pub mod journey;
+pub mod packages;
+pub mod places;
+pub mod preflight;
+pub mod site;
+pub mod stack;
+pub mod steps;
+pub mod trust_store;
+
+pub use error::{Error, Result};
+pub use installation::Installation;
+pub use places::Places;
+pub use site::SiteFile;

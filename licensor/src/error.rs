@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::{Reason, State};
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[derive(Debug, thiserror::Error)]
@@ -25,8 +27,12 @@ pub enum Error {
     #[error("`{}` is not a host snapshot\n  expected schema `{expected}`\n  found    `{found}`", path.display())]
     SnapshotSchema { path: PathBuf, expected: &'static str, found: String },
 
-    #[error("the fingerprint of node `{node}` is too weak\n  expected grade A or B\n  found    grade C: {usable}")]
+    #[error(
+        "the fingerprint of node `{node}` is too weak\n  expected grade A or B\n  found    grade C: {usable}"
+    )]
     Weak { node: String, usable: String },
+    #[error("the license is refused: {state} ({reason})")]
+    Refused { state: State, reason: Reason },
 }
 
 #[cfg(feature = "console")]
@@ -37,11 +43,12 @@ impl wt_keys::console::Explain for Error {
             Self::Keys(error) => error.exit(),
             Self::NotARequest { source, .. } => source.exit(),
             Self::Id { .. } | Self::Tag { .. } => Exit::Usage,
-            Self::Weak { .. } => Exit::LicenseRefused,
-            Self::RequestInvalid(_)
+            Self::Refused { state: State::Untrusted, .. }
+            | Self::RequestInvalid(_)
             | Self::LicenseInvalid(_)
             | Self::Snapshot { .. }
             | Self::SnapshotSchema { .. } => Exit::NotTrusted,
+            Self::Weak { .. } | Self::Refused { .. } => Exit::LicenseRefused,
         }
     }
 

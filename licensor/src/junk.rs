@@ -76,7 +76,12 @@ mod tests {
         ] {
             assert!(is_junk(&normalised(junk)), "{junk}");
         }
-        for good in ["4c4c4544-0051-3010-8052-b4c04f5a4d32", "CZC2340VXK", "/51QZM2/CN7475137I00AB/", "eui.0025385b11b0e2f4"] {
+        for good in [
+            "4c4c4544-0051-3010-8052-b4c04f5a4d32",
+            "CZC2340VXK",
+            "/51QZM2/CN7475137I00AB/",
+            "eui.0025385b11b0e2f4",
+        ] {
             assert!(!is_junk(&normalised(good)), "{good}");
         }
     }

@@ -86,13 +86,13 @@ impl<'de> Deserialize<'de> for Tag {
 mod tests {
     use super::*;
 
-    /// Computed with `printf 'nic\0001:23' | openssl dgst -sha256 -hmac wt.fingerprint.v1worktile` and its like.
+    /// Computed with `openssl dgst -sha256 -hmac wt.fingerprint.v1worktile` over kind, a zero byte and value.
     #[test]
     fn the_tag_is_what_openssl_computes() {
-        assert_eq!(Tag::of("worktile", Kind::Nic, "3c:ec:ef:12:34:56").to_string(), "NIC");
+        assert_eq!(Tag::of("worktile", Kind::Nic, "3c:ec:ef:12:34:56").to_string(), "8b7937");
         assert_eq!(
-            Tag::of("worktile", Kind::MachineId, "3d1219c7c4c5404aaa1f6d2a48adfda4").to_string(),
-            "MACHINE"
+            Tag::of("worktile", Kind::MachineId, "8f14e45fceea167a5a36dedd4bea2543").to_string(),
+            "35d3ca46e972d09ef7593348d480e0f8"
         );
     }
 

@@ -1,0 +1,145 @@
+//! What can go wrong while a bundle is built, in words for the release engineer.
+
+use std::path::PathBuf;
+
+use wt_keys::Sha256Digest;
+use wt_keys::console::{Exit, Explain};
+use wt_manifests::ImageName;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot {action} `{}`", path.display())]
+    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    /// from manifests: the release, the bundle file, and from keys below it
+    #[error(transparent)]
+    Bundle(#[from] wt_manifests::Error),
+    #[error(transparent)]
+    Keys(#[from] wt_keys::Error),
+
+    #[error("no key to sign the bundle with")]
+    NoKey,
+    #[error("no trust document to check the bundle with")]
+    NoTrust,
+    #[error("SOURCE_DATE_EPOCH is `{found}`\n  expected seconds since 1970")]
+    Epoch { found: String },
+    #[error("the release has no `{}`", path.display())]
+    MissingFile { path: PathBuf },
+    #[error("`{}` is neither a file nor a folder", path.display())]
+    FileKind { path: PathBuf },
+
+    #[error("`{found}` is not an image source\n  expected TRANSPORT:WHERE, with one of {KNOWN}")]
+    Transport { found: String },
+    #[error("images from `{transport}:` are not supported yet by this version: `{found}`")]
+    TransportNotYet { transport: &'static str, found: String },
+    #[error("`{found}` is not an image source\n  expected {expected}")]
+    SourceForm { found: String, expected: &'static str },
+
+    #[error("the engine at `{host}` cannot be reached")]
+    EngineUnreachable { host: String, source: Box<bollard::errors::Error> },
+    #[error("the engine at `{host}` cannot be reached this way\n  expected unix:///PATH")]
+    EngineAddress { host: String },
+    #[error("the engine failed to {action}")]
+    Engine { action: &'static str, source: Box<bollard::errors::Error> },
+    #[error("cannot start an asynchronous runtime")]
+    Runtime { source: std::io::Error },
+    #[error("the engine has no image {}", list(names))]
+    NotInEngine { names: Vec<ImageName> },
+
+    #[error("`{origin}` is not an image archive that can be used: {why}")]
+    Archive { origin: String, why: &'static str },
+    #[error("`{origin}` cannot be understood: `{document}`")]
+    Document { origin: String, document: String, source: serde_json::Error },
+    #[error("`{origin}` holds no image `{wanted}`")]
+    NotInArchive { origin: String, wanted: String, known: Vec<String> },
+    #[error("`{origin}` misses `{path}`")]
+    Misses { origin: String, path: String },
+    #[error("`{origin}` has `{kind}` where this version takes none")]
+    MediaType { origin: String, kind: String },
+    #[error("digest mismatch for `{what}`\n  expected sha256:{expected}\n  found    sha256:{found}")]
+    Digest { what: String, expected: Sha256Digest, found: Sha256Digest },
+    #[error("`{what}` is of another size\n  expected {expected} bytes\n  found    {found} bytes")]
+    Size { what: String, expected: u64, found: u64 },
+    #[error("the image `{image}` is for another platform\n  expected {expected}\n  found    {found}")]
+    Platform { image: ImageName, expected: String, found: String },
+    #[error("the layers of the image `{image}` are not those of its configuration\n  expected {expected}\n  found    {found}")]
+    Layers { image: ImageName, expected: String, found: String },
+    #[error("no root file system `{}`", path.display())]
+    NoRootfs { path: PathBuf, prepare: Option<PathBuf> },
+    #[error("`{}` cannot be in an image: it is {kind}", path.display())]
+    RootfsKind { path: PathBuf, kind: &'static str },
+    #[error("the image `{image}` has {field} = `{found}`\n  expected {expected}")]
+    Config { image: ImageName, field: &'static str, found: String, expected: &'static str },
+
+    #[error("apt is needed to resolve packages, and cannot be started")]
+    NoApt { source: std::io::Error },
+    #[error("apt failed to {action} for `{target}`\n{said}")]
+    Apt { action: &'static str, target: String, said: String },
+    #[error("apt said something about `{target}` that cannot be understood: `{found}`")]
+    AptAnswer { target: String, found: String },
+    #[error("`{target}` has no package `{name}`")]
+    NoPackage { target: String, name: String },
+    #[error("no keyring `{}` to check the packages for `{target}` with", path.display())]
+    NoKeyring { target: String, path: PathBuf },
+    #[error("where the archive with `{suite}` is, is not known here")]
+    NoMirror { suite: String },
+}
+
+/// The transports of design.md section 4 that this version has.
+pub const KNOWN: &str = "docker-daemon, docker-archive, oci, rootfs";
+
+fn list(names: &[ImageName]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+impl Error {
+    /// For `map_err` on an [`std::io::Error`]; an error of ours that went through a reader comes out as it went in.
+    pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| match source.downcast::<Self>() {
+            Ok(own) => own,
+            Err(source) => Self::Io { action, path, source },
+        }
+    }
+}
+
+impl Explain for Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Bundle(error) => error.exit(),
+            Self::Keys(error) => error.exit(),
+            Self::NoKey | Self::NoTrust | Self::Epoch { .. } => Exit::Usage,
+            Self::EngineUnreachable { .. }
+            | Self::EngineAddress { .. }
+            | Self::Engine { .. }
+            | Self::Runtime { .. } => Exit::Engine,
+            Self::Digest { .. } | Self::Size { .. } | Self::Layers { .. } => Exit::NotTrusted,
+            _ => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Bundle(error) => return error.hint(),
+            Self::Keys(error) => return error.hint(),
+            Self::NoKey => {
+                "pass `--key DIR/bundle.key` or set WT_KEY; `wt-keys init --dir DIR` makes keys".into()
+            }
+            Self::NoTrust => "pass `--trust DIR/trust.json` or set WT_TRUST; `wt-keys init` made it".into(),
+            Self::EngineUnreachable { .. } => {
+                "is it running, and may you use it? DOCKER_HOST says where it is".into()
+            }
+            Self::NotInEngine { names } => {
+                let name = names.first().map(ToString::to_string).unwrap_or_default();
+                format!("`docker images` shows what it has; `docker pull {name}` or build it first")
+            }
+            Self::NotInArchive { known, .. } if !known.is_empty() => format!("it holds: {}", known.join(", ")),
+            Self::NoRootfs { prepare: Some(prepare), .. } => format!("run `{}` first", prepare.display()),
+            Self::NoKeyring { .. } => "for Debian: apt-get install debian-archive-keyring".into(),
+            Self::NoMirror { .. } => "name it in release.toml: mirror = \"http://HOST/debian\"".into(),
+            Self::NoApt { .. } => "build on a Debian or Ubuntu machine, or in a container of one".into(),
+            _ => return None,
+        })
+    }
+}

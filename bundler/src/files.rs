@@ -1,0 +1,72 @@
+//! The small files of a release: `stack.yaml`, `conf/`, `scripts/`.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+use wt_keys::durable;
+use wt_manifests::RelativePath;
+use wt_manifests::bundle::tar;
+use wt_manifests::bundle::writer::{Compression, FrameFile, FrameWriter};
+use wt_manifests::manifest::Mode;
+use wt_manifests::release::Release;
+
+use crate::{Error, Result};
+
+const LARGEST: u64 = 64 << 20;
+const STACK: &str = "stack.yaml";
+
+/// A file of the release and what it holds.
+pub struct ReleaseFile {
+    pub path: RelativePath,
+    mode: Mode,
+    content: Vec<u8>,
+}
+
+/// Reads them in the order of their paths, and checks that what `release.toml` names is among them.
+pub fn read(release: &Release) -> Result<Vec<ReleaseFile>> {
+    let mut files = vec![read_one(&release.folder, release.folder.join(STACK))?];
+    for folder in ["conf", "scripts"] {
+        let folder = release.folder.join(folder);
+        if !folder.is_dir() {
+            continue;
+        }
+        for entry in WalkDir::new(&folder) {
+            let entry = entry.map_err(|error| Error::io("read", &folder)(error.into()))?;
+            if !entry.file_type().is_dir() {
+                files.push(read_one(&release.folder, entry.into_path())?);
+            }
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let templates = release.file.conf.iter().map(|conf| format!("conf/{}", conf.template));
+    let hooks = release.file.hooks.init_data.iter().map(ToString::to_string);
+    match templates.chain(hooks).find(|path| !files.iter().any(|file| file.path.as_str() == path)) {
+        Some(missing) => Err(Error::MissingFile { path: release.folder.join(missing) }),
+        None => Ok(files),
+    }
+}
+
+fn read_one(release: &Path, file: PathBuf) -> Result<ReleaseFile> {
+    let metadata = match file.symlink_metadata() {
+        Ok(metadata) if metadata.is_file() => metadata,
+        Ok(_) => return Err(Error::FileKind { path: file }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Error::MissingFile { path: file });
+        }
+        Err(error) => return Err(Error::io("read", file)(error)),
+    };
+    let path = file.strip_prefix(release).unwrap_or(&file).to_string_lossy().parse()?;
+    let mode = if metadata.permissions().mode() & 0o111 == 0 { Mode::Data } else { Mode::Program };
+    Ok(ReleaseFile { path, mode, content: durable::read_capped(&file, "a file of the release", LARGEST)? })
+}
+
+/// All of them in one frame.
+pub fn frame(files: &[ReleaseFile], folder: &Path, compression: Compression) -> Result<FrameFile> {
+    let size = files.iter().filter_map(|file| tar::stored_size(file.content.len() as u64)).sum();
+    let mut frame = FrameWriter::new(folder, compression, size)?;
+    for file in files {
+        frame.entry(file.path.clone(), file.content.len() as u64, file.mode, &mut &file.content[..])?;
+    }
+    Ok(frame.finish()?)
+}

@@ -1,0 +1,113 @@
+//! The press: makes a frame of every distinct layer, in a thread of its own, while sources go on reading.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use wt_keys::Sha256Digest;
+use wt_keys::console::Phase;
+use wt_manifests::bundle::tar;
+use wt_manifests::bundle::writer::{Compression, FrameFile, FrameWriter};
+use wt_manifests::image::{Blob, blob_path};
+use wt_manifests::manifest::Mode;
+
+use crate::spool::{Layer, Spool};
+use crate::{Error, Result};
+
+/// Layers that wait for the press.
+const WAITING: usize = 1;
+
+pub type Frames = HashMap<Sha256Digest, FrameFile>;
+
+pub struct Press {
+    folder: PathBuf,
+    known: HashMap<Sha256Digest, u64>,
+    layers: SyncSender<Layer>,
+    worker: JoinHandle<Result<Frames>>,
+}
+
+impl Press {
+    /// Frames, and layers that wait, are nameless files in `folder`.
+    pub fn start(folder: &Path, compression: Compression, phase: Phase) -> Self {
+        let (layers, receiver) = sync_channel(WAITING);
+        let worker = {
+            let folder = folder.to_owned();
+            std::thread::spawn(move || work(receiver, &folder, compression, &phase))
+        };
+        Self { folder: folder.to_owned(), known: HashMap::new(), layers, worker }
+    }
+
+    /// The layer with this digest, if it was taken already.
+    pub fn known(&self, digest: Sha256Digest) -> Option<Blob> {
+        self.known.get(&digest).map(|size| Blob { digest, size: *size })
+    }
+
+    /// Takes an uncompressed layer to the end of `reader`.
+    pub fn take(&mut self, reader: &mut dyn Read, origin: &str) -> Result<Blob> {
+        let layer = self.spool().fill(reader, origin)?;
+        self.add(layer)
+    }
+
+    pub fn spool(&self) -> Spool {
+        Spool::new(&self.folder)
+    }
+
+    /// Takes a layer that was spooled. One that is known already is dropped.
+    pub fn add(&mut self, layer: Layer) -> Result<Blob> {
+        let blob = Blob { digest: layer.digest, size: layer.size };
+        if self.known.insert(blob.digest, blob.size).is_none() && self.layers.send(layer).is_err() {
+            let (dead, _) = sync_channel(0);
+            self.layers = dead;
+            let idle = std::thread::spawn(|| Ok(Frames::new()));
+            let worker = std::mem::replace(&mut self.worker, idle);
+            return Err(ended(worker).err().unwrap_or_else(lost));
+        }
+        Ok(blob)
+    }
+
+    /// Waits for the last frame.
+    pub fn finish(self) -> Result<Frames> {
+        drop(self.layers);
+        ended(self.worker)
+    }
+}
+
+fn ended(worker: JoinHandle<Result<Frames>>) -> Result<Frames> {
+    worker.join().unwrap_or_else(|_| Err(lost()))
+}
+
+fn lost() -> Error {
+    Error::Io { action: "compress", path: "the layers".into(), source: std::io::Error::other("a thread was lost") }
+}
+
+fn work(layers: Receiver<Layer>, folder: &Path, compression: Compression, phase: &Phase) -> Result<Frames> {
+    let mut frames = Frames::new();
+    for mut layer in layers {
+        let size = tar::stored_size(layer.size).unwrap_or(u64::MAX);
+        let mut frame = FrameWriter::new(folder, compression, size)?;
+        let path = blob_path(layer.digest);
+        let mut content = Counted { inner: &mut layer.content, phase };
+        let found = frame.entry(path.clone(), layer.size, Mode::Data, &mut content)?;
+        if found != layer.digest {
+            return Err(Error::Digest { what: path.to_string(), expected: layer.digest, found });
+        }
+        frames.insert(found, frame.finish()?);
+    }
+    Ok(frames)
+}
+
+/// Tells the progress bar what went by.
+pub struct Counted<'a, R> {
+    pub inner: R,
+    pub phase: &'a Phase,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let got = self.inner.read(out)?;
+        self.phase.advance(got as u64);
+        Ok(got)
+    }
+}

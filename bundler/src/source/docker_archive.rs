@@ -1,0 +1,226 @@
+//! What `docker save` writes, as a stream: the format of Docker up to 24 (`<id>/layer.tar`) and the one from 25 on
+//! (`blobs/sha256/…`), in one reader, since both end in `manifest.json`.
+//!
+//! Attacks this module is written against: two files of one name, a list of layers that leads outside or in circles,
+//! a file whose name is not the digest it claims, documents of any size.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::Path;
+
+use serde::Deserialize;
+use wt_keys::Sha256Digest;
+use wt_manifests::ImageName;
+use wt_manifests::image::Blob;
+
+use crate::decompress::{Coding, decompressed};
+use crate::image::{Content, DOCUMENT_LIMIT};
+use crate::press::Press;
+use crate::source::hashed::Hashed;
+use crate::{Error, Result};
+
+const MOST_LINKS: usize = 8;
+const MOST_DOCUMENTS: usize = 10_000;
+const BLOBS: &str = "blobs/sha256/";
+
+/// An archive that was read to its end; its layers went to the press.
+pub struct Archive {
+    origin: String,
+    documents: HashMap<String, Vec<u8>>,
+    layers: HashMap<String, Blob>,
+    links: HashMap<String, String>,
+    images: Vec<ArchiveImage>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ArchiveImage {
+    config: String,
+    repo_tags: Option<Vec<String>>,
+    layers: Vec<String>,
+}
+
+impl Archive {
+    /// Reads a file, which may be compressed.
+    pub fn open(path: &Path, press: &mut Press) -> Result<Self> {
+        let file = std::fs::File::open(path).map_err(Error::io("open", path))?;
+        let content = decompressed(file).map_err(Error::io("read", path))?;
+        Self::read(content, &path.display().to_string(), press)
+    }
+
+    /// Reads a stream; `origin` is what to call it in an error.
+    pub fn read(stream: impl Read, origin: &str, press: &mut Press) -> Result<Self> {
+        let mut archive = Self {
+            origin: origin.to_owned(),
+            documents: HashMap::new(),
+            layers: HashMap::new(),
+            links: HashMap::new(),
+            images: Vec::new(),
+        };
+        let failed = || Error::io("read", origin);
+        let mut tar = tar::Archive::new(stream);
+        for entry in tar.entries().map_err(failed())? {
+            archive.take(entry.map_err(failed())?, press)?;
+        }
+        archive.images = archive.manifest()?;
+        Ok(archive)
+    }
+
+    fn take<R: Read>(&mut self, mut entry: tar::Entry<'_, R>, press: &mut Press) -> Result<()> {
+        let path = std::str::from_utf8(&entry.path_bytes()).ok().map(|path| clean(path).to_owned());
+        let path = path.ok_or_else(|| self.wrong("a name in it is not UTF-8"))?;
+        let kind = entry.header().entry_type();
+        let known = [self.documents.contains_key(&path), self.layers.contains_key(&path), self.links.contains_key(&path)];
+        if !kind.is_dir() && known.contains(&true) {
+            return Err(self.wrong("it has two files of one name"));
+        }
+        if self.documents.len() + self.layers.len() + self.links.len() > MOST_DOCUMENTS {
+            return Err(self.wrong("it has more than 10000 files"));
+        }
+        if kind.is_symlink() || kind.is_hard_link() {
+            let target = entry.link_name_bytes().and_then(|target| String::from_utf8(target.into_owned()).ok());
+            let target = target.ok_or_else(|| self.wrong("a link in it leads nowhere"))?;
+            let target = if kind.is_symlink() { beside(&path, &target) } else { clean(&target).to_owned() };
+            self.links.insert(path, target);
+        } else if kind.is_file() {
+            self.take_file(path, &mut entry, press)?;
+        } else if !kind.is_dir() {
+            return Err(self.wrong("it has something that is neither file, folder nor link"));
+        }
+        Ok(())
+    }
+
+    /// A layer goes to the press at once; what begins as JSON is kept until `manifest.json` says what it is.
+    fn take_file<R: Read>(&mut self, path: String, entry: &mut tar::Entry<'_, R>, press: &mut Press) -> Result<()> {
+        let failed = || Error::io("read", &self.origin);
+        if path.ends_with("/VERSION") {
+            return Ok(());
+        }
+        if let Some(known) = named_digest(&path).and_then(|digest| press.known(digest)) {
+            self.layers.insert(path, known); // it is not read again
+            return Ok(());
+        }
+        let mut first = [0; 1];
+        let got = entry.read(&mut first).map_err(failed())?;
+        let mut content = (&first[..got]).chain(&mut *entry);
+        if got == 0 || matches!(first[0], b'{' | b'[') {
+            let mut bytes = Vec::new();
+            content.by_ref().take(DOCUMENT_LIMIT + 1).read_to_end(&mut bytes).map_err(failed())?;
+            if bytes.len() as u64 <= DOCUMENT_LIMIT {
+                self.check_name(&path, Sha256Digest::of(&bytes))?;
+                self.documents.insert(path, bytes);
+                return Ok(());
+            }
+            let blob = self.press_layer(&path, (&bytes[..]).chain(content), press)?;
+            self.layers.insert(path, blob);
+            return Ok(());
+        }
+        let blob = self.press_layer(&path, content, press)?;
+        self.layers.insert(path, blob);
+        Ok(())
+    }
+
+    fn press_layer(&self, path: &str, content: impl Read, press: &mut Press) -> Result<Blob> {
+        let origin = format!("{}: {path}", self.origin);
+        let failed = || Error::io("read", &origin);
+        let (coding, content) = Coding::detect(content).map_err(failed())?;
+        if coding == Coding::Plain {
+            let mut content = content;
+            let blob = press.take(&mut content, &origin)?;
+            self.check_name(path, blob.digest)?;
+            return Ok(blob);
+        }
+        let mut stored = Hashed::new(content);
+        let mut layer = coding.decoder(&mut stored).map_err(failed())?;
+        let blob = press.take(&mut layer, &origin)?;
+        drop(layer);
+        self.check_name(path, stored.finish().map_err(failed())?)?;
+        Ok(blob)
+    }
+
+    /// A file that is named after a digest has it.
+    fn check_name(&self, path: &str, found: Sha256Digest) -> Result<()> {
+        match named_digest(path) {
+            Some(expected) if expected != found => {
+                Err(Error::Digest { what: format!("{}: {path}", self.origin), expected, found })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn manifest(&self) -> Result<Vec<ArchiveImage>> {
+        let bytes = self.document("manifest.json")?;
+        let images: Option<Vec<ArchiveImage>> = serde_json::from_slice(bytes).map_err(|source| {
+            Error::Document { origin: self.origin.clone(), document: "manifest.json".to_owned(), source }
+        })?;
+        images.ok_or_else(|| self.wrong("its manifest.json names no images"))
+    }
+
+    /// The image with this name; without one, the only image.
+    pub fn image(&self, wanted: Option<&ImageName>) -> Result<Content> {
+        let tags = |image: &ArchiveImage| image.repo_tags.clone().unwrap_or_default();
+        let matches = |image: &&ArchiveImage| match wanted {
+            None => self.images.len() == 1,
+            Some(name) => tags(image).iter().filter_map(|tag| tag.parse::<ImageName>().ok()).any(|tag| tag.canonical() == name.canonical()),
+        };
+        let image = self.images.iter().find(matches).ok_or_else(|| Error::NotInArchive {
+            origin: self.origin.clone(),
+            wanted: wanted.map_or_else(|| "(its only one)".to_owned(), ToString::to_string),
+            known: self.images.iter().flat_map(tags).collect(),
+        })?;
+        Ok(Content {
+            config: self.document(&image.config)?.clone(),
+            layers: image.layers.iter().map(|path| self.layer(path)).collect::<Result<_>>()?,
+        })
+    }
+
+    fn document(&self, path: &str) -> Result<&Vec<u8>> {
+        self.documents.get(self.follow(path)).ok_or_else(|| self.misses(path))
+    }
+
+    fn layer(&self, path: &str) -> Result<Blob> {
+        self.layers.get(self.follow(path)).copied().ok_or_else(|| self.misses(path))
+    }
+
+    fn follow<'a>(&'a self, path: &'a str) -> &'a str {
+        let mut path = clean(path);
+        for _ in 0..MOST_LINKS {
+            match self.links.get(path) {
+                Some(target) => path = target,
+                None => break,
+            }
+        }
+        path
+    }
+
+    fn wrong(&self, why: &'static str) -> Error {
+        Error::Archive { origin: self.origin.clone(), why }
+    }
+
+    fn misses(&self, path: &str) -> Error {
+        Error::Misses { origin: self.origin.clone(), path: path.to_owned() }
+    }
+}
+
+/// `blobs/sha256/<digest>` and `<digest>.json`, as Docker names files after what they hold.
+fn named_digest(path: &str) -> Option<Sha256Digest> {
+    path.strip_prefix(BLOBS).or_else(|| path.strip_suffix(".json"))?.parse().ok()
+}
+
+fn clean(path: &str) -> &str {
+    path.strip_prefix("./").unwrap_or(path).trim_end_matches('/')
+}
+
+/// Where a symbolic link at `path` leads; a name that is in no archive where it leads out of it.
+fn beside(path: &str, target: &str) -> String {
+    let mut parts: Vec<&str> = path.split('/').collect();
+    parts.pop();
+    for part in target.split('/') {
+        match part {
+            "." | "" => {}
+            ".." => drop(parts.pop()),
+            name => parts.push(name),
+        }
+    }
+    parts.join("/")
+}

@@ -1,0 +1,67 @@
+//! `wt-install`: one file a verb.
+
+mod fingerprint;
+mod install;
+mod lock;
+mod open;
+mod plan;
+mod restart;
+mod status;
+mod verify;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Parser, Subcommand};
+use wt_keys::Utc;
+use wt_keys::console::{Done, Output, Program};
+
+use crate::{Error, Places};
+
+/// Install a product from its bundle on this host, and keep it running; needs no network
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true,
+    after_help = "Example:\n  wt-install plan worktile-5.2.0-amd64.tar.zst     what would be done\n  wt-install worktile-5.2.0-amd64.tar.zst          do it; run it again at any time\n  wt-install status"
+)]
+pub struct WtInstall {
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    install: install::Install,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Plan(plan::Plan),
+    Verify(verify::Verify),
+    Status(status::Status),
+    Restart(restart::Restart),
+    Fingerprint(fingerprint::PrintFingerprint),
+}
+
+impl Program for WtInstall {
+    fn run(self) -> Done {
+        let (output, places) = (self.output, Places::default());
+        match self.verb {
+            None => self.install.run(output, &places),
+            Some(Verb::Plan(verb)) => verb.run(output, &places),
+            Some(Verb::Verify(verb)) => verb.run(output, &places),
+            Some(Verb::Status(verb)) => verb.run(output, &places),
+            Some(Verb::Restart(verb)) => verb.run(output, &places),
+            Some(Verb::Fingerprint(verb)) => verb.run(output, &places),
+        }
+    }
+}
+
+fn now() -> Utc {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    i64::try_from(seconds).ok().and_then(Utc::from_unix).unwrap_or_else(|| Utc::from_unix(0).expect("1970"))
+}
+
+fn require_root() -> Result<(), Error> {
+    if rustix::process::geteuid().is_root() { Ok(()) } else { Err(Error::NotRoot) }
+}

@@ -1,0 +1,31 @@
+use wt_keys::console::{Done, Output};
+use wt_licensor::{Snapshot, install_key};
+
+use crate::installation::Installed;
+use crate::steps::fingerprint;
+use crate::{Error, Places};
+
+/// Show what identifies this host: exactly what a request for a license says of it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  wt-install fingerprint --json")]
+pub struct PrintFingerprint {
+    /// Write the snapshot that the containers read (at boot and hourly) instead
+    #[arg(long)]
+    snapshot: bool,
+}
+
+impl PrintFingerprint {
+    pub fn run(self, output: Output, places: &Places) -> Done {
+        super::require_root()?;
+        let installed = Installed::read(places)?.ok_or(Error::NotInstalled)?;
+        let key = install_key::load_or_make(&places.installation_key())?;
+        if self.snapshot {
+            let snapshot = Snapshot::take(places.root(), &installed.product, &key.public(), super::now())?;
+            snapshot.write(&places.snapshot(&installed.product))?;
+            return Ok(());
+        }
+        let fingerprint = fingerprint::fingerprint(places, &installed.product, &key);
+        output.report(&fingerprint, &fingerprint);
+        Ok(())
+    }
+}

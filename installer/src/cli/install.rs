@@ -1,0 +1,81 @@
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use wt_keys::console::{Done, Failure, Output};
+
+use super::lock::Lock;
+use super::open::{self, BundleArgument, SiteArgument};
+use crate::{Places, journey, preflight, steps};
+
+const JOURNEY_PATIENCE: Duration = Duration::from_secs(30);
+const VERBS: [&str; 6] = ["plan", "verify", "status", "restart", "fingerprint", "help"];
+
+/// What `wt-install BUNDLE` takes.
+#[derive(Debug, clap::Args)]
+pub struct Install {
+    /// The bundle to install, or to upgrade to
+    #[arg(value_name = "BUNDLE")]
+    bundle: Option<PathBuf>,
+    /// The vendor's roots (left out: those pinned on this host, or built in)
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+    #[command(flatten)]
+    site: SiteArgument,
+}
+
+impl Install {
+    pub fn run(self, output: Output, places: &Places) -> Done {
+        let Some(bundle) = self.bundle else {
+            return Err(Failure::usage("no bundle was named", "wt-install BUNDLE, or `wt-install --help`"));
+        };
+        if let Some(error) = open::no_such_bundle(&bundle, &VERBS) {
+            return Err(error.into());
+        }
+        let argument = BundleArgument { bundle, trust: self.trust };
+        let bundle = open::bundle(&argument, places)?;
+        output.say(open::headline(&bundle));
+        super::require_root()?;
+        let _lock = Lock::take(places)?;
+        open::verify_body(&bundle, output)?;
+        let installation = open::installation(bundle, &self.site, places)?;
+        let preflight = preflight::examine(&installation)?;
+        output.detail(format_args!("{preflight}"));
+        if let Err(error) = preflight.require() {
+            output.say(&preflight);
+            return Err(error.into());
+        }
+        let mut changed = false;
+        for step in steps::all() {
+            let started = Instant::now();
+            let done = steps::run(step, &installation, &output.progress())?;
+            changed |= done.is_some();
+            let seconds = started.elapsed().as_secs_f32();
+            match done {
+                Some(done) => output.say(format_args!("  {:<10} {done} ({seconds:.1} s)", step.name())),
+                None => output.detail(format_args!("  {:<10} nothing to do", step.name())),
+            }
+        }
+        if changed {
+            output.say(format_args!("\n{}", next(&installation)));
+        } else {
+            journey::walk(installation.manifest(), &installation.site, JOURNEY_PATIENCE)?;
+            output.say("nothing to do: everything is as the bundle says, and the user journey passes");
+        }
+        Ok(())
+    }
+}
+
+/// What the operator does next.
+fn next(installation: &crate::Installation) -> String {
+    let site = &installation.site;
+    let port = installation.manifest().site.ports.first().map_or(80, |port| port.number);
+    format!(
+        "{} {} is up: http://{}{}\nnext: send {} to the vendor, put the license that comes back into {} and run `wt-install restart web`",
+        installation.product(),
+        installation.manifest().version,
+        site.node().address,
+        if port == 80 { String::new() } else { format!(":{port}") },
+        installation.home().join("hw.json").display(),
+        installation.home().join("conf/apps/web").display(),
+    )
+}

@@ -1,0 +1,114 @@
+use std::path::{Path, PathBuf};
+
+use wt_keys::console::{Output, Size};
+use wt_manifests::bundle::Bundle;
+
+use crate::journal::Journal;
+use crate::{Error, Installation, Places, Result, SiteFile, trust_store};
+
+/// Which bundle, checked by which roots.
+#[derive(Debug, clap::Args)]
+pub struct BundleArgument {
+    /// The bundle that the vendor sent
+    #[arg(value_name = "BUNDLE")]
+    pub bundle: PathBuf,
+    /// The vendor's roots (left out: those pinned on this host, or built in)
+    #[arg(long, value_name = "FILE")]
+    pub trust: Option<PathBuf>,
+}
+
+/// Where the answers about this site are.
+#[derive(Debug, clap::Args)]
+pub struct SiteArgument {
+    /// The answers about this site (left out: site.toml here, else those of the last run)
+    #[arg(long, value_name = "FILE")]
+    pub site: Option<PathBuf>,
+}
+
+/// Opens a bundle: verifies its head.
+pub fn bundle(argument: &BundleArgument, places: &Places) -> Result<Bundle> {
+    let trust = trust_store::load(places, argument.trust.as_deref())?;
+    Ok(Bundle::open(&argument.bundle, &trust)?)
+}
+
+/// Authenticates the whole body.
+pub fn verify_body(bundle: &Bundle, output: Output) -> Result<()> {
+    let phase = output.progress().phase("verifying the bundle", Some(bundle.manifest().body.length));
+    Ok(bundle.verify_body(&|bytes| phase.advance(bytes))?)
+}
+
+/// Everything that the steps need, read and checked.
+pub fn installation(bundle: Bundle, site: &SiteArgument, places: &Places) -> Result<Installation> {
+    let site_path = site_path(site, places);
+    let installation = Installation {
+        site: SiteFile::read(&site_path)?,
+        site_path,
+        journal: Journal::open(places, &bundle.manifest().release),
+        places: places.clone(),
+        bundle,
+        clock: super::now,
+    };
+    installation.check_version()?;
+    Ok(installation)
+}
+
+fn site_path(site: &SiteArgument, places: &Places) -> PathBuf {
+    let here = Path::new("site.toml");
+    match &site.site {
+        Some(named) => named.clone(),
+        None if here.exists() || !places.site_file().exists() => here.to_owned(),
+        None => places.site_file(),
+    }
+}
+
+/// The first line of every report about a bundle.
+pub fn headline(bundle: &Bundle) -> String {
+    let manifest = bundle.manifest();
+    format!(
+        "{} {} ({}) for {}, {}, signed by {:.16}… on {}",
+        manifest.product,
+        manifest.version,
+        manifest.release,
+        manifest.platform,
+        Size(bundle.file_length()),
+        bundle.trusted().certificate.key.id().to_string(),
+        manifest.created,
+    )
+}
+
+/// A path that is no bundle may be a misspelt verb.
+pub fn no_such_bundle(path: &Path, verbs: &[&str]) -> Option<Error> {
+    let word = path.to_str().filter(|word| !word.contains(['/', '.']))?;
+    if path.exists() {
+        return None;
+    }
+    let near = verbs.iter().find(|verb| close(word, verb)).map(|verb| (*verb).to_owned());
+    Some(Error::NoSuchBundle { word: word.to_owned(), near })
+}
+
+/// One letter too many, too few or another, or two swapped.
+fn close(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let start = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
+    let end = a[start..].iter().rev().zip(b[start..].iter().rev()).take_while(|(x, y)| x == y).count();
+    let (left_a, left_b) = (&a[start..a.len() - end], &b[start..b.len() - end]);
+    match (left_a, left_b) {
+        ([x, y], [z, w]) => x == w && y == z,
+        _ => left_a.len() <= 1 && left_b.len() <= 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_verb_is_recognised() {
+        for word in ["statsu", "statu", "statuss", "sttaus", "status"] {
+            assert!(close(word, "status"), "{word}");
+        }
+        for word in ["start", "bundle", ""] {
+            assert!(!close(word, "status"), "{word}");
+        }
+    }
+}

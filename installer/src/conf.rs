@@ -1,0 +1,224 @@
+//! Configuration: templates of the bundle, rendered to files that the operator may edit.
+//!
+//! For each file there are three texts: what was rendered last, what is there, what would be rendered now. An edit is
+//! kept; where the template changed under an edit, the new text is put beside it as `NAME.new`, never over it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use minijinja::{Environment, UndefinedBehavior};
+use serde::Serialize;
+use wt_keys::{Sha256Digest, durable};
+use wt_manifests::Manifest;
+use wt_manifests::bundle::Bundle;
+
+use crate::{Error, Places, Result, SiteFile};
+
+const TEMPLATE_LIMIT: u64 = 4 << 20;
+
+/// What templates may name. Passwords are not among it: a configuration file can be read by services.
+#[derive(Serialize)]
+struct Variables<'a> {
+    release: ReleaseVariables<'a>,
+    site: SiteVariables<'a>,
+    administrator: &'a crate::site::Administrator,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    smtp: Option<&'a crate::site::Smtp>,
+}
+
+#[derive(Serialize)]
+struct ReleaseVariables<'a> {
+    product: &'a str,
+    version: String,
+}
+
+#[derive(Serialize)]
+struct SiteVariables<'a> {
+    address: String,
+    domains: &'a crate::site::Domains,
+    company_domain: &'a str,
+    data_root: &'a Path,
+}
+
+impl<'a> Variables<'a> {
+    fn new(manifest: &'a Manifest, site: &'a SiteFile) -> Self {
+        Self {
+            release: ReleaseVariables { product: &manifest.product, version: manifest.version.to_string() },
+            site: SiteVariables {
+                address: site.node().address.to_string(),
+                domains: &site.domains,
+                company_domain: &site.company_domain,
+                data_root: &site.data_root,
+            },
+            administrator: &site.administrator,
+            smtp: site.smtp.as_ref(),
+        }
+    }
+}
+
+/// Renders one text. A variable that is not there is an error.
+pub fn render(name: &str, template: &str, manifest: &Manifest, site: &SiteFile) -> Result<String> {
+    render_with(name, template, &Variables::new(manifest, site))
+}
+
+/// As [`render`], with the administrator's password: for requests that go to the product itself.
+pub fn render_secret(name: &str, template: &str, manifest: &Manifest, site: &SiteFile) -> Result<String> {
+    let variables = Variables::new(manifest, site);
+    let mut value = serde_json::to_value(&variables).unwrap_or_default(); // strings only: cannot fail
+    value["administrator"]["password"] = site.administrator.password.expose().into();
+    render_with(name, template, &value)
+}
+
+fn render_with(name: &str, template: &str, variables: &impl Serialize) -> Result<String> {
+    let failed = |error: minijinja::Error| Error::Template { template: name.to_owned(), why: format!("{error:#}") };
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_keep_trailing_newline(true);
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.add_template(name, template).map_err(failed)?;
+    let variables = minijinja::Value::from(minijinja::value::Serde(variables));
+    environment.get_template(name).and_then(|template| template.render(variables)).map_err(failed)
+}
+
+/// What is to be done with one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It says what it should.
+    None,
+    Write,
+    /// The operator edited it and the template stayed the same.
+    KeepEdit,
+    /// The operator edited it and the template changed, too.
+    OfferBeside,
+}
+
+/// A configuration file as it should be.
+#[derive(Debug)]
+pub struct ConfFile {
+    /// Relative to `conf/apps/`.
+    pub name: String,
+    pub path: PathBuf,
+    pub text: String,
+    pub restart: Vec<String>,
+}
+
+/// All configuration files of a release, rendered for a site.
+#[derive(Debug)]
+pub struct Conf {
+    pub files: Vec<ConfFile>,
+    rendered_path: PathBuf,
+    rendered: BTreeMap<String, Sha256Digest>,
+}
+
+impl Conf {
+    pub fn render(bundle: &Bundle, site: &SiteFile, places: &Places) -> Result<Self> {
+        let manifest = bundle.manifest();
+        let folder = site.home(&manifest.product).join("conf/apps");
+        let files = manifest.site.conf.iter().map(|conf| {
+            let name = conf.template.to_string();
+            let bytes = bundle.read_entry(&format!("conf/{name}"), TEMPLATE_LIMIT)?;
+            let template = String::from_utf8(bytes)
+                .map_err(|_| Error::Template { template: name.clone(), why: "it is not UTF-8 text".to_owned() })?;
+            let text = render(&name, &template, manifest, site)?;
+            Ok(ConfFile { path: folder.join(&name), name, text, restart: conf.restart.clone() })
+        });
+        Ok(Self {
+            files: files.collect::<Result<_>>()?,
+            rendered_path: places.rendered(),
+            rendered: read_rendered(&places.rendered()),
+        })
+    }
+
+    pub fn change(&self, file: &ConfFile) -> Change {
+        let Ok(found) = fs::read(&file.path) else { return Change::Write };
+        let wanted = Sha256Digest::of(file.text.as_bytes());
+        let found = Sha256Digest::of(&found);
+        match self.rendered.get(&file.name) {
+            _ if found == wanted => Change::None,
+            Some(last) if *last == found => Change::Write,
+            Some(last) if *last == wanted => Change::KeepEdit,
+            _ => Change::OfferBeside,
+        }
+    }
+
+    /// Brings the files to what they should be. Returns what was done to each that was touched.
+    pub fn apply(&mut self) -> Result<Vec<(String, Change)>> {
+        let mut touched = Vec::new();
+        for file in &self.files {
+            let change = self.change(file);
+            let path = match change {
+                Change::None | Change::KeepEdit => continue,
+                Change::Write => file.path.clone(),
+                Change::OfferBeside => file.path.with_file_name(format!(
+                    "{}.new",
+                    file.path.file_name().unwrap_or_default().to_string_lossy()
+                )),
+            };
+            durable::create_folder(&durable::folder_of(&path), 0o755)?;
+            durable::write_if_changed(&path, file.text.as_bytes(), 0o644)?;
+            touched.push((file.name.clone(), change));
+        }
+        self.remember()?;
+        Ok(touched)
+    }
+
+    fn remember(&mut self) -> Result<()> {
+        self.rendered = self
+            .files
+            .iter()
+            .map(|file| (file.name.clone(), Sha256Digest::of(file.text.as_bytes())))
+            .collect();
+        let bytes = serde_json::to_vec_pretty(&self.rendered).unwrap_or_default(); // strings only: cannot fail
+        durable::write_if_changed(&self.rendered_path, &bytes, 0o600)?;
+        Ok(())
+    }
+}
+
+/// Damaged or missing: every file then counts as edited, and nothing is overwritten.
+fn read_rendered(path: &Path) -> BTreeMap<String, Sha256Digest> {
+    fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conf(folder: &Path, text: &str) -> Conf {
+        Conf {
+            files: vec![ConfFile {
+                name: "web/a.js".into(),
+                path: folder.join("web/a.js"),
+                text: text.into(),
+                restart: vec![],
+            }],
+            rendered_path: folder.join("rendered.json"),
+            rendered: read_rendered(&folder.join("rendered.json")),
+        }
+    }
+
+    #[test]
+    fn an_edit_is_kept_and_a_new_template_is_put_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("web/a.js");
+        assert_eq!(conf(folder.path(), "one").apply().unwrap(), [("web/a.js".to_owned(), Change::Write)]);
+        assert_eq!(conf(folder.path(), "one").apply().unwrap(), []);
+        assert_eq!(conf(folder.path(), "two").apply().unwrap(), [("web/a.js".to_owned(), Change::Write)]);
+        fs::write(&path, "mine").unwrap();
+        assert_eq!(conf(folder.path(), "two").apply().unwrap(), []);
+        assert_eq!(
+            conf(folder.path(), "three").apply().unwrap(),
+            [("web/a.js".to_owned(), Change::OfferBeside)]
+        );
+        assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+        assert_eq!(fs::read_to_string(path.with_file_name("a.js.new")).unwrap(), "three");
+    }
+
+    #[test]
+    fn a_variable_that_is_not_there_is_an_error() {
+        let variables = serde_json::json!({ "a": "x\"y" });
+        assert_eq!(render_with("t", "{{ a | tojson }}", &variables).unwrap(), r#""x\"y""#);
+        let message = render_with("t", "{{ b }}", &variables).unwrap_err().to_string();
+        assert!(message.contains("undefined") && message.contains('b'), "{message}");
+    }
+}

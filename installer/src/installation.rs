@@ -1,0 +1,106 @@
+//! One release on one site: what every step works with.
+
+use std::path::{Path, PathBuf};
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use wt_keys::{Utc, durable};
+use wt_manifests::Manifest;
+use wt_manifests::bundle::Bundle;
+
+use crate::engine::Engine;
+use crate::journal::Journal;
+use crate::{Error, Places, Result, SiteFile};
+
+#[derive(Debug)]
+pub struct Installation {
+    pub places: Places,
+    pub site: SiteFile,
+    pub site_path: PathBuf,
+    pub bundle: Bundle,
+    pub journal: Journal,
+    pub clock: fn() -> Utc,
+}
+
+/// What is on this host: written last, when the release is healthy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Installed {
+    pub product: String,
+    pub version: Version,
+    pub release: String,
+    pub home: PathBuf,
+    pub data_root: PathBuf,
+    pub bundle_signed_by: String,
+    /// What the services are called, and the address of this node; for `status` without the bundle.
+    pub services: Vec<String>,
+}
+
+impl Installed {
+    pub fn read(places: &Places) -> Result<Option<Self>> {
+        let path = places.installed();
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::io("read", &path)(error.into())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("read", &path)(error)),
+        }
+    }
+
+    pub fn write(&self, places: &Places) -> Result<bool> {
+        let bytes = serde_json::to_vec_pretty(self).unwrap_or_default(); // strings only: cannot fail
+        Ok(durable::write_if_changed(&places.installed(), &bytes, 0o644)?)
+    }
+}
+
+impl Installation {
+    pub fn manifest(&self) -> &Manifest {
+        self.bundle.manifest()
+    }
+
+    pub fn product(&self) -> &str {
+        &self.manifest().product
+    }
+
+    pub fn stack_name(&self) -> &str {
+        self.product()
+    }
+
+    /// The product's folder.
+    pub fn home(&self) -> PathBuf {
+        self.site.home(self.product())
+    }
+
+    pub fn engine(&self) -> Result<Engine> {
+        Engine::connect()
+    }
+
+    pub fn data_folder(&self, path: &impl AsRef<Path>) -> PathBuf {
+        self.site.data_root.join(path)
+    }
+
+    /// Refuses a release that may not follow what is installed.
+    pub fn check_version(&self) -> Result<()> {
+        let Some(installed) = Installed::read(&self.places)? else { return Ok(()) };
+        let manifest = self.manifest();
+        if installed.product != manifest.product {
+            return Err(Error::OtherProduct {
+                installed_product: installed.product,
+                installed: installed.version.to_string(),
+                product: manifest.product.clone(),
+                version: manifest.version.to_string(),
+            });
+        }
+        if manifest.version < installed.version {
+            return Err(Error::Older {
+                lowest: installed.version.to_string(),
+                found: manifest.version.to_string(),
+            });
+        }
+        if manifest.version > installed.version && !manifest.upgrades_from.matches(&installed.version) {
+            return Err(Error::CannotFollow {
+                expected: manifest.upgrades_from.to_string(),
+                found: installed.version.to_string(),
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! The journal: what each run did and when, one line a step, on the disk before the step is acknowledged.
+//!
+//! Whether a step is done is asked of the host itself wherever it can tell. The journal answers only for what it
+//! cannot: work that must happen once in the life of a site.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use wt_keys::{Utc, durable};
+
+use crate::{Error, Places, Result};
+
+/// A line of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    pub at: Utc,
+    pub release: String,
+    pub step: String,
+    pub event: Event,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Event {
+    Began,
+    Done,
+    Failed,
+}
+
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    release: String,
+}
+
+impl Journal {
+    pub fn open(places: &Places, release: &str) -> Self {
+        Self { path: places.journal(), release: release.to_owned() }
+    }
+
+    /// Adds a line and returns once it is on the disk.
+    pub fn record(&self, at: Utc, step: &str, event: Event, detail: &str) -> Result<()> {
+        let line = Line {
+            at,
+            release: self.release.clone(),
+            step: step.to_owned(),
+            event,
+            detail: detail.to_owned(),
+        };
+        let new = !self.path.exists();
+        let mut file = self.open_file().map_err(Error::io("open", &self.path))?;
+        let mut text = String::new();
+        if !new && !self.ends_whole() {
+            text.push('\n'); // a power cut left half a line: it stays alone
+        }
+        text.push_str(&serde_json::to_string(&line).unwrap_or_default()); // strings only: cannot fail
+        text.push('\n');
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(Error::io("write", &self.path))?;
+        if new {
+            durable::sync_folder(&durable::folder_of(&self.path))?;
+        }
+        Ok(())
+    }
+
+    fn open_file(&self) -> std::io::Result<File> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)
+    }
+
+    fn ends_whole(&self) -> bool {
+        std::fs::read(&self.path).is_ok_and(|bytes| bytes.is_empty() || bytes.ends_with(b"\n"))
+    }
+
+    /// All whole lines; a torn one is passed over.
+    pub fn lines(&self) -> Result<Vec<Line>> {
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::io("open", &self.path)(error)),
+        };
+        Ok(BufReader::new(file)
+            .lines()
+            .map_while(Result::ok)
+            .filter_map(|line| serde_json::from_str(&line).ok())
+            .collect())
+    }
+
+    /// Tells whether a step was ever completed on this host, whatever the release.
+    pub fn was_done(&self, step: &str) -> Result<bool> {
+        Ok(self.lines()?.iter().any(|line| line.step == step && line.event == Event::Done))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_line_spoils_no_other() {
+        let root = tempfile::tempdir().unwrap();
+        let places = Places::below(root.path());
+        durable::create_folder(&places.state(), 0o700).unwrap();
+        let journal = Journal::open(&places, "v1");
+        let at = Utc::from_unix(0).unwrap();
+        journal.record(at, "images", Event::Done, "").unwrap();
+        let whole = std::fs::read(places.journal()).unwrap();
+        for cut in 1..whole.len() {
+            std::fs::write(places.journal(), [&whole[..], &whole[..cut]].concat()).unwrap();
+            journal.record(at, "init-data", Event::Done, "").unwrap();
+            let done: Vec<String> = journal.lines().unwrap().into_iter().map(|line| line.step).collect();
+            assert_eq!(done.first().map(String::as_str), Some("images"), "{cut}");
+            assert_eq!(done.last().map(String::as_str), Some("init-data"), "{cut}");
+        }
+        assert!(journal.was_done("init-data").unwrap());
+        assert!(!journal.was_done("stack").unwrap());
+    }
+}

@@ -1,0 +1,3 @@
+fn main() -> std::process::ExitCode {
+    wt_keys::console::run::<wt_installer::cli::WtInstall>()
+}

@@ -1,0 +1,79 @@
+//! Where things lie on a host. `root` is `/` except in tests.
+
+use std::path::{Path, PathBuf};
+
+/// What outlives a release, and an uninstall where it must: the pinned trust, the journal, the installation key.
+#[derive(Clone, Debug)]
+pub struct Places {
+    root: PathBuf,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self { root: PathBuf::from("/") }
+    }
+}
+
+impl Places {
+    pub fn below(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Root's alone, 0700.
+    pub fn state(&self) -> PathBuf {
+        self.root.join("var/lib/wt-install")
+    }
+
+    pub fn lock(&self) -> PathBuf {
+        self.state().join("lock")
+    }
+
+    pub fn journal(&self) -> PathBuf {
+        self.state().join("journal.jsonl")
+    }
+
+    pub fn pinned_trust(&self) -> PathBuf {
+        self.state().join("trust.json")
+    }
+
+    /// The answers of the last run; 0600, since they hold secrets.
+    pub fn site_file(&self) -> PathBuf {
+        self.state().join("site.toml")
+    }
+
+    /// What is installed, and the lowest release that may follow it.
+    pub fn installed(&self) -> PathBuf {
+        self.state().join("installed.json")
+    }
+
+    pub fn installation_key(&self) -> PathBuf {
+        self.state().join("installation.key")
+    }
+
+    /// For files on their way to dpkg; emptied after use.
+    pub fn staging(&self) -> PathBuf {
+        self.state().join("staging")
+    }
+
+    /// What configuration files looked like when they were rendered.
+    pub fn rendered(&self) -> PathBuf {
+        self.state().join("rendered.json")
+    }
+
+    /// The folder that containers see at /run/wt: the snapshot of the host.
+    pub fn run(&self, product: &str) -> PathBuf {
+        self.root.join("run/wt").join(product)
+    }
+
+    pub fn snapshot(&self, product: &str) -> PathBuf {
+        self.run(product).join("host.json")
+    }
+
+    pub fn boot_id(&self) -> PathBuf {
+        self.root.join("proc/sys/kernel/random/boot_id")
+    }
+}

@@ -1,0 +1,201 @@
+//! What the host must be able to do, found out before the first change.
+
+use std::fmt;
+use std::fs;
+use std::net::{IpAddr, TcpListener};
+use std::path::Path;
+
+use rustix::fs::statvfs;
+use serde::Serialize;
+use wt_keys::console::Size;
+
+use crate::engine::Engine;
+use crate::{Error, Installation, Result, packages};
+
+/// Room that the data stores, the logs and the engine's own files need beside the images.
+const SPARE_DISK: u64 = 1 << 30;
+const CLOCK_TOLERANCE_DAYS: i64 = 1;
+
+/// One row of the table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    pub what: String,
+    pub passed: bool,
+    pub found: String,
+    pub needed: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub hint: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Preflight {
+    pub schema: &'static str,
+    pub checks: Vec<Check>,
+}
+
+/// Examines the host. Looks only; changes nothing.
+pub fn examine(installation: &Installation) -> Result<Preflight> {
+    let engine = Engine::find()?;
+    let mut checks = vec![platform(installation)];
+    if engine.is_none() {
+        checks.push(target(installation));
+    }
+    checks.extend([processors(installation), memory(installation)?, address(installation)]);
+    checks.extend(disks(installation)?);
+    checks.push(clock(installation));
+    if !is_running(installation)? {
+        checks.extend(installation.manifest().site.ports.iter().map(port));
+    }
+    Ok(Preflight { schema: "wt.preflight.v1", checks })
+}
+
+impl Preflight {
+    /// An error that names every row that failed.
+    pub fn require(&self) -> Result<()> {
+        let failed: Vec<String> = self
+            .checks
+            .iter()
+            .filter(|check| !check.passed)
+            .map(|check| format!("{}: found {}, needed {}", check.what, check.found, check.needed))
+            .collect();
+        if failed.is_empty() { Ok(()) } else { Err(Error::Preflight { failed }) }
+    }
+}
+
+impl fmt::Display for Preflight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = |column: fn(&Check) -> &str| self.checks.iter().map(|c| column(c).chars().count()).max();
+        let (what, found) = (width(|c| &c.what).unwrap_or(0), width(|c| &c.found).unwrap_or(0));
+        for check in &self.checks {
+            let mark = if check.passed { "ok  " } else { "FAIL" };
+            writeln!(f, "{mark}  {:what$}  {:found$}  needs {}", check.what, check.found, check.needed)?;
+            if !check.passed && !check.hint.is_empty() {
+                writeln!(f, "      hint: {}", check.hint)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check(what: &str, passed: bool, found: impl fmt::Display, needed: impl fmt::Display, hint: &str) -> Check {
+    Check {
+        what: what.to_owned(),
+        passed,
+        found: found.to_string(),
+        needed: needed.to_string(),
+        hint: hint.to_owned(),
+    }
+}
+
+fn platform(installation: &Installation) -> Check {
+    let machine = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let found = format!("linux/{machine}");
+    let needed = &installation.manifest().platform;
+    check("platform", found == *needed, &found, needed, "ask the vendor for the bundle for this platform")
+}
+
+/// Matters only where the bundle must bring the engine.
+fn target(installation: &Installation) -> Check {
+    let found = packages::target(installation.places.root()).unwrap_or_else(|_| "unknown".to_owned());
+    let known: Vec<&str> = installation.manifest().packages.iter().map(|set| set.target.as_str()).collect();
+    let passed = known.contains(&found.as_str());
+    check("system", passed, &found, known.join(" or "), "install Docker 20.10 or later by other means, then run this again")
+}
+
+fn processors(installation: &Installation) -> Check {
+    let found = std::thread::available_parallelism().map_or(1, usize::from);
+    let needed = installation.manifest().site.requirements.cpus;
+    check("processors", found >= needed as usize, found, needed, "give the host more processors")
+}
+
+fn memory(installation: &Installation) -> Result<Check> {
+    let path = Path::new("/proc/meminfo");
+    let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let kib = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .and_then(|rest| rest.trim().strip_suffix(" kB"))
+        .and_then(|number| number.parse::<u64>().ok())
+        .unwrap_or_default();
+    let needed = installation.manifest().site.requirements.memory;
+    Ok(check("memory", kib * 1024 >= needed.0, Size(kib * 1024), needed, "give the host more memory"))
+}
+
+/// The node's address is one of this host's: a socket can be bound to it.
+fn address(installation: &Installation) -> Check {
+    let address = installation.site.node().address;
+    let mine = TcpListener::bind((address, 0)).is_ok();
+    let found = if mine { format!("{address} is this host's") } else { format!("{address} is not this host's") };
+    check("address", mine, found, "an address of this host", "correct `address` in site.toml; `ip address` lists them")
+}
+
+fn disks(installation: &Installation) -> Result<[Check; 2]> {
+    let images: u64 = installation.manifest().layers().map(|layer| layer.size).sum();
+    // the classic store unpacks the stream beside the layers that it makes of it
+    let for_engine = missing_images(installation)?.map_or(2 * images, |missing| 2 * missing);
+    let engine_root = Engine::data_root_or_default()?;
+    let hint = "make room, or put the folder on a larger disk";
+    let engine = available(&engine_root);
+    let data = available(&installation.site.data_root);
+    let wanted = installation.manifest().site.requirements.disk.0.min(u64::MAX - SPARE_DISK);
+    Ok([
+        check(
+            &format!("disk {}", engine_root.display()),
+            engine >= for_engine,
+            format_args!("{} free", Size(engine)),
+            Size(for_engine),
+            hint,
+        ),
+        check(
+            &format!("disk {}", installation.site.data_root.display()),
+            data >= wanted,
+            format_args!("{} free", Size(data)),
+            Size(wanted),
+            hint,
+        ),
+    ])
+}
+
+/// The bytes of the layers that the engine lacks; `None` without an engine.
+fn missing_images(installation: &Installation) -> Result<Option<u64>> {
+    match Engine::find()? {
+        Some(engine) => Ok(Some(engine.plan_images(installation.manifest())?.bytes)),
+        None => Ok(None),
+    }
+}
+
+/// Free bytes where `path` is, or will be.
+fn available(path: &Path) -> u64 {
+    let existing = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    statvfs(existing).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// A clock behind the bundle is wrong; one that is ahead may be right.
+fn clock(installation: &Installation) -> Check {
+    let (now, created) = ((installation.clock)(), installation.manifest().created);
+    let passed = created.days_until(now) >= -CLOCK_TOLERANCE_DAYS;
+    check("clock", passed, now, format_args!("later than {created}"), "set the clock; `timedatectl` shows it")
+}
+
+fn port(port: &wt_manifests::release::Port) -> Check {
+    let free = TcpListener::bind((IpAddr::from([0, 0, 0, 0]), port.number)).is_ok();
+    check(
+        &format!("port {}", port.number),
+        free,
+        if free { "free" } else { "in use" },
+        format_args!("free, for {}", port.purpose),
+        "stop what listens there; `ss -ltnp` names it",
+    )
+}
+
+/// Then the ports are taken by the product itself.
+fn is_running(installation: &Installation) -> Result<bool> {
+    match Engine::find()? {
+        Some(engine) => Ok(!engine.services(installation.stack_name())?.is_empty()),
+        None => Ok(false),
+    }
+}

@@ -1,0 +1,78 @@
+//! An installation as a list of small steps. Each can say whether there is anything left to do, and can be done again
+//! after a run that was killed in the middle of it.
+
+mod conf;
+mod data;
+mod engine;
+pub mod fingerprint;
+mod health;
+mod images;
+mod init_data;
+mod record;
+mod snapshot;
+mod stack;
+mod swarm;
+mod trust;
+
+use wt_keys::console::Progress;
+
+use crate::journal::Event;
+use crate::{Installation, Result};
+
+/// What a step has to do on this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    Nothing,
+    /// In words, for `plan`.
+    Work(String),
+}
+
+pub trait Step {
+    fn name(&self) -> &'static str;
+
+    /// Looks at the host; changes nothing.
+    fn need(&self, installation: &Installation) -> Result<Need>;
+
+    /// Does the work, again where a run was killed in the middle. Returns once it is on the disk, and says what was done.
+    fn apply(&self, installation: &Installation, progress: &Progress) -> Result<String>;
+}
+
+/// In the order in which they are done.
+pub fn all() -> [&'static dyn Step; 12] {
+    [
+        &trust::PinTrust,
+        &data::MakeFolders,
+        &engine::InstallEngine,
+        &images::LoadImages,
+        &swarm::PrepareSwarm,
+        &conf::RenderConf,
+        &snapshot::WriteSnapshot,
+        &stack::DeployStack,
+        &init_data::InitData,
+        &health::WalkJourney,
+        &fingerprint::WriteRequest,
+        &record::RecordRelease,
+    ]
+}
+
+/// Does what is left of one step and journals it. `None`: there was nothing to do.
+pub fn run(step: &dyn Step, installation: &Installation, progress: &Progress) -> Result<Option<String>> {
+    if step.need(installation)? == Need::Nothing {
+        return Ok(None);
+    }
+    let record = |event, detail: &str| {
+        installation.journal.record((installation.clock)(), step.name(), event, detail)
+    };
+    record(Event::Began, "")?;
+    match step.apply(installation, progress) {
+        Ok(done) => {
+            record(Event::Done, &done)?;
+            Ok(Some(done))
+        }
+        Err(error) => {
+            // the failure itself is what the operator must see, also where the journal cannot be written
+            let _ = record(Event::Failed, &error.to_string());
+            Err(error)
+        }
+    }
+}

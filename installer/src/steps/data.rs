@@ -1,0 +1,116 @@
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+
+use wt_keys::console::Progress;
+use wt_keys::durable;
+use wt_manifests::release::DataFolder;
+
+use super::{Need, Step};
+use crate::{Error, Installation, Result};
+
+/// Makes the product's folder and the data folders, and keeps the answers and this program where later runs find them.
+pub struct MakeFolders;
+
+impl Step for MakeFolders {
+    fn name(&self) -> &'static str {
+        "folders"
+    }
+
+    fn need(&self, installation: &Installation) -> Result<Need> {
+        let home = installation.home();
+        let missing = data_folders(installation)?.iter().any(|folder| !folder.is_as_wanted());
+        if missing || !home.is_dir() || !same_answers(installation) || !same_program(&program(&home))? {
+            return Ok(Need::Work(format!(
+                "make {} and {} data folders under {}",
+                home.display(),
+                installation.manifest().site.data.len(),
+                installation.site.data_root.display()
+            )));
+        }
+        Ok(Need::Nothing)
+    }
+
+    fn apply(&self, installation: &Installation, _: &Progress) -> Result<String> {
+        let home = installation.home();
+        durable::create_folder(&home, 0o755)?;
+        for folder in data_folders(installation)? {
+            folder.make()?;
+        }
+        keep_program(&program(&home))?;
+        if !same_answers(installation) {
+            let answers = fs::read(&installation.site_path).map_err(Error::io("read", &installation.site_path))?;
+            durable::write(&installation.places.site_file(), &answers, 0o600)?;
+        }
+        Ok(format!("{} and {}", home.display(), installation.site.data_root.display()))
+    }
+}
+
+/// Where this program stays on the host, for the unit that runs at boot.
+pub fn program(home: &Path) -> PathBuf {
+    home.join("bin/wt-install")
+}
+
+fn same_answers(installation: &Installation) -> bool {
+    fs::read(&installation.site_path).ok() == fs::read(installation.places.site_file()).ok()
+}
+
+const THIS_PROGRAM: &str = "/proc/self/exe";
+
+fn same_program(kept: &Path) -> Result<bool> {
+    let this = fs::read(THIS_PROGRAM).map_err(Error::io("read", THIS_PROGRAM))?;
+    Ok(fs::read(kept).is_ok_and(|kept| kept == this))
+}
+
+fn keep_program(kept: &Path) -> Result<()> {
+    durable::create_folder(&durable::folder_of(kept), 0o755)?;
+    let this = fs::read(THIS_PROGRAM).map_err(Error::io("read", THIS_PROGRAM))?;
+    durable::write_if_changed(kept, &this, 0o755)?;
+    Ok(())
+}
+
+struct Wanted {
+    path: PathBuf,
+    owner: (u32, u32),
+    mode: u32,
+}
+
+fn data_folders(installation: &Installation) -> Result<Vec<Wanted>> {
+    installation.manifest().site.data.iter().map(|folder| Wanted::new(installation, folder)).collect()
+}
+
+impl Wanted {
+    fn new(installation: &Installation, folder: &DataFolder) -> Result<Self> {
+        let wrong = || {
+            wt_manifests::Error::Manifest(format!(
+                "the data folder `{}` has the owner `{}` and the mode `{}`",
+                folder.path, folder.owner, folder.mode
+            ))
+        };
+        let owner = folder.owner.split_once(':').and_then(|(u, g)| Some((u.parse().ok()?, g.parse().ok()?)));
+        let mode = u32::from_str_radix(&folder.mode, 8).ok().filter(|mode| *mode <= 0o777);
+        Ok(Self {
+            path: installation.data_folder(&folder.path),
+            owner: owner.ok_or_else(wrong)?,
+            mode: mode.ok_or_else(wrong)?,
+        })
+    }
+
+    fn is_as_wanted(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|found| {
+            found.is_dir() && (found.uid(), found.gid()) == self.owner && found.mode() & 0o7777 == self.mode
+        })
+    }
+
+    /// A folder that is there already keeps its content.
+    fn make(&self) -> Result<()> {
+        if self.is_as_wanted() {
+            return Ok(());
+        }
+        durable::create_folder(&self.path, 0o755)?;
+        let failed = |error| Error::io("set the owner of", &self.path)(error);
+        chown(&self.path, Some(self.owner.0), Some(self.owner.1)).map_err(failed)?;
+        fs::set_permissions(&self.path, fs::Permissions::from_mode(self.mode)).map_err(failed)?;
+        Ok(durable::sync_folder(&self.path)?)
+    }
+}

@@ -1,0 +1,40 @@
+//! Which roots a site trusts: pinned at the first install, moved forward by bundles, never back.
+
+use std::path::Path;
+
+use wt_keys::{Trust, durable};
+
+use crate::{Error, Places, Result};
+
+/// The trust document that this program was built with (`WT_TRUST` at build time); empty where there was none.
+const BUILT_IN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/trust.json"));
+const TRUST_LIMIT: u64 = 16 << 20;
+
+/// What is pinned on this host; else what the operator names; else what is built in. A trust file that was named, or is
+/// built in, moves the pinned one forward where it is its successor.
+pub fn load(places: &Places, named: Option<&Path>) -> Result<Trust> {
+    let offered = match named {
+        Some(path) => Some(Trust::parse(&durable::read_capped(path, "a trust document", TRUST_LIMIT)?)?),
+        None if BUILT_IN.is_empty() => None,
+        None => Some(Trust::parse(BUILT_IN)?),
+    };
+    let pinned = places.pinned_trust();
+    if !pinned.exists() {
+        return offered.ok_or(Error::NoTrust);
+    }
+    let pinned = Trust::parse(&durable::read_capped(&pinned, "a trust document", TRUST_LIMIT)?)?;
+    match offered {
+        Some(offered) => Ok(pinned.advance(offered.envelope())?),
+        None => Ok(pinned),
+    }
+}
+
+/// Tells whether `trust` is what is pinned.
+pub fn is_pinned(places: &Places, trust: &Trust) -> bool {
+    std::fs::read(places.pinned_trust()).is_ok_and(|found| found == trust.to_bytes())
+}
+
+pub fn pin(places: &Places, trust: &Trust) -> Result<()> {
+    durable::write_if_changed(&places.pinned_trust(), &trust.to_bytes(), 0o644)?;
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! `wt-license`: one file a verb.
+
+mod sign;
+mod verify;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Parser, Subcommand};
+use wt_keys::Utc;
+use wt_keys::console::{Done, Output, Program};
+
+/// Sign licenses for machines, and check them
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Example:\n  wt-license sign hw.json --key keys/license.key      writes license.json beside hw.json\n  wt-license verify license.json --trust keys/trust.json --hardware hw.json"
+)]
+pub struct WtLicense {
+    #[command(flatten)]
+    output: Output,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Sign(sign::Sign),
+    Verify(verify::Verify),
+}
+
+impl Program for WtLicense {
+    fn run(self) -> Done {
+        match self.verb {
+            Verb::Sign(verb) => verb.run(self.output, now()),
+            Verb::Verify(verb) => verb.run(self.output, now()),
+        }
+    }
+}
+
+fn now() -> Utc {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    i64::try_from(seconds).ok().and_then(Utc::from_unix).unwrap_or_else(|| Utc::from_unix(0).expect("1970"))
+}

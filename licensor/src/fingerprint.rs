@@ -1,0 +1,123 @@
+//! The fingerprint: what identifies a host, as tags, and a few facts about it that weigh nothing.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use wt_keys::PublicKey;
+
+use crate::{Component, Kind, Quality, Tag, host};
+
+/// What kind of machine it is; it decides the weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Environment {
+    Metal,
+    Virtual,
+}
+
+/// What people want to see of a host. It is no component: memory is added and hosts are renamed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Info {
+    pub cpu: String,
+    pub cores: u32,
+    pub memory_bytes: u64,
+    pub hostname: String,
+    pub os: String,
+    pub kernel: String,
+}
+
+/// Of one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    pub environment: Environment,
+    /// One of each kind, in the order of [`Kind`].
+    pub components: Vec<Component>,
+    /// `None` for a recorded machine.
+    pub info: Option<Info>,
+}
+
+/// Reads the host below `sysroot`; as root, or what only root may read is reported as unreadable.
+pub fn collect(sysroot: &Path, product: &str, install_key: &PublicKey) -> Fingerprint {
+    let mut components = host::components(sysroot, product);
+    components.push(Component {
+        kind: Kind::InstallKey,
+        quality: Quality::Ok,
+        tags: vec![install_key_tag(product, install_key)],
+        left_out: vec![],
+    });
+    let info = if sysroot == Path::new("/") { info() } else { None };
+    Fingerprint { environment: environment(sysroot), components, info }
+}
+
+pub fn install_key_tag(product: &str, install_key: &PublicKey) -> Tag {
+    Tag::of(product, Kind::InstallKey, &install_key.id().to_string())
+}
+
+/// A processor that runs under a hypervisor says so.
+fn environment(sysroot: &Path) -> Environment {
+    let cpu = fs::read_to_string(sysroot.join("proc/cpuinfo")).unwrap_or_default();
+    let flags = cpu.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
+    if flags.split_whitespace().any(|flag| flag == "hypervisor") {
+        Environment::Virtual
+    } else {
+        Environment::Metal
+    }
+}
+
+#[cfg(feature = "fingerprint")]
+fn info() -> Option<Info> {
+    use crate::request::{LONGEST_TEXT, one_line};
+    use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
+    let wanted = RefreshKind::nothing()
+        .with_cpu(CpuRefreshKind::nothing())
+        .with_memory(MemoryRefreshKind::nothing().with_ram());
+    let system = System::new_with_specifics(wanted).ok()?;
+    let text = |found: Option<String>| one_line(&found.unwrap_or_default(), LONGEST_TEXT);
+    Some(Info {
+        cpu: text(system.cpus().first().map(|cpu| cpu.brand().to_owned())),
+        cores: u32::try_from(system.cpus().len()).unwrap_or(u32::MAX),
+        memory_bytes: system.total_memory(),
+        hostname: text(System::host_name().ok()),
+        os: text(System::long_os_version().ok()),
+        kernel: text(System::kernel_version().ok()),
+    })
+}
+
+#[cfg(not(feature = "fingerprint"))]
+fn info() -> Option<Info> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::{Machine, PRODUCT, install_key};
+
+    #[test]
+    fn a_hypervisor_is_noticed() {
+        let machine = Machine::metal();
+        assert_eq!(environment(machine.sysroot()), Environment::Metal);
+        machine.put("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu vme hypervisor lahf_lm\n");
+        assert_eq!(environment(machine.sysroot()), Environment::Virtual);
+    }
+
+    #[test]
+    fn the_same_machine_read_twice_gives_the_same_fingerprint() {
+        let machine = Machine::metal();
+        let read = || collect(machine.sysroot(), PRODUCT, &install_key(1).public());
+        assert_eq!(read(), read());
+        assert_eq!(read().components.len(), 6);
+        assert_eq!(read().info, None);
+    }
+
+    #[cfg(feature = "fingerprint")]
+    #[test]
+    fn this_host_is_described_but_not_by_its_components() {
+        let found = collect(Path::new("/"), PRODUCT, &install_key(1).public());
+        let info = found.info.unwrap();
+        assert!(info.cores > 0 && info.memory_bytes > 0 && !info.kernel.is_empty(), "{info:?}");
+        assert_eq!(found.components.len(), 6);
+    }
+}

@@ -1,0 +1,156 @@
+//! Issuing licenses: the vendor's desk, and nothing that a site has.
+
+use wt_keys::{Chain, Signer, Utc};
+
+use crate::grade::{Grade, usable};
+use crate::license::{ANY, Binding, BoundComponent, BoundNode};
+use crate::request::Node;
+use crate::{Error, Id, License, Request, Result};
+
+/// The plan where nothing else is said.
+pub const DEFAULT_EDITION: &str = "standard";
+pub const DEFAULT_SEATS: u32 = 100;
+pub const DEFAULT_MODULES: &str = ANY;
+pub const DEFAULT_DAYS: u32 = 365;
+/// The product speaks of the end this long before it.
+const NOTIFY_DAYS: i64 = 30;
+/// The product works this long after the end.
+const GRACE_DAYS: u32 = 30;
+
+/// `anchors/licensing.md` 4.3
+const MATCH_PERCENT: u32 = 50;
+const MATCH_PERCENT_WITHOUT_STRONG: u32 = 70;
+const DRIFT_PERCENT: u32 = 25;
+const DRIFT_GRACE_DAYS: u32 = 30;
+
+/// What is sold.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub customer: String,
+    pub edition: String,
+    pub seats: u32,
+    pub modules: Vec<String>,
+    pub expires_at: Utc,
+}
+
+/// Whether a node whose fingerprint could be any machine's is licensed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weak {
+    Refused,
+    Accepted,
+}
+
+/// Writes the license that answers `request`, and binds it to what the request could read.
+pub fn draft(request: &Request, plan: Plan, license_id: Id, weak: Weak, now: Utc) -> Result<License> {
+    let nodes = request.nodes.iter().map(|node| bind(node, weak)).collect::<Result<Vec<_>>>()?;
+    let license = License {
+        license_id,
+        request_id: request.request_id,
+        customer: plan.customer,
+        product: request.product.clone(),
+        edition: plan.edition,
+        seats: plan.seats,
+        modules: plan.modules,
+        nodes: u32::try_from(nodes.len()).unwrap_or(u32::MAX),
+        spares: 0,
+        issued_at: now,
+        not_before: now,
+        notify_at: days_before(plan.expires_at, NOTIFY_DAYS).max(now),
+        expires_at: plan.expires_at,
+        restrict_at: plan.expires_at.plus_days(GRACE_DAYS),
+        releases: ANY.to_owned(),
+        binding: Binding {
+            match_percent: MATCH_PERCENT,
+            match_percent_without_strong: MATCH_PERCENT_WITHOUT_STRONG,
+            drift_percent: DRIFT_PERCENT,
+            drift_grace_days: DRIFT_GRACE_DAYS,
+            nodes,
+        },
+    };
+    license.check()?;
+    Ok(license)
+}
+
+/// What was absent or junk is left out here, so the weights that are signed are those of what can match.
+fn bind(node: &Node, weak: Weak) -> Result<BoundNode> {
+    let usable = || usable(node.environment, &node.components);
+    let names = usable().map(|component| component.kind.name()).collect::<Vec<_>>().join(", ");
+    let nothing = names.is_empty();
+    if nothing || (weak == Weak::Refused && Grade::of(node.environment, &node.components) == Grade::C) {
+        let usable = if nothing { "no usable component".into() } else { format!("only {names}") };
+        return Err(Error::Weak { node: node.label.clone(), usable });
+    }
+    let components = usable().map(|component| BoundComponent {
+        kind: component.kind,
+        class: component.kind.class(),
+        weight: component.kind.weight(node.environment),
+        tags: component.tags.clone(),
+    });
+    Ok(BoundNode { label: node.label.clone(), components: components.collect() })
+}
+
+/// Signs a license; the bytes of `license.json` are the chain's.
+#[inline(never)] // a test looks for this name in what customers get
+pub fn issue_license(license: &License, signer: &Signer) -> Result<Chain> {
+    license.check()?;
+    Ok(Chain::seal(license, signer)?)
+}
+
+/// The last second of the day that `moment` is in, in UTC: nobody's license ends at breakfast.
+pub fn end_of_day(moment: Utc) -> Utc {
+    let seconds = moment.unix();
+    Utc::from_unix(seconds - seconds % 86_400 + 86_399).unwrap_or(moment)
+}
+
+fn days_before(moment: Utc, days: i64) -> Utc {
+    Utc::from_unix(moment.unix() - days * 86_400).unwrap_or(moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::{Desk, Machine, install_key, now, request};
+
+    fn drafted(machine: &Machine, weak: Weak) -> Result<License> {
+        draft(&request(machine, &install_key(1)), Desk::plan(), Id::from_bytes([7; 16]), weak, now())
+    }
+
+    #[test]
+    fn only_what_could_be_read_is_bound() {
+        let weights = |machine: &Machine| {
+            let license = drafted(machine, Weak::Refused).unwrap();
+            license.binding.nodes[0].components.iter().map(|c| (c.kind.name(), c.weight)).collect::<Vec<_>>()
+        };
+        assert_eq!(weights(&Machine::metal()).iter().map(|(_, weight)| weight).sum::<u32>(), 100);
+        assert_eq!(weights(&Machine::container()), [("machine_id", 20), ("install_key", 15)]);
+    }
+
+    #[test]
+    fn a_weak_fingerprint_is_refused_unless_it_is_accepted() {
+        assert!(matches!(drafted(&Machine::nothing(), Weak::Refused), Err(Error::Weak { .. })));
+        assert!(drafted(&Machine::nothing(), Weak::Accepted).is_ok());
+    }
+
+    #[test]
+    fn the_four_dates_follow_each_other_and_end_with_a_day() {
+        let license = drafted(&Machine::metal(), Weak::Refused).unwrap();
+        let dates = [license.not_before, license.notify_at, license.expires_at, license.restrict_at];
+        assert_eq!(
+            dates.map(|date| date.to_string()),
+            ["2026-11-23T08:00:00Z", "2027-10-24T23:59:59Z", "2027-11-23T23:59:59Z", "2027-12-23T23:59:59Z"]
+        );
+    }
+
+    #[test]
+    fn a_key_signs_no_longer_than_its_certificate_allows() {
+        let desk = Desk::new();
+        let mut license = Desk::license(&Machine::metal());
+        assert!(issue_license(&license, &desk.signer).is_ok());
+        license.expires_at = license.issued_at.plus_days(367);
+        license.restrict_at = license.expires_at;
+        assert!(matches!(
+            issue_license(&license, &desk.signer),
+            Err(Error::Keys(wt_keys::Error::TermTooLong { limit: 366, found: 367 }))
+        ));
+    }
+}

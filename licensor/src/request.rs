@@ -1,0 +1,224 @@
+//! The request for a license, `hw.json`: a DSSE envelope on one line, signed with the key that the site made for
+//! itself and whose public half is inside.
+//!
+//! The signature proves that nothing was changed on the way and that the sender holds the installation key. Who the
+//! sender is, it cannot prove: everything in it is treated as written by an attacker, and has limits.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use wt_keys::{Document, Envelope, PublicKey, Utc, Verified, durable};
+
+use crate::fingerprint::install_key_tag;
+use crate::{Component, Environment, Error, Fingerprint, Id, Info, Quality, Result};
+
+const LARGEST_FILE: u64 = 1024 * 1024;
+const MOST_NODES: usize = 64;
+const MOST_COMPONENTS: usize = 16;
+const MOST_TAGS: usize = 64;
+const MOST_LEFT_OUT: usize = 64;
+/// In characters, for every text in a request and in a license.
+pub const LONGEST_TEXT: usize = 200;
+
+/// Why a license is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Occasion {
+    New,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    pub request_id: Id,
+    pub reason: Occasion,
+    pub product: String,
+    /// The release that is installed.
+    pub release: String,
+    /// Who the site says it is; empty if it does not.
+    pub customer_hint: String,
+    pub collected_at: Utc,
+    pub nodes: Vec<Node>,
+    pub install_key: PublicKey,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    pub label: String,
+    pub environment: Environment,
+    pub components: Vec<Component>,
+    pub info: Option<Info>,
+}
+
+impl Document for Request {
+    const TYPE: &'static str = "application/vnd.wt.request.v1+json";
+    const NAME: &'static str = "hardware request";
+}
+
+impl Node {
+    pub fn new(label: &str, fingerprint: Fingerprint) -> Self {
+        let Fingerprint { environment, components, info } = fingerprint;
+        Self { label: one_line(label, LONGEST_TEXT), environment, components, info }
+    }
+
+    fn check(&self) -> Result<()> {
+        check_text(&self.label, "a node without a label, or with one that is not plain text")?;
+        if self.components.len() > MOST_COMPONENTS {
+            return Err(Error::RequestInvalid("a node with more than 16 components"));
+        }
+        if !self.components.is_sorted_by(|a, b| a.kind < b.kind) {
+            return Err(Error::RequestInvalid("a node with a component twice, or out of order"));
+        }
+        if let Some(info) = &self.info {
+            for text in [&info.cpu, &info.hostname, &info.os, &info.kernel] {
+                check_optional_text(text, "a description of a node that is not plain text")?;
+            }
+        }
+        self.components.iter().try_for_each(check_component)
+    }
+}
+
+fn check_component(component: &Component) -> Result<()> {
+    let Component { kind, quality, tags, left_out } = component;
+    if tags.len() > MOST_TAGS || left_out.len() > MOST_LEFT_OUT {
+        return Err(Error::RequestInvalid("a component with more values than a machine has"));
+    }
+    if (*quality == Quality::Ok) == tags.is_empty() {
+        return Err(Error::RequestInvalid("a usable component without a tag, or another one with tags"));
+    }
+    if !tags.is_sorted_by(|a, b| a < b) || !tags.iter().all(|tag| tag.fits(*kind)) {
+        return Err(Error::RequestInvalid("tags out of order, repeated, or of the wrong length"));
+    }
+    left_out.iter().try_for_each(|text| check_text(text, "a note on a component that is not plain text"))
+}
+
+impl Request {
+    /// Reads and verifies the file; whatever is wrong with it is reported as not being a request.
+    pub fn read(path: &Path) -> Result<Verified<Self>> {
+        let bytes = durable::read_capped(path, "a hardware request", LARGEST_FILE)?;
+        Self::parse(&bytes)
+            .map_err(|source| Error::NotARequest { path: path.to_owned(), source: Box::new(source) })
+    }
+
+    pub fn parse(bytes: &[u8]) -> Result<Verified<Self>> {
+        let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        let envelope = Envelope::parse(line, Self::NAME)?;
+        let request: Verified<Self> = envelope.verify_named_key(|request: &Self| request.install_key)?;
+        request.check()?;
+        Ok(request)
+    }
+
+    fn check(&self) -> Result<()> {
+        check_text(&self.product, "no product, or one that is not plain text")?;
+        check_text(&self.release, "no release, or one that is not plain text")?;
+        check_optional_text(&self.customer_hint, "a customer that is not plain text")?;
+        if self.nodes.is_empty() || self.nodes.len() > MOST_NODES {
+            return Err(Error::RequestInvalid("no node, or more than 64"));
+        }
+        self.nodes.iter().try_for_each(Node::check)?;
+        let tag = install_key_tag(&self.product, &self.install_key);
+        let of_sender = |component: &Component| component.tags.contains(&tag);
+        if !self.nodes.iter().any(|node| node.components.iter().any(of_sender)) {
+            return Err(Error::RequestInvalid("signed with a key that belongs to none of its nodes"));
+        }
+        Ok(())
+    }
+
+    /// The bytes of `hw.json`; `key` is the one whose public half is in the request.
+    #[cfg(any(feature = "fingerprint", test))]
+    pub fn seal(&self, key: &wt_keys::SigningKey) -> Result<Vec<u8>> {
+        let bytes = [&Envelope::seal(self, &[key])?.to_bytes()[..], b"\n"].concat();
+        Self::parse(&bytes)?;
+        Ok(bytes)
+    }
+}
+
+/// `text` without control characters and no longer than `most` characters.
+pub fn one_line(text: &str, most: usize) -> String {
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect()
+}
+
+/// Whether a text may stand in a signed document: not empty, on one line, of bounded length.
+pub(crate) fn is_plain(text: &str) -> bool {
+    !text.trim().is_empty() && is_optional_plain(text)
+}
+
+fn is_optional_plain(text: &str) -> bool {
+    text.chars().count() <= LONGEST_TEXT && !text.chars().any(char::is_control)
+}
+
+fn check_text(text: &str, why: &'static str) -> Result<()> {
+    if is_plain(text) { Ok(()) } else { Err(Error::RequestInvalid(why)) }
+}
+
+fn check_optional_text(text: &str, why: &'static str) -> Result<()> {
+    if is_optional_plain(text) { Ok(()) } else { Err(Error::RequestInvalid(why)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::{Machine, install_key, request};
+
+    #[test]
+    fn a_request_comes_back_as_it_was_signed() {
+        let request = request(&Machine::metal(), &install_key(1));
+        let bytes = request.seal(&install_key(1)).unwrap();
+        assert_eq!(*Request::parse(&bytes).unwrap(), request);
+    }
+
+    #[test]
+    fn a_request_that_was_changed_on_the_way_is_refused() {
+        let good = request(&Machine::metal(), &install_key(1)).seal(&install_key(1)).unwrap();
+        for byte in 0..good.len() - 1 {
+            let mut bad = good.clone();
+            bad[byte] ^= 1 << (byte % 8);
+            assert!(Request::parse(&bad).is_err(), "byte {byte}");
+            assert!(Request::parse(&good[..byte]).is_err(), "cut at {byte}");
+        }
+    }
+
+    #[test]
+    fn a_request_signed_by_another_key_is_refused() {
+        let request = request(&Machine::metal(), &install_key(1));
+        let envelope = Envelope::seal(&request, &[&install_key(2)]).unwrap();
+        assert!(matches!(Request::parse(&envelope.to_bytes()), Err(Error::Keys(_))));
+        let mut stolen = request;
+        stolen.install_key = install_key(2).public();
+        assert!(matches!(stolen.seal(&install_key(2)), Err(Error::RequestInvalid(_))));
+    }
+
+    #[test]
+    fn hostile_content_is_refused_though_it_is_signed() {
+        let refused = |spoil: &dyn Fn(&mut Request)| {
+            let mut request = request(&Machine::metal(), &install_key(1));
+            spoil(&mut request);
+            matches!(request.seal(&install_key(1)), Err(Error::RequestInvalid(_)))
+        };
+        assert!(!refused(&|_| {}));
+        assert!(refused(&|request| request.product = String::new()));
+        assert!(refused(&|request| request.customer_hint = "a\u{1b}[2J".into()));
+        assert!(refused(&|request| request.customer_hint = "x".repeat(201)));
+        assert!(refused(&|request| request.nodes.clear()));
+        assert!(refused(&|request| request.nodes = vec![request.nodes[0].clone(); 65]));
+        assert!(refused(&|request| request.nodes[0].components[0].tags.clear()));
+        assert!(refused(&|request| request.nodes[0].components.swap(0, 1)));
+        assert!(refused(
+            &|request| request.nodes[0].components[3].tags = vec!["00".repeat(16).parse().unwrap()]
+        ));
+        assert!(refused(&|request| request.nodes[0].components[0].quality = Quality::Junk));
+    }
+
+    #[test]
+    fn what_is_no_request_is_said_to_be_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hw.json");
+        for wrong in ["", "hello", "{}", "{\"cpu\":\"x\"}\n", &"x".repeat(2000)] {
+            std::fs::write(&path, wrong).unwrap();
+            assert!(matches!(Request::read(&path), Err(Error::NotARequest { .. })), "{wrong}");
+        }
+        std::fs::write(&path, vec![b' '; 1024 * 1024 + 1]).unwrap();
+        assert!(matches!(Request::read(&path), Err(Error::Keys(wt_keys::Error::TooLarge { .. }))));
+    }
+}

@@ -1,0 +1,174 @@
+//! The vendor's desk, with the real `wt-license`: a request comes in, a license goes out, and is checked.
+#![cfg(feature = "issue")]
+#![allow(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use wt_keys::issue::{issue_certificate, issue_trust};
+use wt_keys::key_file::{self, Protection};
+use wt_keys::{Certificate, Envelope, Role, SigningKey, TrustDocument, Utc};
+use wt_licensor::request::{Node, Occasion};
+use wt_licensor::{Id, Request, fingerprint};
+
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self(tempfile::tempdir().unwrap());
+        let (root, signer) = (SigningKey::from_seed(&[1; 32]), SigningKey::from_seed(&[2; 32]));
+        let (start, end): (Utc, Utc) =
+            ("2020-01-01T00:00:00Z".parse().unwrap(), "2099-01-01T00:00:00Z".parse().unwrap());
+        let document = TrustDocument {
+            version: 1,
+            issued: start,
+            threshold: 1,
+            roots: vec![root.public()],
+            revoked_keys: vec![],
+            revoked_licenses: vec![],
+            lowest_releases: vec![],
+        };
+        let roots = [root];
+        let trust = issue_trust(&document, &roots).unwrap();
+        let certificate = Certificate {
+            key: signer.public(),
+            role: Role::License,
+            product: "worktile".into(),
+            not_before: start,
+            not_after: end,
+            longest_term_days: Some(366),
+        };
+        let certificate = issue_certificate(&certificate, &roots, &trust).unwrap();
+        key_file::write(&desk.path("license.key"), &signer, &Protection::None).unwrap();
+        fs::write(desk.path("license.cert"), certificate.to_bytes()).unwrap();
+        fs::write(desk.path("trust.json"), trust.to_bytes()).unwrap();
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// The request of a host that has nothing but an operating system, written to `name`.
+    fn request(&self, name: &str, machine_id: &str, key: u8, customer: &str) {
+        let key = SigningKey::from_seed(&[key; 32]);
+        let sysroot = self.path(&format!("{name}.sysroot"));
+        fs::create_dir_all(sysroot.join("etc")).unwrap();
+        fs::write(sysroot.join("etc/machine-id"), machine_id).unwrap();
+        let found = fingerprint::collect(&sysroot, "worktile", &key.public());
+        let request = Request {
+            request_id: Id::from_bytes([1; 16]),
+            reason: Occasion::New,
+            product: "worktile".into(),
+            release: "5.2.0".into(),
+            customer_hint: customer.into(),
+            collected_at: "2026-11-23T08:00:00Z".parse().unwrap(),
+            nodes: vec![Node::new("node-1", found)],
+            install_key: key.public(),
+        };
+        fs::write(self.path(name), Envelope::seal(&request, &[&key]).unwrap().to_bytes()).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::cargo_bin("wt-license").unwrap();
+        command.current_dir(self.0.path()).env_remove("WT_LICENSE_KEY").env_remove("WT_TRUST");
+        command.args(arguments).output().unwrap()
+    }
+
+    fn sign(&self, arguments: &[&str]) -> Output {
+        self.run(&[&["sign", "hw.json", "--key", "license.key"], arguments].concat())
+    }
+
+    fn verify(&self, arguments: &[&str]) -> Output {
+        self.run(&[&["verify", "license.json", "--trust", "trust.json"], arguments].concat())
+    }
+}
+
+const HERE: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
+const THERE: &str = "c9f0f895fb98ab9159f51fd0297e236d";
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn a_license_fits_the_machine_that_asked_and_no_other() {
+    let desk = Desk::new();
+    desk.request("hw.json", HERE, 11, "Acme GmbH");
+    desk.request("other.json", THERE, 12, "Acme GmbH");
+    let signed = desk.sign(&[]);
+    assert_eq!(code(&signed), 0, "{}", said(&signed));
+    assert!(signed.stdout.is_empty());
+    assert!(said(&signed).contains("warning: `node-1` can be told from others only in part"));
+    assert_eq!(code(&desk.verify(&[])), 0);
+    let verdict = desk.verify(&["--hardware", "hw.json", "--json"]);
+    assert_eq!(code(&verdict), 0);
+    assert!(String::from_utf8(verdict.stdout).unwrap().contains("\"state\": \"MATCH\""));
+    let verdict = desk.verify(&["--hardware", "other.json"]);
+    assert_eq!(
+        (code(&verdict), said(&verdict)),
+        (4, "error: the license is refused: FOREIGN (HW_FOREIGN)\n".into())
+    );
+    assert!(
+        String::from_utf8(verdict.stdout).unwrap().contains("machine_id   medium      weight  15  differs")
+    );
+}
+
+#[test]
+fn a_changed_license_is_not_trusted() {
+    let desk = Desk::new();
+    desk.request("hw.json", HERE, 11, "Acme GmbH");
+    assert_eq!(code(&desk.sign(&["-q"])), 0);
+    let mut license = fs::read(desk.path("license.json")).unwrap();
+    license[200] ^= 1;
+    fs::write(desk.path("license.json"), license).unwrap();
+    assert_eq!(code(&desk.verify(&[])), 3);
+}
+
+#[test]
+fn what_is_no_request_is_refused_with_a_hint() {
+    let desk = Desk::new();
+    fs::write(desk.path("hw.json"), "{\"cpu\": \"x\"}").unwrap();
+    let refused = desk.sign(&[]);
+    assert_eq!(code(&refused), 3);
+    assert!(said(&refused).starts_with("error: `hw.json` is not a hardware request that can be trusted\n"));
+    assert!(said(&refused).contains("\nhint: ask the site for the `hw.json`"));
+    fs::remove_file(desk.path("hw.json")).unwrap();
+    assert_eq!(code(&desk.sign(&[])), 1);
+}
+
+#[test]
+fn a_fingerprint_that_could_be_any_machines_is_refused_unless_accepted() {
+    let desk = Desk::new();
+    desk.request("hw.json", "uninitialized", 11, "Acme GmbH");
+    let refused = desk.sign(&[]);
+    assert_eq!(code(&refused), 4);
+    assert!(said(&refused).contains("grade C: only install_key"), "{}", said(&refused));
+    assert!(!Path::new(&desk.path("license.json")).exists());
+    assert_eq!(code(&desk.sign(&["--accept-weak"])), 0);
+}
+
+#[test]
+fn off_a_terminal_a_missing_flag_is_named() {
+    let desk = Desk::new();
+    desk.request("hw.json", HERE, 11, "");
+    let refused = desk.sign(&[]);
+    assert_eq!(code(&refused), 2);
+    assert!(said(&refused).contains("hint: say it: `--customer NAME`"));
+    let refused = desk.run(&["sign", "hw.json", "--customer", "Acme GmbH"]);
+    assert_eq!(code(&refused), 2);
+    assert!(said(&refused).contains("`--key FILE`"));
+    assert_eq!(code(&desk.sign(&["--customer", "a\tb"])), 2);
+    assert_eq!(code(&desk.sign(&["--customer", "Acme", "--expires", "2020-02-01"])), 2);
+    assert_eq!(code(&desk.sign(&["--customer", "Acme", "--days", "367"])), 1, "the certificate allows 366");
+    assert_eq!(code(&desk.sign(&["--customer", "Acme", "--dry-run"])), 0);
+    assert!(!desk.path("license.json").exists());
+    assert_eq!(code(&desk.sign(&["--customer", "Acme", "-o", "acme.json"])), 0);
+    assert!(desk.path("acme.json").exists());
+}

@@ -1,0 +1,34 @@
+//! Where things are; the environment can say otherwise, which tests do.
+
+use std::env;
+use std::path::PathBuf;
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub product: String,
+    pub version: String,
+    pub listen: String,
+    pub redis: String,
+    pub conf: PathBuf,
+    pub license: PathBuf,
+    pub snapshot: PathBuf,
+    pub boot_id: PathBuf,
+    pub password: PathBuf,
+}
+
+impl Settings {
+    pub fn from_environment() -> Self {
+        let get = |name: &str, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
+        Self {
+            product: get("PRODUCT", "worktile"),
+            version: get("VERSION", "0.0.0"),
+            listen: get("LISTEN", "0.0.0.0:8080"),
+            redis: get("REDIS", "redis:6379"),
+            conf: get("CONF", "/conf/independence.js").into(),
+            license: get("LICENSE", "/conf/license.json").into(),
+            snapshot: get("SNAPSHOT", "/run/wt/host.json").into(),
+            boot_id: get("BOOT_ID", "/proc/sys/kernel/random/boot_id").into(),
+            password: get("ADMIN_PASSWORD_FILE", "/run/secrets/admin-password").into(),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The web service: a page, a log-in, messages kept in Redis, and the license's verdict.
+//!
+//! The license never closes a door: it is shown, and that is all.
+
+use serde::Deserialize;
+
+use crate::http::{self, Request, Response};
+use crate::license::License;
+use crate::redis::Client;
+use crate::settings::Settings;
+use crate::{account, page};
+
+const MESSAGES: &str = "messages";
+const LONGEST_MESSAGE: usize = 4096;
+const MOST_MESSAGES: usize = 100;
+
+pub fn serve(settings: Settings) -> crate::Outcome {
+    let license = License::new(settings.clone());
+    let words = license.standing().words;
+    println!(
+        "web {} listens on {}; {}",
+        settings.version,
+        settings.listen,
+        words.lines().next().unwrap_or_default()
+    );
+    let listen = settings.listen.clone();
+    let web = Web { settings, license };
+    http::serve(&listen, move |request| web.answer(request).unwrap_or_else(|refusal| refusal))
+}
+
+#[derive(Debug)]
+struct Web {
+    settings: Settings,
+    license: License,
+}
+
+/// An answer either way; `Err` only ends the work early.
+type Answer = Result<Response, Response>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogIn {
+    user: String,
+    password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Message {
+    text: String,
+}
+
+impl Web {
+    fn answer(&self, request: &Request) -> Answer {
+        match (request.method.as_str(), request.path.as_str()) {
+            ("GET", "/") => Ok(Response::html(page::front(&self.settings, &self.license.standing()))),
+            ("GET", "/health") => self.health(),
+            ("GET", "/api/license") => Ok(Response::json(200, &self.license.standing().verdict)),
+            ("POST", "/api/login") => self.log_in(request),
+            ("GET", "/api/me") => self.me(request),
+            ("GET", "/api/messages") => self.messages(request),
+            ("POST", "/api/messages") => self.post(request),
+            (_, "/" | "/health" | "/api/license" | "/api/login" | "/api/me" | "/api/messages") => {
+                Err(Response::error(405, "not with this method"))
+            }
+            _ => Err(Response::error(404, "no such page")),
+        }
+    }
+
+    fn health(&self) -> Answer {
+        self.redis()?.ping().map_err(unavailable)?;
+        Ok(Response::json(
+            200,
+            &serde_json::json!({
+                "status": "ok", "service": "web", "product": self.settings.product, "version": self.settings.version,
+            }),
+        ))
+    }
+
+    fn log_in(&self, request: &Request) -> Answer {
+        let log_in: LogIn = parse(request)?;
+        match account::log_in(&mut self.redis()?, &log_in.user, &log_in.password).map_err(unavailable)? {
+            Some(token) => Ok(Response::json(200, &serde_json::json!({ "token": token }))),
+            None => Err(Response::error(401, "no such user and password")),
+        }
+    }
+
+    fn me(&self, request: &Request) -> Answer {
+        let account = logged_in(request, &mut self.redis()?)?;
+        Ok(Response::json(
+            200,
+            &serde_json::json!({ "user": account.username, "name": account.name, "mail": account.mail }),
+        ))
+    }
+
+    fn messages(&self, request: &Request) -> Answer {
+        let mut redis = self.redis()?;
+        logged_in(request, &mut redis)?;
+        let messages = redis.last(MESSAGES, MOST_MESSAGES).map_err(unavailable)?;
+        let messages: Vec<serde_json::Value> =
+            messages.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok()).collect();
+        Ok(Response::json(200, &serde_json::json!({ "messages": messages })))
+    }
+
+    fn post(&self, request: &Request) -> Answer {
+        let mut redis = self.redis()?;
+        let account = logged_in(request, &mut redis)?;
+        let message: Message = parse(request)?;
+        if message.text.is_empty() || message.text.len() > LONGEST_MESSAGE {
+            return Err(Response::error(400, "a message has 1 to 4096 bytes"));
+        }
+        let kept = serde_json::json!({ "from": account.username, "text": message.text });
+        redis.push(MESSAGES, kept.to_string().as_bytes()).map_err(unavailable)?;
+        Ok(Response::json(200, &kept))
+    }
+
+    fn redis(&self) -> Result<Client, Response> {
+        Client::connect(&self.settings.redis).map_err(unavailable)
+    }
+}
+
+fn logged_in(request: &Request, redis: &mut Client) -> Result<account::Account, Response> {
+    let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let token = token.ok_or_else(|| Response::error(401, "log in first"))?;
+    let account = account::who(redis, token).map_err(unavailable)?;
+    account.ok_or_else(|| Response::error(401, "log in again"))
+}
+
+fn parse<'a, T: Deserialize<'a>>(request: &'a Request) -> Result<T, Response> {
+    serde_json::from_slice(&request.body).map_err(|error| Response::error(400, &error.to_string()))
+}
+
+/// The reason is for the log; a visitor need not know what stands behind.
+fn unavailable(reason: String) -> Response {
+    eprintln!("{reason}");
+    Response::error(503, "the data cannot be reached just now")
+}
