@@ -9,10 +9,7 @@ mod restart;
 mod status;
 mod verify;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use clap::{Parser, Subcommand};
-use wt_keys::Utc;
 use wt_keys::console::{Done, Output, Program};
 
 use crate::{Error, Places};
@@ -57,10 +54,6 @@ impl Program for WtInstall {
     }
 }
 
-fn now() -> Utc {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    i64::try_from(seconds).ok().and_then(Utc::from_unix).unwrap_or_else(|| Utc::from_unix(0).expect("1970"))
-}
 
 fn require_root() -> Result<(), Error> {
     if rustix::process::geteuid().is_root() { Ok(()) } else { Err(Error::NotRoot) }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 use wt_keys::{Sha256Digest, durable};
@@ -74,7 +75,7 @@ fn render_with(name: &str, template: &str, variables: &impl Serialize) -> Result
     let failed = |error: minijinja::Error| Error::Template { template: name.to_owned(), why: format!("{error:#}") };
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_keep_trailing_newline(true);
+    environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build().map_err(failed)?);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.add_template(name, template).map_err(failed)?;
     let variables = minijinja::Value::from(minijinja::value::Serde(variables));

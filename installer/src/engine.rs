@@ -6,12 +6,12 @@
 
 mod archive;
 mod client;
+mod health;
 pub mod images;
 pub mod layers;
 mod load;
 pub mod services;
 pub mod swarm;
-mod verdict;
 
 use std::fmt;
 use std::future::Future;

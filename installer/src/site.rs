@@ -80,9 +80,14 @@ pub enum NodeRole {
 }
 
 /// A value that never appears in a message or a log.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        Ok(Self(Zeroizing::new(String::deserialize(deserializer)?)))
+    }
+}
 
 impl Secret {
     pub fn expose(&self) -> &str {
@@ -101,7 +106,7 @@ impl std::fmt::Debug for Secret {
 pub struct Domain(String);
 
 impl<'de> Deserialize<'de> for Domain {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let label_ok = |label: &str| {
             !label.is_empty()
@@ -122,7 +127,7 @@ fn data_root() -> PathBuf {
     PathBuf::from("/data")
 }
 
-fn host_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IpAddr, D::Error> {
+fn host_address<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<IpAddr, D::Error> {
     let text = String::deserialize(deserializer)?;
     match text.parse::<IpAddr>() {
         Ok(address) if !address.is_unspecified() && !address.is_multicast() => Ok(address),
@@ -151,7 +156,7 @@ impl SiteFile {
         Ok(site)
     }
 
-    fn check(&self) -> Result<(), String> {
+    fn check(&self) -> std::result::Result<(), String> {
         match self.nodes.as_slice() {
             [] => return Err("it names no node; expected one `[[node]]` table".to_owned()),
             [_] => {}

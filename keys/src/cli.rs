@@ -4,12 +4,9 @@ mod certify;
 mod init;
 mod show;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use clap::{Parser, Subcommand};
 
-use crate::Utc;
-use crate::console::{Done, Output, Program};
+use crate::console::{Done, Output, Program, now};
 
 /// Make the keys of a vendor, and say what each may sign
 #[derive(Debug, Parser)]
@@ -39,9 +36,4 @@ impl Program for WtKeys {
             Verb::Show(verb) => verb.run(self.output),
         }
     }
-}
-
-fn now() -> Utc {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    i64::try_from(seconds).ok().and_then(Utc::from_unix).unwrap_or_else(|| Utc::from_unix(0).expect("1970"))
 }

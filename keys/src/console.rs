@@ -2,6 +2,7 @@
 //!
 //! Data goes to stdout, everything else to stderr. Nothing outside this module and the `cli` folders prints.
 
+mod clock;
 mod exit;
 mod failure;
 mod output;
@@ -9,6 +10,7 @@ mod passphrase;
 mod program;
 mod progress;
 
+pub use clock::now;
 pub use exit::Exit;
 pub use failure::{Explain, Failure};
 pub use output::{Output, Size, escaped};

@@ -1,4 +1,4 @@
-//! Ed25519 keys and their ids (RFC 8032; key id = SHA-256 of the DER SubjectPublicKeyInfo of RFC 8410).
+//! Ed25519 keys and their ids (RFC 8032; key id = SHA-256 of the DER `SubjectPublicKeyInfo` of RFC 8410).
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Error, Result, Sha256Digest};
 
-/// What stands before the 32 bytes of an Ed25519 public key in a DER SubjectPublicKeyInfo.
+/// What stands before the 32 bytes of an Ed25519 public key in a DER `SubjectPublicKeyInfo`.
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 pub const SIGNATURE_BYTES: usize = 64;

@@ -21,6 +21,9 @@ impl Utc {
         (0..=LAST).contains(&seconds).then_some(Self(seconds))
     }
 
+    /// 1970-01-01T00:00:00Z
+    pub const START: Self = Self(0);
+
     pub fn unix(self) -> i64 {
         self.0
     }

@@ -135,7 +135,8 @@ impl Trust {
     }
 }
 
-#[cfg(all(test, feature = "certify"))]
+#[cfg(test)]
+#[cfg(feature = "certify")]
 mod tests {
     use super::*;
     use crate::SigningKey;

@@ -3,11 +3,8 @@
 mod sign;
 mod verify;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use clap::{Parser, Subcommand};
-use wt_keys::Utc;
-use wt_keys::console::{Done, Output, Program};
+use wt_keys::console::{Done, Output, Program, now};
 
 /// Sign licenses for machines, and check them
 #[derive(Debug, Parser)]
@@ -35,9 +32,4 @@ impl Program for WtLicense {
             Verb::Verify(verb) => verb.run(self.output, now()),
         }
     }
-}
-
-fn now() -> Utc {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    i64::try_from(seconds).ok().and_then(Utc::from_unix).unwrap_or_else(|| Utc::from_unix(0).expect("1970"))
 }

@@ -1,6 +1,7 @@
 //! The fingerprint: what identifies a host, as tags, and a few facts about it that weigh nothing.
 
 use std::fs;
+use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,7 @@ pub struct Info {
 }
 
 /// Of one host.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fingerprint {
     pub environment: Environment,
     /// One of each kind, in the order of [`Kind`].
@@ -37,6 +38,32 @@ pub struct Fingerprint {
     /// `None` for a recorded machine.
     pub info: Option<Info>,
 }
+
+/// A line for each component: what it became, the tags that leave the site, what was left out and why.
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for component in &self.components {
+            let tags: Vec<String> = component.tags.iter().map(ToString::to_string).collect();
+            let left_out = component.left_out.iter().map(|value| format!("left out: {value}"));
+            let shown: Vec<String> = tags.into_iter().chain(left_out).collect();
+            writeln!(f, "{:<12} {:<11} {}", component.kind, component.quality, shown.join(", "))?;
+        }
+        match &self.info {
+            Some(info) => writeln!(
+                f,
+                "\nshown to the vendor, but worth nothing:\n{}, {} cores, {} MiB, {}, {}, {}",
+                info.cpu,
+                info.cores,
+                info.memory_bytes >> 20,
+                info.hostname,
+                info.os,
+                info.kernel
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
 
 /// Reads the host below `sysroot`; as root, or what only root may read is reported as unreadable.
 pub fn collect(sysroot: &Path, product: &str, install_key: &PublicKey) -> Fingerprint {

@@ -1,4 +1,4 @@
-use wt_keys::console::{Done, Output};
+use wt_keys::console::{Done, Output, now};
 use wt_licensor::{Snapshot, install_key};
 
 use crate::installation::Installed;
@@ -20,7 +20,7 @@ impl PrintFingerprint {
         let installed = Installed::read(places)?.ok_or(Error::NotInstalled)?;
         let key = install_key::load_or_make(&places.installation_key())?;
         if self.snapshot {
-            let snapshot = Snapshot::take(places.root(), &installed.product, &key.public(), super::now())?;
+            let snapshot = Snapshot::take(places.root(), &installed.product, &key.public(), now())?;
             snapshot.write(&places.snapshot(&installed.product))?;
             return Ok(());
         }

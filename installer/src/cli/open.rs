@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use wt_keys::console::{Output, Size};
+use wt_keys::console::{Output, Size, now};
 use wt_manifests::bundle::Bundle;
 
 use crate::journal::Journal;
@@ -46,7 +46,7 @@ pub fn installation(bundle: Bundle, site: &SiteArgument, places: &Places) -> Res
         journal: Journal::open(places, &bundle.manifest().release),
         places: places.clone(),
         bundle,
-        clock: super::now,
+        clock: now,
     };
     installation.check_version()?;
     Ok(installation)

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use wt_keys::console::{Done, Output};
+use wt_keys::console::{Done, Output, now};
 use wt_licensor::{LicenseInputs, Verdict, check};
 
 use crate::engine::{Engine, Service};
@@ -78,7 +78,7 @@ fn license(installed: &Installed, places: &Places) -> Result<Option<Verdict>> {
         boot_id: &places.boot_id(),
         trust: &trust,
         product: &installed.product,
-        now: super::now(),
+        now: now(),
     })))
 }
 

@@ -29,7 +29,7 @@ impl Step for WriteRequest {
     fn apply(&self, installation: &Installation, _: &Progress) -> Result<String> {
         let key = install_key::load_or_make(&installation.places.installation_key())?;
         let request = Request {
-            request_id: Id::random()?,
+            request_id: Id::generate()?,
             reason: Occasion::New,
             product: installation.product().to_owned(),
             release: installation.manifest().version.to_string(),

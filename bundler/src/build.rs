@@ -1,0 +1,207 @@
+//! From a release to a signed bundle.
+//!
+//! Layers, packages and documents become frames in nameless files, then the body in the order of FORMAT.md, then the
+//! head. Stopped at any moment, nothing stands under the output's name.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use wt_keys::console::Progress;
+use wt_keys::{Signer, Utc, durable};
+use wt_manifests::bundle::Bundle;
+use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameFile, UnsignedBundle};
+use wt_manifests::image::Image;
+use wt_manifests::manifest::{CHUNK_SIZE, Entry, FORMAT, Manifest, PackageSet, Site};
+use wt_manifests::release::{Release, ReleaseFile};
+
+use crate::image::Collected;
+use crate::packages::{self, Resolved};
+use crate::press::{Frames, Press};
+use crate::source::Images;
+use crate::{Error, Result, documents, files};
+
+/// Layers: measured on the workload of design.md section 9; higher levels cost more time than an export takes.
+const LAYERS: i32 = 6;
+/// A package is compressed already.
+const PACKAGES: i32 = 1;
+const SMALL_FILES: i32 = 19;
+
+/// What to build, with what, and where to.
+#[derive(Debug)]
+pub struct Build<'a> {
+    pub release: &'a Release,
+    pub signer: &'a Signer,
+    pub output: PathBuf,
+    pub created: Utc,
+    pub threads: u32,
+    pub progress: Progress,
+}
+
+/// What was built.
+#[derive(Debug)]
+pub struct Summary {
+    pub output: PathBuf,
+    pub size: u64,
+    pub images: usize,
+    pub layers: usize,
+    /// Layers that images have in common, and that would otherwise be there again.
+    pub shared: usize,
+    pub packages: usize,
+}
+
+impl Build<'_> {
+    pub fn run(&self) -> Result<Summary> {
+        let files = files::read(self.release)?;
+        let images = Images::find(self.release)?;
+        let ((images, layers), packages) = self.gather(images)?;
+        let frames = self.frames(&files, &images, layers, &packages)?;
+        let body = self.write(frames)?;
+        let sets = packages.into_iter().map(|resolved| resolved.set).collect();
+        let images = images.into_iter().map(|image| image.image).collect();
+        let manifest = self.manifest(&body, images, sets);
+        body.sign(&manifest, self.signer)?;
+        self.check()?;
+        Ok(self.summary(&manifest))
+    }
+
+    /// Images and packages, side by side.
+    fn gather(&self, images: Images<'_>) -> Result<((Vec<Collected>, Frames), Vec<Resolved>)> {
+        thread::scope(|scope| {
+            let packages = scope.spawn(|| self.packages());
+            let images = self.images(images);
+            let packages = packages.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok((images?, packages?))
+        })
+    }
+
+    fn images(&self, images: Images<'_>) -> Result<(Vec<Collected>, Frames)> {
+        let phase = self.progress.phase("compressing layers", None);
+        let mut press = Press::start(&self.folder(), self.compression(LAYERS), phase);
+        let collected = images.collect(&mut press)?;
+        Ok((collected, press.finish()?))
+    }
+
+    fn packages(&self) -> Result<Vec<Resolved>> {
+        let file = &self.release.file;
+        file.packages.iter().map(|target| packages::resolve(target, &file.platform, &self.progress)).collect()
+    }
+
+    /// All frames in their order.
+    fn frames(
+        &self,
+        files: &[files::ReleaseFile],
+        images: &[Collected],
+        mut layers: Frames,
+        packages: &[Resolved],
+    ) -> Result<Vec<FrameFile>> {
+        let folder = self.folder();
+        let mut frames = vec![files::frame(files, &folder, self.compression(SMALL_FILES))?];
+        for resolved in packages {
+            frames.extend(resolved.frames(&folder, self.compression(PACKAGES))?);
+        }
+        let in_order = images.iter().flat_map(|image| &image.image.layers);
+        frames.extend(in_order.filter_map(|layer| layers.remove(layer)));
+        let before = frames.iter().flat_map(|frame| &frame.entries);
+        let last = documents::frame(images, before, &folder, self.compression(SMALL_FILES))?;
+        frames.push(last);
+        Ok(frames)
+    }
+
+    fn write(&self, frames: Vec<FrameFile>) -> Result<UnsignedBundle> {
+        let total = frames.iter().map(|frame| frame.frame.length).sum();
+        let phase = self.progress.phase("writing", Some(total));
+        let mut body = BodyWriter::create(&self.output, expected_head(&frames, total))?;
+        for frame in frames {
+            let length = frame.frame.length;
+            body.append(frame)?;
+            phase.advance(length);
+        }
+        Ok(body.finish())
+    }
+
+    fn manifest(&self, body: &UnsignedBundle, images: Vec<Image>, packages: Vec<PackageSet>) -> Manifest {
+        let file = &self.release.file;
+        Manifest {
+            format: FORMAT,
+            features: Vec::new(),
+            product: file.product.clone(),
+            version: file.version.clone(),
+            release: self.release.name.clone(),
+            platform: file.platform.clone(),
+            created: self.created,
+            upgrades_from: file.upgrades_from.clone(),
+            body: body.body.clone(),
+            entries: body.entries.clone(),
+            images,
+            packages,
+            site: site(file),
+        }
+    }
+
+    /// Reads the bundle back. One that is not what was signed does not stay.
+    fn check(&self) -> Result<()> {
+        let checked = || -> Result<()> {
+            let bundle = Bundle::open(&self.output, &self.signer.trust)?;
+            let phase = self.progress.phase("reading it back", Some(bundle.file_length()));
+            Ok(bundle.verify_body(&|bytes| phase.advance(bytes))?)
+        };
+        checked().inspect_err(|_| {
+            let _ = std::fs::remove_file(&self.output);
+        })
+    }
+
+    fn summary(&self, manifest: &Manifest) -> Summary {
+        let used: usize = manifest.images.iter().map(|image| image.layers.len()).sum();
+        let layers = manifest.layers().map(|entry| entry.sha256).collect::<HashSet<_>>().len();
+        Summary {
+            output: self.output.clone(),
+            size: std::fs::metadata(&self.output).map_or(0, |metadata| metadata.len()),
+            images: manifest.images.len(),
+            layers,
+            shared: used - layers,
+            packages: manifest.packages.iter().map(|set| set.packages.len()).sum(),
+        }
+    }
+
+    fn folder(&self) -> PathBuf {
+        durable::folder_of(&self.output)
+    }
+
+    fn compression(&self, level: i32) -> Compression {
+        Compression { level, threads: self.threads }
+    }
+}
+
+fn site(file: &ReleaseFile) -> Site {
+    Site {
+        modules: file.modules.clone(),
+        hooks: file.hooks.clone(),
+        requirements: file.requirements.clone(),
+        ports: file.ports.clone(),
+        data: file.data.clone(),
+        conf: file.conf.clone(),
+        journey: file.journey.clone(),
+    }
+}
+
+/// About as long as the head will be; a wrong guess costs a moment, nothing else.
+fn expected_head(frames: &[FrameFile], total: u64) -> u64 {
+    let entries: Vec<&Entry> = frames.iter().flat_map(|frame| &frame.entries).collect();
+    let paths: usize = entries.iter().map(|entry| entry.path.as_str().len()).sum();
+    let json = 8192 + paths + entries.len() * 160 + frames.len() * 40;
+    (json as u64 + total / CHUNK_SIZE * 67) * 4 / 3
+}
+
+/// `worktile-5.2.0-amd64.tar.zst`
+pub fn default_output(release: &Release, folder: &Path) -> PathBuf {
+    let file = &release.file;
+    let machine = file.platform.split_once('/').map_or("", |(_, machine)| machine);
+    folder.join(format!("{}-{}-{machine}.tar.zst", file.product, file.version))
+}
+
+/// `SOURCE_DATE_EPOCH` where it is set, else `now`.
+pub fn created(now: Utc) -> Result<Utc> {
+    let Ok(found) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(now) };
+    found.parse().ok().and_then(Utc::from_unix).ok_or(Error::Epoch { found })
+}

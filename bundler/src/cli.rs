@@ -1,0 +1,57 @@
+//! `wt-bundle`: one file a verb.
+
+mod build;
+mod inspect;
+mod verify;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use wt_keys::console::{Done, Output, Program, now};
+use wt_keys::{Trust, key_file};
+
+use crate::{Error, Result};
+
+/// Build and check bundles: a release of a product in one signed file
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Example:\n  wt-bundle build v5.2 --key keys/bundle.key\n  wt-bundle verify worktile-5.2.0-amd64.tar.zst --trust keys/trust.json"
+)]
+pub struct WtBundle {
+    #[command(flatten)]
+    output: Output,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Build(build::BuildVerb),
+    Verify(verify::Verify),
+    Inspect(inspect::Inspect),
+}
+
+impl Program for WtBundle {
+    fn run(self) -> Done {
+        match self.verb {
+            Verb::Build(verb) => verb.run(self.output, now()),
+            Verb::Verify(verb) => verb.run(self.output),
+            Verb::Inspect(verb) => verb.run(self.output),
+        }
+    }
+}
+
+/// Which roots a bundle is checked with.
+#[derive(Debug, clap::Args)]
+struct TrustFile {
+    /// The trust document that the bundle is checked with
+    #[arg(long, value_name = "FILE", env = "WT_TRUST")]
+    trust: Option<PathBuf>,
+}
+
+impl TrustFile {
+    fn read(&self) -> Result<Trust> {
+        Ok(key_file::read_trust(self.trust.as_ref().ok_or(Error::NoTrust)?)?)
+    }
+}

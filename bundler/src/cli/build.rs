@@ -1,0 +1,76 @@
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use wt_keys::console::{Done, Output, PassphraseFile, Size};
+use wt_keys::{Signer, Utc};
+use wt_manifests::release::Release;
+
+use crate::build::{Build, Summary, created, default_output};
+use crate::{Error, Result};
+
+/// Build the bundle of a release and sign it
+#[derive(Debug, clap::Args)]
+#[command(
+    name = "build",
+    after_help = "Example:\n  wt-bundle build v5.2 --key keys/bundle.key -o /srv/out/worktile-5.2.0.tar.zst\n\nRELEASE is a folder below manifests/, or the path of one. With SOURCE_DATE_EPOCH set, the same input gives the same bytes."
+)]
+pub struct BuildVerb {
+    /// The release to build: `v5.2` for manifests/v5.2, or a path
+    #[arg(value_name = "RELEASE")]
+    release: String,
+    /// The bundle to write (left out: PRODUCT-VERSION-MACHINE.tar.zst in this folder)
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The key to sign with; its certificate lies beside it as FILE with `.cert`
+    #[arg(long, value_name = "FILE", env = "WT_KEY")]
+    key: Option<PathBuf>,
+    /// The trust document to put into the bundle (left out: trust.json beside the key)
+    #[arg(long, value_name = "FILE", env = "WT_TRUST")]
+    trust: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseFile,
+    /// Processors to use; the bundle is the same with any number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    threads: Option<u32>,
+}
+
+impl BuildVerb {
+    pub fn run(self, output: Output, now: Utc) -> Done {
+        let started = Instant::now();
+        let release = Release::find(&self.release, Path::new("."))?;
+        let signer = self.signer()?;
+        let build = Build {
+            release: &release,
+            signer: &signer,
+            output: self.file.unwrap_or_else(|| default_output(&release, Path::new(""))),
+            created: created(now)?,
+            threads: self.threads.unwrap_or_else(processors),
+            progress: output.progress(),
+        };
+        let summary = build.run()?;
+        output.say(format_args!("{}, {:.1} s", describe(&summary), started.elapsed().as_secs_f32()));
+        output.data(format_args!("{}\n", summary.output.display()));
+        Ok(())
+    }
+
+    /// Loaded first: a build that nobody can sign need not begin.
+    fn signer(&self) -> Result<Signer> {
+        let key = self.key.as_ref().ok_or(Error::NoKey)?;
+        Ok(Signer::load(key, self.trust.as_deref(), &|path| self.passphrase.ask(path))?)
+    }
+}
+
+fn processors() -> u32 {
+    std::thread::available_parallelism().ok().and_then(|n| u32::try_from(n.get()).ok()).unwrap_or(1)
+}
+
+fn describe(summary: &Summary) -> String {
+    format!(
+        "{}: {} images in {} layers ({} shared), {} packages",
+        Size(summary.size),
+        summary.images,
+        summary.layers,
+        summary.shared,
+        summary.packages
+    )
+}

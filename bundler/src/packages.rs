@@ -1,0 +1,118 @@
+//! The packages that install the engine on a target: resolved by apt itself against that target, with a state of its
+//! own, authenticated by the archive's key.
+//!
+//! Attacks this module is written against: an archive that is not signed, or by another key (apt refuses, and its
+//! warnings are errors here); a package that is not the one in the signed index (apt compares, and so do we, with the
+//! bytes that go into the bundle); a host whose own sources, keys or preferences would have a say (they have none).
+
+mod apt;
+mod base;
+mod cache;
+mod index;
+mod mirror;
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use wt_keys::Sha256Digest;
+use wt_keys::console::{Phase, Progress};
+use wt_manifests::bundle::tar;
+use wt_manifests::bundle::writer::{Compression, FrameFile, FrameWriter};
+use wt_manifests::manifest::{Mode, Package, PackageSet};
+use wt_manifests::release::PackageTarget;
+
+use crate::{Error, Result};
+use apt::Apt;
+use index::Index;
+
+/// The packages of a target, downloaded.
+pub struct Resolved {
+    pub set: PackageSet,
+    files: Vec<Deb>,
+    /// Holds the files.
+    _apt: Apt,
+}
+
+struct Deb {
+    file: PathBuf,
+    sha256: Sha256Digest,
+    size: u64,
+}
+
+/// Resolves and downloads what `target` asks for, for `platform`.
+pub fn resolve(target: &PackageTarget, platform: &str, progress: &Progress) -> Result<Resolved> {
+    let phase = progress.phase(format!("packages for {}", target.target), None);
+    let apt = Apt::prepare(target, platform)?;
+    phase.detail("reading the archive's index");
+    apt.update()?;
+    let index = Index::read(&apt.lists(), &target.target)?;
+    if let Some(name) = target.install.iter().find(|name| !index.has(name)) {
+        return Err(Error::NoPackage { target: target.target.clone(), name: name.clone() });
+    }
+    apt.write_status(&base::status(&apt, &index)?)?;
+    let planned = apt.plan(&target.install)?;
+    phase.detail("downloading");
+    cache::lend(&planned, &apt.archives());
+    apt.download(&target.install)?;
+    let mut packages = Vec::new();
+    let mut files = Vec::new();
+    for plan in planned {
+        let stanza = index.by_digest(plan.sha256).ok_or_else(|| Error::AptAnswer {
+            target: target.target.clone(),
+            found: plan.file_name.clone(),
+        })?;
+        let file = apt.archives().join(&plan.file_name);
+        compare(&file, &plan, &phase)?;
+        packages.push(Package {
+            name: stanza.package.clone(),
+            version: stanza.version.clone(),
+            architecture: stanza.architecture.clone(),
+            path: format!("packages/{}/{}", target.target, plan.file_name).parse()?,
+        });
+        files.push(Deb { file, sha256: plan.sha256, size: plan.size });
+    }
+    cache::keep(files.iter().map(|deb| (deb.sha256, deb.file.as_path())));
+    let (sources, install) = (index.sources, target.install.clone());
+    let set = PackageSet { target: target.target.clone(), install, sources, packages };
+    Ok(Resolved { set, files, _apt: apt })
+}
+
+fn compare(file: &Path, plan: &apt::Planned, phase: &Phase) -> Result<()> {
+    let mut content = std::fs::File::open(file).map_err(Error::io("open", file))?;
+    let mut hasher = wt_keys::digest::Hasher::default();
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        let got = content.read(&mut buffer).map_err(Error::io("read", file))?;
+        if got == 0 {
+            break;
+        }
+        hasher.update(&buffer[..got]);
+        phase.advance(got as u64);
+    }
+    let (expected, found) = (plan.sha256, hasher.finish());
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::Digest { what: plan.file_name.clone(), expected, found })
+}
+
+impl Resolved {
+    /// One frame a package, compared with the index once more as it goes in.
+    pub fn frames(&self, folder: &Path, compression: Compression) -> Result<Vec<FrameFile>> {
+        let pairs = self.set.packages.iter().zip(&self.files);
+        pairs.map(|(package, deb)| frame(package, deb, folder, compression)).collect()
+    }
+}
+
+fn frame(package: &Package, deb: &Deb, folder: &Path, compression: Compression) -> Result<FrameFile> {
+    let mut content = std::fs::File::open(&deb.file).map_err(Error::io("open", &deb.file))?;
+    let size = tar::stored_size(deb.size).unwrap_or(u64::MAX);
+    let mut frame = FrameWriter::new(folder, compression, size)?;
+    let (expected, path) = (deb.sha256, package.path.clone());
+    let found = frame.entry(path, deb.size, Mode::Data, &mut content)?;
+    if expected == found {
+        Ok(frame.finish()?)
+    } else {
+        Err(Error::Digest { what: package.path.to_string(), expected, found })
+    }
+}

@@ -1,0 +1,214 @@
+//! apt-get with folders of its own. Of this machine's apt only the ways through the network are used (proxies): no
+//! source, key, preference, hook, list or installed package of it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+use wt_keys::Sha256Digest;
+use wt_manifests::release::PackageTarget;
+
+use super::mirror;
+use crate::{Error, Result};
+
+/// A private apt for one target.
+pub struct Apt {
+    folder: TempDir,
+    target: String,
+}
+
+/// A package that apt would download.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Planned {
+    pub file_name: String,
+    pub size: u64,
+    pub sha256: Sha256Digest,
+}
+
+impl Apt {
+    pub fn prepare(target: &PackageTarget, platform: &str) -> Result<Self> {
+        if !target.keyring.is_file() {
+            return Err(Error::NoKeyring { target: target.target.clone(), path: target.keyring.clone() });
+        }
+        let architecture = platform.split_once('/').map_or(platform, |(_, machine)| machine);
+        let folder = tempfile::Builder::new()
+            .prefix("wt-bundle-apt-")
+            .permissions(fs::Permissions::from_mode(0o755)) // apt downloads as another user
+            .tempdir()
+            .map_err(Error::io("create a folder in", std::env::temp_dir()))?;
+        let apt = Self { folder, target: target.target.clone() };
+        for name in ["state/lists/partial", "cache/archives/partial"] {
+            let path = apt.path(name);
+            fs::create_dir_all(&path).map_err(Error::io("create the folder", path))?;
+        }
+        apt.write_status("")?;
+        apt.write("apt.conf", &configuration(apt.folder.path(), architecture))?;
+        apt.write("sources.list", &sources(target, architecture)?)?;
+        Ok(apt)
+    }
+
+    /// Fetches the signed indexes. Anything that apt would only warn about is an error.
+    pub fn update(&self) -> Result<()> {
+        self.run("read the archive's index", &["update", "-qq", "--error-on=any"]).map(drop)
+    }
+
+    /// What would be installed beside what is, by name, in order.
+    pub fn simulate(&self, names: &[String]) -> Result<Vec<String>> {
+        let said = self.install("resolve the packages", &["--simulate"], names)?;
+        let names = said.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next());
+        Ok(names.map(ToOwned::to_owned).collect())
+    }
+
+    /// What would be downloaded, in the order of the file names.
+    pub fn plan(&self, names: &[String]) -> Result<Vec<Planned>> {
+        let said = self.install("resolve the packages", &["--print-uris"], names)?;
+        let plan = |line: &str| {
+            planned(line).ok_or_else(|| Error::AptAnswer { target: self.target.clone(), found: line.to_owned() })
+        };
+        let mut all = said.lines().filter(|line| !line.is_empty()).map(plan).collect::<Result<Vec<_>>>()?;
+        all.sort_by(|a, b| a.file_name.cmp(&b.file_name));
+        Ok(all)
+    }
+
+    pub fn download(&self, names: &[String]) -> Result<()> {
+        self.install("download the packages", &["--download-only", "--assume-yes"], names).map(drop)
+    }
+
+    fn install(&self, action: &'static str, options: &[&str], names: &[String]) -> Result<String> {
+        let names = names.iter().map(String::as_str);
+        let arguments: Vec<&str> =
+            ["install", "-qq"].into_iter().chain(options.iter().copied()).chain(["--"]).chain(names).collect();
+        self.run(action, &arguments)
+    }
+
+    fn run(&self, action: &'static str, arguments: &[&str]) -> Result<String> {
+        let output = Command::new("apt-get")
+            .arg("-c")
+            .arg(self.path("apt.conf"))
+            .args(arguments)
+            .env("LC_ALL", "C")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|source| Error::NoApt { source })?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.lines().take(20).map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n");
+        Err(Error::Apt { action, target: self.target.clone(), said })
+    }
+
+    /// What apt takes to be installed on the target.
+    pub fn write_status(&self, status: &str) -> Result<()> {
+        self.write("status", status)
+    }
+
+    pub fn lists(&self) -> PathBuf {
+        self.path("state/lists")
+    }
+
+    pub fn archives(&self) -> PathBuf {
+        self.path("cache/archives")
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: &str) -> Result<()> {
+        let path = self.path(name);
+        fs::write(&path, content).map_err(Error::io("write", path))
+    }
+}
+
+/// `'http://…/runc_1.1.5_amd64.deb' runc_1.1.5_amd64.deb 2709960 SHA256:04e0…`
+fn planned(line: &str) -> Option<Planned> {
+    let (_, rest) = line.strip_prefix('\'')?.split_once("' ")?;
+    let mut words = rest.split(' ');
+    let file_name = words.next().filter(|name| name.ends_with(".deb") && !name.contains('/'))?.to_owned();
+    let size = words.next()?.parse().ok()?;
+    let sha256 = words.next()?.strip_prefix("SHA256:")?.parse().ok()?;
+    Some(Planned { file_name, size, sha256 })
+}
+
+fn configuration(folder: &Path, architecture: &str) -> String {
+    let folder = folder.display();
+    format!(
+        r#"#clear APT::Architectures;
+#clear APT::NeverAutoRemove;
+#clear APT::Default-Release;
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+#clear APT::Install::Pre-Invoke;
+#clear APT::Install::Post-Invoke-Success;
+#clear DPkg::Pre-Install-Pkgs;
+#clear DPkg::Pre-Invoke;
+#clear DPkg::Post-Invoke;
+Dir::State "{folder}/state";
+Dir::State::status "{folder}/status";
+Dir::Cache "{folder}/cache";
+Dir::Log "{folder}";
+Dir::Etc::sourcelist "{folder}/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+Dir::Etc::trusted "/dev/null";
+Dir::Etc::trustedparts "/dev/null";
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
+APT::Install-Recommends "false";
+APT::Install-Suggests "false";
+APT::Get::AllowUnauthenticated "false";
+APT::Keep-Downloaded-Packages "true";
+Acquire::AllowInsecureRepositories "false";
+Acquire::AllowWeakRepositories "false";
+Acquire::AllowDowngradeToInsecureRepositories "false";
+Acquire::AllowReleaseInfoChange "false";
+Acquire::ForceHash "SHA256";
+Acquire::GzipIndexes "false";
+Acquire::Languages "none";
+Acquire::Retries "3";
+Debug::NoLocking "true";
+"#
+    )
+}
+
+fn sources(target: &PackageTarget, architecture: &str) -> Result<String> {
+    let keyring = target.keyring.display();
+    let components = target.components.join(" ");
+    let mut sources = String::new();
+    for suite in &target.suites {
+        let mirror = match &target.mirror {
+            Some(mirror) => mirror.clone(),
+            None => mirror::of_this_machine(&target.target, suite)?,
+        };
+        sources +=
+            &format!("deb [signed-by={keyring} arch={architecture}] {mirror} {suite} {components}\n");
+    }
+    Ok(sources)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_apt_prints_is_read() {
+        let digest = Sha256Digest::of(b"");
+        let line = format!("'http://h/a%2bb_1.deb' a+b_1%3a2_amd64.deb 12 SHA256:{digest}");
+        let expected = Planned { file_name: "a+b_1%3a2_amd64.deb".into(), size: 12, sha256: digest };
+        assert_eq!(planned(&line), Some(expected));
+        for wrong in [
+            format!("'http://h/a' ../a.deb 12 SHA256:{digest}"),
+            "'http://h/a' a.deb 12 MD5Sum:0".to_owned(),
+            format!("'http://h/a' a.deb x SHA256:{digest}"),
+            "WARNING: something".to_owned(),
+        ] {
+            assert_eq!(planned(&wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The part of the Compose format that a release may use.
+
+use serde_json::{Map, Value};
+
+use crate::{Error, Result};
+
+const SECTIONS: &[&str] = &["version", "services", "networks", "secrets"];
+/// What `docker stack deploy` of 20.10 honours and what needs no file beside `stack.yaml`.
+const SERVICE_KEYS: &[&str] = &[
+    "cap_add", "cap_drop", "command", "deploy", "dns", "dns_search", "entrypoint", "environment", "extra_hosts",
+    "healthcheck", "hostname", "image", "init", "labels", "logging", "networks", "ports", "read_only", "secrets",
+    "stdin_open", "stop_grace_period", "stop_signal", "sysctls", "tmpfs", "tty", "ulimits", "user", "volumes",
+    "working_dir",
+];
+
+pub(super) fn stack(root: &Map<String, Value>) -> Result<()> {
+    if let Some(section) = root.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
+        return Err(invalid(format!("the section `{section}` is not supported")));
+    }
+    let Some(services) = root.get("services").and_then(Value::as_object).filter(|services| !services.is_empty()) else {
+        return Err(invalid("it has no services"));
+    };
+    let secrets = declared_secrets(root)?;
+    services.iter().try_for_each(|(name, definition)| service(name, definition, &secrets))
+}
+
+/// Secrets come from the site: the bundle carries none.
+fn declared_secrets(root: &Map<String, Value>) -> Result<Vec<&str>> {
+    let Some(secrets) = root.get("secrets").filter(|secrets| !secrets.is_null()) else { return Ok(Vec::new()) };
+    let Value::Object(secrets) = secrets else { return Err(invalid("`secrets` is not a mapping")) };
+    for (name, secret) in secrets {
+        if *secret != serde_json::json!({ "external": true }) {
+            return Err(invalid(format!("the secret `{name}` is not just `external: true`")));
+        }
+    }
+    Ok(secrets.keys().map(String::as_str).collect())
+}
+
+fn service(name: &str, definition: &Value, secrets: &[&str]) -> Result<()> {
+    let Value::Object(service) = definition else {
+        return Err(invalid(format!("the service `{name}` is not a mapping")));
+    };
+    if let Some(key) = service.keys().find(|key| !SERVICE_KEYS.contains(&key.as_str())) {
+        return Err(invalid(format!("the service `{name}` uses `{key}`, which is not supported")));
+    }
+    if !service.get("image").is_some_and(Value::is_string) {
+        return Err(invalid(format!("the service `{name}` has no image")));
+    }
+    for (key, expected) in [("volumes", "list"), ("secrets", "list"), ("deploy", "mapping")] {
+        let fits = |value: &Value| if expected == "list" { value.is_array() } else { value.is_object() };
+        if service.get(key).is_some_and(|value| !fits(value)) {
+            return Err(invalid(format!("`{key}` of the service `{name}` is not a {expected}")));
+        }
+    }
+    for volume in list(service, "volumes") {
+        volume_of(name, volume)?;
+    }
+    for secret in list(service, "secrets") {
+        let source = secret.as_str().or_else(|| secret.get("source").and_then(Value::as_str)).unwrap_or_default();
+        if !secrets.contains(&source) {
+            return Err(invalid(format!("the service `{name}` uses the secret `{source}`, which is not declared")));
+        }
+    }
+    Ok(())
+}
+
+fn list<'a>(service: &'a Map<String, Value>, key: &str) -> impl Iterator<Item = &'a Value> {
+    service.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// Data lies under the data root, where backups find it: no volumes of the engine's own.
+fn volume_of(service: &str, volume: &Value) -> Result<()> {
+    match bind_source(volume) {
+        Some(source) if source.starts_with('/') || source.starts_with("${") => Ok(()),
+        Some(source) => Err(foreign_volume(service, source)),
+        None if volume.get("type").and_then(Value::as_str) == Some("tmpfs") => Ok(()),
+        None => Err(foreign_volume(service, &volume.to_string())),
+    }
+}
+
+/// The host's side of a volume, in the short or in the long notation.
+pub(super) fn bind_source(volume: &Value) -> Option<&str> {
+    match volume {
+        Value::String(short) => short.split_once(':').map(|(source, _)| source),
+        Value::Object(long) if long.get("type")?.as_str()? == "bind" => long.get("source")?.as_str(),
+        _ => None,
+    }
+}
+
+pub(super) fn foreign_volume(service: &str, volume: &str) -> Error {
+    invalid(format!(
+        "the service `{service}` uses the volume `{volume}`; expected a folder of the host, such as `${{WT_DATA}}/db:/data`"
+    ))
+}
+
+fn invalid(why: impl Into<String>) -> Error {
+    Error::Stack { why: why.into() }
+}
