@@ -1,0 +1,214 @@
+//! The engine's packages: from the bundle onto a host that has no engine, by the host's own apt.
+//!
+//! Attacks and accidents: an apt that reaches for the network or for the customer's sources; a solution that removes or
+//! downgrades what is there; an interrupted dpkg; a maintainer script that asks or hangs. The answers: apt gets no
+//! sources, lists and caches of its own, and authenticated files alone; it is asked what it would do, and any change to a
+//! package of somebody else's is refused before the first real one; nothing is asked; everything has a time limit.
+
+mod apt;
+mod dpkg;
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use wt_keys::console::Phase;
+use wt_keys::durable;
+use wt_manifests::Manifest;
+use wt_manifests::bundle::{Bundle, reader};
+use wt_manifests::manifest::{Package, PackageSet};
+
+use crate::command::Command;
+use crate::engine::Engine;
+use crate::{Error, Result};
+
+const START_LIMIT: Duration = Duration::from_secs(90);
+
+/// `ID-VERSION_ID` of an os-release file: `debian-12`.
+pub fn target(os_release: &str) -> String {
+    let value = |wanted: &str| {
+        let lines = os_release.lines().filter_map(|line| line.trim().split_once('='));
+        let found = lines.filter(|(key, _)| *key == wanted).last();
+        found.map_or("", |(_, value)| value.trim_matches(['"', '\''])).to_owned()
+    };
+    match (value("ID"), value("VERSION_ID")) {
+        (id, version) if version.is_empty() => id,
+        (id, version) => format!("{id}-{version}"),
+    }
+}
+
+/// The packages for this host. Refuses a host that the bundle has none for.
+pub fn package_set(manifest: &Manifest) -> Result<&PackageSet> {
+    let path = Path::new("/etc/os-release");
+    let found = target(&fs::read_to_string(path).map_err(Error::io("read", path))?);
+    manifest.packages.iter().find(|set| set.target == found).ok_or_else(|| {
+        let known = manifest.packages.iter().map(|set| set.target.clone()).collect();
+        Error::NoPackages { found, known }
+    })
+}
+
+/// What an installation would do. Pure knowledge: nothing was changed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackagePlan {
+    /// What the host lacks.
+    pub missing: Vec<Package>,
+    /// What it has in an older version than the bundle; touched only where the missing ones need it.
+    pub older: Vec<Package>,
+    /// A run before this one was interrupted.
+    interrupted: bool,
+}
+
+/// Compares the host's packages with the bundle's. Refuses a host whose own packages are half installed.
+pub fn plan(set: &PackageSet) -> Result<PackagePlan> {
+    let installed = dpkg::Installed::read()?;
+    let interrupted = installed.check_unfinished(set)?;
+    let mut plan = PackagePlan { missing: Vec::new(), older: Vec::new(), interrupted };
+    for package in &set.packages {
+        match installed.version(package) {
+            None => plan.missing.push(package.clone()),
+            Some(version) if dpkg::is_older(version, &package.version)? => plan.older.push(package.clone()),
+            Some(_) => {}
+        }
+    }
+    Ok(plan)
+}
+
+/// Installs what the plan found missing and starts the engine. `staging` is root's own folder; it is removed.
+pub fn install(bundle: &Bundle, set: &PackageSet, staging: &Path, phase: &Phase) -> Result<Engine> {
+    let plan = plan(set)?;
+    if !plan.missing.is_empty() || plan.interrupted {
+        let staged = Staging::create(staging)?;
+        phase.detail("unpacking");
+        staged.fill(bundle, plan.missing.iter().chain(&plan.older), phase)?;
+        let chosen = choose(&staged, &plan)?;
+        if plan.interrupted {
+            dpkg::configure_pending()?;
+        }
+        phase.detail("apt");
+        apt::install(&staged, &chosen)?;
+        staged.remove()?;
+    }
+    phase.detail("starting the engine");
+    start_engine()
+}
+
+/// The fewest packages that apt would take. Nothing has been changed when this refuses.
+fn choose(staged: &Staging, plan: &PackagePlan) -> Result<Vec<Package>> {
+    let all = || plan.missing.iter().chain(&plan.older).cloned().collect::<Vec<_>>();
+    let (chosen, changes) = match apt::simulate(staged, &plan.missing) {
+        Ok(changes) => (plan.missing.clone(), changes),
+        Err(_) if !plan.older.is_empty() => (all(), apt::simulate(staged, &all())?),
+        Err(refused) => return Err(refused),
+    };
+    let mut foreign = Vec::new();
+    for change in changes {
+        if !change.is_harmless(&chosen)? {
+            foreign.push(change.to_string());
+        }
+    }
+    if foreign.is_empty() { Ok(chosen) } else { Err(Error::PackageConflict { changes: foreign }) }
+}
+
+fn start_engine() -> Result<Engine> {
+    if let Ok(engine) = Engine::connect() {
+        return Ok(engine);
+    }
+    let (program, args) = if Path::new("/run/systemd/system").is_dir() {
+        ("systemctl", ["start", "docker.service"])
+    } else {
+        ("service", ["docker", "start"])
+    };
+    Command::new(program, START_LIMIT).args(args).succeed(b"")?;
+    Engine::await_start(START_LIMIT)
+}
+
+/// A folder that nobody but root can enter, with authenticated packages in it.
+#[derive(Debug)]
+pub(crate) struct Staging(PathBuf);
+
+impl Staging {
+    /// Creates the folder, or empties the one that an interrupted run left.
+    fn create(folder: &Path) -> Result<Self> {
+        match fs::symlink_metadata(folder) {
+            Ok(found) if found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() => {
+                fs::remove_dir_all(folder).map_err(Error::io("empty", folder))?;
+            }
+            Ok(_) => return Err(Error::Staging { path: folder.to_owned() }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io("open", folder)(error)),
+        }
+        durable::create_folder(&durable::folder_of(folder), 0o700)?;
+        fs::create_dir(folder).map_err(Error::io("create the folder", folder))?;
+        fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(Error::io("create the folder", folder))?;
+        Ok(Self(folder.to_owned()))
+    }
+
+    fn fill<'a>(
+        &self,
+        bundle: &Bundle,
+        packages: impl Iterator<Item = &'a Package>,
+        phase: &Phase,
+    ) -> Result<()> {
+        let packages: Vec<&Package> = packages.collect();
+        bundle.for_each_entry(
+            |entry| packages.iter().any(|package| package.path == entry.path),
+            |entry, content| {
+                for package in packages.iter().filter(|package| package.path == entry.path) {
+                    let path = self.file(package);
+                    let mut file = File::create_new(&path).map_err(Error::io("create", &path))?;
+                    io::copy(content, &mut file).map_err(reader::unwrapped)?;
+                    file.sync_all().map_err(Error::io("write", &path))?;
+                }
+                phase.advance(entry.size);
+                Ok(())
+            },
+        )
+    }
+
+    /// A name of our own: apt reads some characters of file names its own way.
+    fn file(&self, package: &Package) -> PathBuf {
+        self.0.join(format!("{}_{}.deb", package.name, package.architecture))
+    }
+
+    fn folder(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn remove(self) -> Result<()> {
+        fs::remove_dir_all(&self.0).map_err(Error::io("remove", &self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_named_after_os_release() {
+        for (text, expected) in [
+            ("PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID=\"12\"\nID=debian\n", "debian-12"),
+            ("ID=ubuntu\nVERSION_ID='24.04'\nID_LIKE=debian\n", "ubuntu-24.04"),
+            ("ID=arch\n", "arch"),
+            ("", ""),
+        ] {
+            assert_eq!(target(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_staging_folder_is_made_anew_and_never_through_a_link() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("state/staging");
+        for _ in 0..2 {
+            let staging = Staging::create(&folder).unwrap();
+            assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o700);
+            assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+            fs::write(staging.folder("left over"), "x").unwrap();
+        }
+        let link = root.path().join("link");
+        std::os::unix::fs::symlink(&folder, &link).unwrap();
+        assert!(matches!(Staging::create(&link), Err(Error::Staging { .. })));
+    }
+}

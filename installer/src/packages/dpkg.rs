@@ -1,0 +1,140 @@
+//! What dpkg knows of this host's packages.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use wt_manifests::manifest::{Package, PackageSet};
+
+use crate::command::Command;
+use crate::{Error, Result};
+
+const QUERY_LIMIT: Duration = Duration::from_secs(60);
+const CONFIGURE_LIMIT: Duration = Duration::from_secs(30 * 60);
+const FORMAT: &str = "${Package}\t${Architecture}\t${db:Status-Status}\t${db:Status-Eflag}\t${Version}\n";
+/// Changes that dpkg has not folded into its status file: it was interrupted.
+const UPDATES: &str = "/var/lib/dpkg/updates";
+
+/// The packages of this host, by name and architecture.
+#[derive(Debug)]
+pub(super) struct Installed(HashMap<(String, String), Found>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    status: String,
+    version: String,
+}
+
+impl Installed {
+    pub(super) fn read() -> Result<Self> {
+        let said = Command::new("dpkg-query", QUERY_LIMIT).args(["--show", "--showformat", FORMAT]).succeed(b"")?;
+        Ok(Self::parse(&said))
+    }
+
+    fn parse(said: &str) -> Self {
+        let package = |line: &str| {
+            let mut fields = line.split('\t').map(str::to_owned);
+            let key = (fields.next()?, fields.next()?);
+            let (status, flag, version) = (fields.next()?, fields.next()?, fields.next()?);
+            let status = if flag == "ok" { status } else { flag };
+            Some((key, Found { status, version }))
+        };
+        Self(said.lines().filter_map(package).collect())
+    }
+
+    /// The version of a package that is wholly there.
+    pub(super) fn version(&self, package: &Package) -> Option<&str> {
+        let found = self.0.get(&(package.name.clone(), package.architecture.clone()))?;
+        (found.status == "installed").then_some(found.version.as_str())
+    }
+
+    /// Tells whether an earlier installation of ours was interrupted. Refuses to go on over somebody else's.
+    pub(super) fn check_unfinished(&self, set: &PackageSet) -> Result<bool> {
+        let whole = ["installed", "not-installed", "config-files"];
+        let unfinished = self.0.iter().filter(|(_, found)| !whole.contains(&found.status.as_str()));
+        let (ours, theirs): (Vec<_>, Vec<_>) =
+            unfinished.partition(|((name, _), _)| set.packages.iter().any(|package| package.name == *name));
+        if !theirs.is_empty() {
+            let mut packages: Vec<_> = theirs.iter().map(|((name, _), f)| format!("`{name}` is {}", f.status)).collect();
+            packages.sort();
+            return Err(Error::PackagesBroken { packages });
+        }
+        Ok(!ours.is_empty() || has_updates(Path::new(UPDATES)))
+    }
+}
+
+fn has_updates(folder: &Path) -> bool {
+    let numbered = |entry: fs::DirEntry| entry.file_name().to_string_lossy().bytes().all(|c| c.is_ascii_digit());
+    fs::read_dir(folder).into_iter().flatten().flatten().any(numbered)
+}
+
+/// Whether version `a` comes before version `b`, as Debian counts.
+pub(super) fn is_older(a: &str, b: &str) -> Result<bool> {
+    let finished = Command::new("dpkg", QUERY_LIMIT).args(["--compare-versions", a, "lt", b]).run(b"")?;
+    match finished.status.code() {
+        Some(0) => Ok(true),
+        Some(1) => Ok(false),
+        _ => Err(finished.into_error()),
+    }
+}
+
+/// Ends what an interrupted dpkg began, as far as it goes: what still lacks its dependencies, apt brings next.
+pub(super) fn configure_pending() -> Result<()> {
+    Command::new("dpkg", CONFIGURE_LIMIT)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .args(["--force-confdef", "--force-confold", "--configure", "--pending"])
+        .run(b"")
+        .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package(name: &str) -> Package {
+        Package {
+            name: name.into(),
+            version: "2".into(),
+            architecture: "amd64".into(),
+            path: format!("packages/{name}.deb").parse().unwrap(),
+        }
+    }
+
+    fn set(names: &[&str]) -> PackageSet {
+        PackageSet {
+            target: "debian-12".into(),
+            install: Vec::new(),
+            sources: Vec::new(),
+            packages: names.iter().map(|name| package(name)).collect(),
+        }
+    }
+
+    #[test]
+    fn a_package_counts_as_there_only_when_it_is_wholly_there() {
+        let installed = Installed::parse(
+            "runc\tamd64\tinstalled\tok\t1.1.5\ntini\tamd64\tunpacked\tok\t0.19\niptables\tamd64\tinstalled\treinstreq\t1\n\
+             netbase\tall\tconfig-files\tok\t6.4\n",
+        );
+        assert_eq!(installed.version(&package("runc")), Some("1.1.5"));
+        for absent in ["tini", "iptables", "netbase", "docker.io"] {
+            assert_eq!(installed.version(&package(absent)), None, "{absent}");
+        }
+    }
+
+    #[test]
+    fn an_interruption_of_ours_is_ended_and_one_of_theirs_is_refused() {
+        let installed = Installed::parse("runc\tamd64\thalf-configured\tok\t1\nbash\tamd64\tinstalled\tok\t5\n");
+        assert!(installed.check_unfinished(&set(&["runc"])).unwrap());
+        let error = installed.check_unfinished(&set(&["tini"])).unwrap_err();
+        assert!(error.to_string().contains("`runc` is half-configured"), "{error}");
+        assert!(!Installed::parse("bash\tamd64\tinstalled\tok\t5\n").check_unfinished(&set(&[])).unwrap());
+    }
+
+    #[test]
+    fn versions_are_compared_as_debian_does() {
+        for (a, b, older) in [("1.0~rc1", "1.0", true), ("1:0.9", "1.0", false), ("1.0", "1.0", false)] {
+            assert_eq!(is_older(a, b).unwrap(), older, "{a} {b}");
+        }
+    }
+}
