@@ -7,12 +7,12 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use wt_keys::chain::check_scope;
 use wt_keys::console::Progress;
 use wt_keys::{Signer, Utc, durable};
 use wt_manifests::bundle::Bundle;
 use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameFile, UnsignedBundle};
-use wt_manifests::image::Image;
-use wt_manifests::manifest::{CHUNK_SIZE, Entry, FORMAT, Manifest, PackageSet, Site};
+use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest, Site};
 use wt_manifests::release::{Release, ReleaseFile};
 
 use crate::image::Collected;
@@ -52,15 +52,18 @@ pub struct Summary {
 
 impl Build<'_> {
     pub fn run(&self) -> Result<Summary> {
+        let mut manifest = self.draft();
+        check_scope(&self.signer.certificate, &manifest)?;
         let files = files::read(self.release)?;
         let images = Images::find(self.release)?;
         let ((images, layers), packages) = self.gather(images)?;
         let frames = self.frames(&files, &images, layers, &packages)?;
-        let body = self.write(frames)?;
-        let sets = packages.into_iter().map(|resolved| resolved.set).collect();
-        let images = images.into_iter().map(|image| image.image).collect();
-        let manifest = self.manifest(&body, images, sets);
-        body.sign(&manifest, self.signer)?;
+        let bundle = self.write(frames)?;
+        manifest.body = bundle.body.clone();
+        manifest.entries.clone_from(&bundle.entries);
+        manifest.images = images.into_iter().map(|image| image.image).collect();
+        manifest.packages = packages.into_iter().map(|resolved| resolved.set).collect();
+        bundle.sign(&manifest, self.signer)?;
         self.check()?;
         Ok(self.summary(&manifest))
     }
@@ -120,7 +123,8 @@ impl Build<'_> {
         Ok(body.finish())
     }
 
-    fn manifest(&self, body: &UnsignedBundle, images: Vec<Image>, packages: Vec<PackageSet>) -> Manifest {
+    /// What the release alone says.
+    fn draft(&self) -> Manifest {
         let file = &self.release.file;
         Manifest {
             format: FORMAT,
@@ -131,10 +135,10 @@ impl Build<'_> {
             platform: file.platform.clone(),
             created: self.created,
             upgrades_from: file.upgrades_from.clone(),
-            body: body.body.clone(),
-            entries: body.entries.clone(),
-            images,
-            packages,
+            body: Body { length: 0, chunks: Vec::new(), frames: Vec::new() },
+            entries: Vec::new(),
+            images: Vec::new(),
+            packages: Vec::new(),
             site: site(file),
         }
     }

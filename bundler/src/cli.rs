@@ -2,6 +2,7 @@
 
 mod build;
 mod inspect;
+mod table;
 mod verify;
 
 use std::path::PathBuf;

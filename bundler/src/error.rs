@@ -63,7 +63,9 @@ pub enum Error {
     Size { what: String, expected: u64, found: u64 },
     #[error("the image `{image}` is for another platform\n  expected {expected}\n  found    {found}")]
     Platform { image: ImageName, expected: String, found: String },
-    #[error("the layers of the image `{image}` are not those of its configuration\n  expected {expected}\n  found    {found}")]
+    #[error(
+        "the layers of the image `{image}` are not those of its configuration\n  expected {expected}\n  found    {found}"
+    )]
     Layers { image: ImageName, expected: String, found: String },
     #[error("no root file system `{}`", path.display())]
     NoRootfs { path: PathBuf, prepare: Option<PathBuf> },
@@ -134,7 +136,9 @@ impl Explain for Error {
                 let name = names.first().map(ToString::to_string).unwrap_or_default();
                 format!("`docker images` shows what it has; `docker pull {name}` or build it first")
             }
-            Self::NotInArchive { known, .. } if !known.is_empty() => format!("it holds: {}", known.join(", ")),
+            Self::NotInArchive { known, .. } if !known.is_empty() => {
+                format!("it holds: {}", known.join(", "))
+            }
             Self::NoRootfs { prepare: Some(prepare), .. } => format!("run `{}` first", prepare.display()),
             Self::NoKeyring { .. } => "for Debian: apt-get install debian-archive-keyring".into(),
             Self::NoMirror { .. } => "name it in release.toml: mirror = \"http://HOST/debian\"".into(),

@@ -79,7 +79,11 @@ fn ended(worker: JoinHandle<Result<Frames>>) -> Result<Frames> {
 }
 
 fn lost() -> Error {
-    Error::Io { action: "compress", path: "the layers".into(), source: std::io::Error::other("a thread was lost") }
+    Error::Io {
+        action: "compress",
+        path: "the layers".into(),
+        source: std::io::Error::other("a thread was lost"),
+    }
 }
 
 fn work(layers: Receiver<Layer>, folder: &Path, compression: Compression, phase: &Phase) -> Result<Frames> {
@@ -109,5 +113,45 @@ impl<R: Read> Read for Counted<'_, R> {
         let got = self.inner.read(out)?;
         self.phase.advance(got as u64);
         Ok(got)
+    }
+}
+
+#[cfg(test)]
+impl Press {
+    /// A press for tests of what feeds it.
+    pub fn for_test(folder: &Path) -> Self {
+        let phase = wt_keys::console::Progress::silent().phase("test", None);
+        Self::start(folder, Compression { level: 1, threads: 1 }, phase)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_is_pressed_once_however_often_it_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut press = Press::for_test(folder.path());
+        let first = press.take(&mut &b"one"[..], "a").unwrap();
+        assert_eq!(press.take(&mut &b"one"[..], "b").unwrap(), first);
+        assert_eq!(press.known(first.digest), Some(first));
+        press.take(&mut &b"two"[..], "c").unwrap();
+        let frames = press.finish().unwrap();
+        assert_eq!(frames.len(), 2);
+        assert_eq!(frames[&first.digest].entries[0].path, blob_path(first.digest));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
+    }
+
+    #[test]
+    fn a_press_that_stopped_says_why() {
+        let folder = tempfile::tempdir().unwrap().keep();
+        std::fs::remove_dir(&folder).unwrap();
+        let mut press = Press::for_test(&folder);
+        let mut failed = None;
+        for n in 0..10_u8 {
+            failed = failed.or(press.take(&mut &[n][..], "a").err());
+        }
+        assert!(matches!(failed, Some(Error::Bundle(_))), "{failed:?}");
     }
 }

@@ -106,9 +106,9 @@ impl<'a> Images<'a> {
         let mut collected = Vec::new();
         for (image, source) in self.sources {
             let content = match source {
-                Source::DockerDaemon(name) => contents.remove(&name).ok_or_else(|| Error::NotInEngine {
-                    names: vec![name],
-                })?,
+                Source::DockerDaemon(name) => {
+                    contents.remove(&name).ok_or_else(|| Error::NotInEngine { names: vec![name] })?
+                }
                 Source::DockerArchive(path, reference) => {
                     if !archives.contains_key(&path) {
                         archives.insert(path.clone(), docker_archive::Archive::open(&path, press)?);

@@ -7,11 +7,11 @@
 mod archive;
 mod client;
 mod health;
-pub mod images;
-pub mod layers;
+mod images;
+mod layers;
 mod load;
-pub mod services;
-pub mod swarm;
+mod services;
+mod swarm;
 
 use std::fmt;
 use std::future::Future;
@@ -24,10 +24,17 @@ use tokio::runtime::{Builder, Runtime};
 use wt_keys::Sha256Digest;
 use wt_manifests::image::Image;
 
+pub use self::images::EngineImage;
+pub use self::layers::{ImagePlan, chain_ids};
+pub use self::services::{Service, Task};
+pub use self::swarm::SwarmState;
 use crate::{Error, Result};
 
 pub const SOCKET: &str = "/var/run/docker.sock";
 pub const OLDEST: EngineVersion = EngineVersion { major: 20, minor: 10 };
+const DATA_ROOT: &str = "/var/lib/docker";
+/// Where images are in the containerd store.
+const CONTAINERD_ROOT: &str = "/var/lib/containerd";
 const REQUEST_LIMIT: u64 = 120; // seconds
 const START_POLL: Duration = Duration::from_millis(250);
 
@@ -93,10 +100,10 @@ impl Engine {
         Ok(Self { docker, runtime, info })
     }
 
-    /// The version of the engine that answers, if one does.
-    pub fn find() -> Result<Option<String>> {
+    /// The engine of this host, if one answers.
+    pub fn find() -> Result<Option<Self>> {
         match Self::connect() {
-            Ok(engine) => Ok(Some(engine.info.version)),
+            Ok(engine) => Ok(Some(engine)),
             Err(Error::NoEngine { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -113,8 +120,13 @@ impl Engine {
         }
     }
 
-    pub fn info(&self) -> &EngineInfo {
-        &self.info
+    pub fn info(&self) -> Result<EngineInfo> {
+        Ok(self.info.clone())
+    }
+
+    /// Where the engine keeps its data, or would.
+    pub fn data_root_or_default() -> Result<PathBuf> {
+        Ok(Self::find()?.map_or_else(|| DATA_ROOT.into(), |engine| engine.info.data_root))
     }
 
     /// Asks the engine and waits for the answer; `action` completes "the engine could not …".
@@ -140,9 +152,8 @@ impl Engine {
     }
 
     /// Returns once all that the engine has written is on the disk.
-    pub fn sync(&self) -> Result<()> {
-        let containerd = Path::new("/var/lib/containerd");
-        let folders = [self.info.data_root.as_path(), containerd];
+    pub fn sync_storage(&self) -> Result<()> {
+        let folders = [self.info.data_root.as_path(), Path::new(CONTAINERD_ROOT)];
         for folder in folders.into_iter().filter(|folder| folder.is_dir()) {
             let file = std::fs::File::open(folder).map_err(Error::io("open", folder))?;
             rustix::fs::syncfs(&file).map_err(|errno| Error::io("sync", folder)(errno.into()))?;
@@ -159,7 +170,7 @@ impl EngineInfo {
             version,
             api,
             store: if containerd { StoreKind::Containerd } else { StoreKind::Classic },
-            data_root: info.docker_root_dir.unwrap_or_else(|| "/var/lib/docker".to_owned()).into(),
+            data_root: info.docker_root_dir.unwrap_or_else(|| DATA_ROOT.to_owned()).into(),
         }
     }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use wt_keys::console::{Exit, Explain};
 
+use crate::engine::EngineVersion;
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[derive(Debug, thiserror::Error)]
@@ -43,18 +45,73 @@ pub enum Error {
     Template { template: String, why: String },
     #[error("`{step}` of the user journey failed: {why}")]
     Journey { step: String, why: String },
-    #[error("the script `{script}` failed: {why}")]
-    Hook { script: String, why: String },
+    #[error("the script `{script}` of the bundle failed")]
+    Hook { script: String, source: Box<Error> },
     #[error("the stack asks for a secret that no site has: `{name}`\n  expected admin-password or smtp-password")]
     NoSecret { name: String },
-    #[error("`systemctl {command}` failed: {why}")]
-    Systemd { command: String, why: String },
     #[error("not every service is healthy")]
-    Unhealthy,
+    NotHealthy,
     #[error("there is no bundle `{word}`")]
     NoSuchBundle { word: String, near: Option<String> },
     #[error("no service `{name}`\n  expected one of {}", known.join(", "))]
     NoService { name: String, known: Vec<String> },
+
+    // programs that we run
+    #[error("cannot run `{program}`")]
+    Command { program: String, source: std::io::Error },
+    #[error("`{program}` failed ({status})\n{output}")]
+    CommandFailed { program: String, status: std::process::ExitStatus, output: String },
+    #[error("`{program}` did not end within {limit} seconds and was ended\n{output}")]
+    CommandTime { program: String, limit: u64, output: String },
+
+    // the engine
+    #[error("no engine answers at `{socket}`")]
+    NoEngine { socket: &'static str, source: Box<bollard::errors::Error> },
+    #[error("the engine of this host is too old\n  expected {expected} or later\n  found    {found}")]
+    EngineTooOld { expected: EngineVersion, found: String },
+    #[error("the engine could not {action}")]
+    Engine { action: &'static str, source: Box<bollard::errors::Error> },
+    #[error("the engine's client could not {action}")]
+    Client { action: &'static str, source: Box<Error> },
+    #[error("the engine gave an answer that makes no sense\n  expected {expected}\n  found    `{found}`")]
+    EngineAnswer { expected: &'static str, found: String },
+    #[error("the engine stopped reading the images before it had them all")]
+    EngineClosed,
+    #[error("the engine neither took a byte of the images nor said a word for {minutes} minutes")]
+    EngineSilent { minutes: u64 },
+    #[error("the engine could not load the images: {said}")]
+    LoadRefused { said: String },
+    #[error("the engine says it has loaded the image `{name}`, and does not have it")]
+    ImageMissing { name: String },
+    #[error("the engine's image `{name}` is not the signed one: its {what} differs\n  expected {expected}\n  found    {found}")]
+    ImageDiffers { name: String, what: &'static str, expected: String, found: String },
+    #[error("the stack `{stack}` is not healthy{}", services.iter().map(|(name, why)| format!("\n  {name}: {why}")).collect::<String>())]
+    StackUnhealthy { stack: String, services: Vec<(String, String)> },
+
+    #[error("this engine cannot be made a swarm manager\n  found    {found}")]
+    Swarm { found: String },
+
+    // the stack
+    #[error("`stack.yaml` cannot be understood")]
+    StackYaml { source: Box<serde_saphyr::Error> },
+    #[error("`stack.yaml` is not valid: {why}")]
+    Stack { why: String },
+    #[error("the service `{service}` uses the image `{image}`, which the bundle does not have")]
+    StackImage { service: String, image: String },
+
+    // packages
+    #[error("the bundle has no engine for this host\n  expected {}\n  found    {found}", known.join(", "))]
+    NoPackages { found: String, known: Vec<String> },
+    #[error("installing the engine would change packages that are not ours: {}", changes.join("; "))]
+    PackageConflict { changes: Vec<String> },
+    #[error("the package system of this host is in the middle of something: {}", packages.join(", "))]
+    PackagesBroken { packages: Vec<String> },
+    #[error("apt would not install the engine's packages")]
+    PackagesRefused { source: Box<Error> },
+    #[error("apt said something that cannot be understood: `{line}`")]
+    AptAnswer { line: String },
+    #[error("`{}` is not a folder that belongs to root alone", path.display())]
+    Staging { path: PathBuf },
 }
 
 impl Error {
@@ -62,6 +119,13 @@ impl Error {
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+}
+
+impl Error {
+    /// For `map_err` on what the engine's client library says; `action` completes "the engine could not …".
+    pub(crate) fn engine(action: &'static str) -> impl FnOnce(bollard::errors::Error) -> Self {
+        move |source| Self::Engine { action, source: Box::new(source) }
     }
 }
 
@@ -74,6 +138,22 @@ impl Explain for Error {
             Self::NoSiteFile { .. } | Self::SiteFileMode { .. } | Self::SiteFile { .. } => Exit::Usage,
             Self::NoTrust | Self::OtherProduct { .. } | Self::Older { .. } => Exit::NotTrusted,
             Self::Preflight { .. } | Self::CannotFollow { .. } => Exit::PreflightFailed,
+            Self::NoPackages { .. }
+            | Self::PackageConflict { .. }
+            | Self::PackagesBroken { .. }
+            | Self::PackagesRefused { .. }
+            | Self::Swarm { .. } => Exit::PreflightFailed,
+            Self::NoEngine { .. }
+            | Self::EngineTooOld { .. }
+            | Self::Engine { .. }
+            | Self::Client { .. }
+            | Self::EngineAnswer { .. }
+            | Self::EngineClosed
+            | Self::EngineSilent { .. }
+            | Self::LoadRefused { .. }
+            | Self::ImageMissing { .. }
+            | Self::ImageDiffers { .. } => Exit::Engine,
+            Self::StackYaml { .. } | Self::Stack { .. } | Self::StackImage { .. } => Exit::NotTrusted,
             Self::Locked { .. } => Exit::Locked,
             Self::NoService { .. } | Self::NoSuchBundle { .. } => Exit::Usage,
             _ => Exit::Failed,
@@ -94,7 +174,19 @@ impl Explain for Error {
             Self::Locked { .. } => "wait for it to end; `wt-install status` works meanwhile".into(),
             Self::NoSuchBundle { near: Some(verb), .. } => format!("did you mean `wt-install {verb}`?"),
             Self::NoSuchBundle { near: None, .. } => "`wt-install --help` lists what it can do".into(),
-            Self::Unhealthy => "`docker service ps NAME` says why; `wt-install restart NAME` starts it anew".into(),
+            Self::NotHealthy => "`docker service ps NAME` says why; `wt-install restart NAME` starts it anew".into(),
+            Self::NoEngine { .. } => "is Docker running? `systemctl status docker` says why not".into(),
+            Self::EngineTooOld { .. } => "upgrade Docker on this host".into(),
+            Self::EngineClosed | Self::EngineSilent { .. } | Self::LoadRefused { .. } | Self::ImageMissing { .. } => {
+                "`journalctl -u docker` may say why; is its disk full? Then run this again".into()
+            }
+            Self::ImageDiffers { .. } => {
+                "remove that image or tag from the engine (`docker image rm`), then run this again".into()
+            }
+            Self::StackUnhealthy { .. } => "`docker service logs` of the service says more; run this again when it is mended".into(),
+            Self::NoPackages { .. } => "install Docker 20.10 or later by other means, then run this again".into(),
+            Self::PackageConflict { .. } => "remove what conflicts, or install Docker by other means".into(),
+            Self::PackagesBroken { .. } => "`dpkg --audit` names it; mend it with `dpkg --configure -a` or apt".into(),
             Self::NotInstalled => "install a release with `wt-install BUNDLE`".into(),
             Self::Older { .. } => "ask the vendor for a current release".into(),
             Self::Journey { .. } => "`docker service logs` of the service named in the request says more".into(),

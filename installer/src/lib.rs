@@ -5,6 +5,7 @@
 //! for; to take the engine's word for what it has loaded; to look up a name or open a connection off the host.
 
 pub mod cli;
+pub mod command;
 pub mod conf;
 pub mod engine;
 pub mod error;

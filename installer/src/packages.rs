@@ -14,7 +14,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wt_keys::console::Phase;
+use wt_keys::console::{Phase, Progress};
 use wt_keys::durable;
 use wt_manifests::Manifest;
 use wt_manifests::bundle::{Bundle, reader};
@@ -22,12 +22,18 @@ use wt_manifests::manifest::{Package, PackageSet};
 
 use crate::command::Command;
 use crate::engine::Engine;
-use crate::{Error, Result};
+use crate::{Error, Places, Result};
 
 const START_LIMIT: Duration = Duration::from_secs(90);
 
-/// `ID-VERSION_ID` of an os-release file: `debian-12`.
-pub fn target(os_release: &str) -> String {
+/// What the host below `root` is: `debian-12`.
+pub fn target(root: &Path) -> Result<String> {
+    let path = root.join("etc/os-release");
+    Ok(target_of(&fs::read_to_string(&path).map_err(Error::io("read", &path))?))
+}
+
+/// `ID-VERSION_ID` of an os-release file.
+fn target_of(os_release: &str) -> String {
     let value = |wanted: &str| {
         let lines = os_release.lines().filter_map(|line| line.trim().split_once('='));
         let found = lines.filter(|(key, _)| *key == wanted).last();
@@ -39,10 +45,9 @@ pub fn target(os_release: &str) -> String {
     }
 }
 
-/// The packages for this host. Refuses a host that the bundle has none for.
-pub fn package_set(manifest: &Manifest) -> Result<&PackageSet> {
-    let path = Path::new("/etc/os-release");
-    let found = target(&fs::read_to_string(path).map_err(Error::io("read", path))?);
+/// The packages for the host below `root`. Refuses one that the bundle has none for.
+pub fn for_host<'a>(manifest: &'a Manifest, root: &Path) -> Result<&'a PackageSet> {
+    let found = target(root)?;
     manifest.packages.iter().find(|set| set.target == found).ok_or_else(|| {
         let known = manifest.packages.iter().map(|set| set.target.clone()).collect();
         Error::NoPackages { found, known }
@@ -75,31 +80,31 @@ pub fn plan(set: &PackageSet) -> Result<PackagePlan> {
     Ok(plan)
 }
 
-/// Installs what the plan found missing and starts the engine. `staging` is root's own folder; it is removed.
-pub fn install(bundle: &Bundle, set: &PackageSet, staging: &Path, phase: &Phase) -> Result<Engine> {
+/// Installs what the plan found missing and starts the engine.
+pub fn install(bundle: &Bundle, places: &Places, progress: &Progress) -> Result<()> {
+    let set = for_host(bundle.manifest(), places.root())?;
     let plan = plan(set)?;
     if !plan.missing.is_empty() || plan.interrupted {
-        let staged = Staging::create(staging)?;
-        phase.detail("unpacking");
-        staged.fill(bundle, plan.missing.iter().chain(&plan.older), phase)?;
-        let chosen = choose(&staged, &plan)?;
+        let staging = Staging::create(&places.staging())?;
+        staging.fill(bundle, &plan, &progress.phase("unpacking Docker's packages", None))?;
+        let chosen = choose(&staging, &plan)?;
+        let _phase = progress.phase("installing Docker", None);
         if plan.interrupted {
             dpkg::configure_pending()?;
         }
-        phase.detail("apt");
-        apt::install(&staged, &chosen)?;
-        staged.remove()?;
+        apt::install(&staging, &chosen)?;
+        staging.remove()?;
     }
-    phase.detail("starting the engine");
+    let _phase = progress.phase("starting Docker", None);
     start_engine()
 }
 
 /// The fewest packages that apt would take. Nothing has been changed when this refuses.
-fn choose(staged: &Staging, plan: &PackagePlan) -> Result<Vec<Package>> {
+fn choose(staging: &Staging, plan: &PackagePlan) -> Result<Vec<Package>> {
     let all = || plan.missing.iter().chain(&plan.older).cloned().collect::<Vec<_>>();
-    let (chosen, changes) = match apt::simulate(staged, &plan.missing) {
+    let (chosen, changes) = match apt::simulate(staging, &plan.missing) {
         Ok(changes) => (plan.missing.clone(), changes),
-        Err(_) if !plan.older.is_empty() => (all(), apt::simulate(staged, &all())?),
+        Err(_) if !plan.older.is_empty() => (all(), apt::simulate(staging, &all())?),
         Err(refused) => return Err(refused),
     };
     let mut foreign = Vec::new();
@@ -111,9 +116,9 @@ fn choose(staged: &Staging, plan: &PackagePlan) -> Result<Vec<Package>> {
     if foreign.is_empty() { Ok(chosen) } else { Err(Error::PackageConflict { changes: foreign }) }
 }
 
-fn start_engine() -> Result<Engine> {
-    if let Ok(engine) = Engine::connect() {
-        return Ok(engine);
+fn start_engine() -> Result<()> {
+    if Engine::find()?.is_some() {
+        return Ok(());
     }
     let (program, args) = if Path::new("/run/systemd/system").is_dir() {
         ("systemctl", ["start", "docker.service"])
@@ -121,7 +126,7 @@ fn start_engine() -> Result<Engine> {
         ("service", ["docker", "start"])
     };
     Command::new(program, START_LIMIT).args(args).succeed(b"")?;
-    Engine::await_start(START_LIMIT)
+    Engine::await_start(START_LIMIT).map(drop)
 }
 
 /// A folder that nobody but root can enter, with authenticated packages in it.
@@ -145,13 +150,8 @@ impl Staging {
         Ok(Self(folder.to_owned()))
     }
 
-    fn fill<'a>(
-        &self,
-        bundle: &Bundle,
-        packages: impl Iterator<Item = &'a Package>,
-        phase: &Phase,
-    ) -> Result<()> {
-        let packages: Vec<&Package> = packages.collect();
+    fn fill(&self, bundle: &Bundle, plan: &PackagePlan, phase: &Phase) -> Result<()> {
+        let packages: Vec<&Package> = plan.missing.iter().chain(&plan.older).collect();
         bundle.for_each_entry(
             |entry| packages.iter().any(|package| package.path == entry.path),
             |entry, content| {
@@ -193,7 +193,7 @@ mod tests {
             ("ID=arch\n", "arch"),
             ("", ""),
         ] {
-            assert_eq!(target(text), expected);
+            assert_eq!(target_of(text), expected);
         }
     }
 

@@ -59,6 +59,11 @@ impl Places {
         self.state().join("staging")
     }
 
+    /// For scripts while they run.
+    pub fn hooks(&self) -> PathBuf {
+        self.state().join("hooks")
+    }
+
     /// What configuration files looked like when they were rendered.
     pub fn rendered(&self) -> PathBuf {
         self.state().join("rendered.json")

@@ -8,17 +8,22 @@ mod check;
 mod substitute;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 use wt_keys::Sha256Digest;
-use wt_manifests::ImageName;
+use wt_manifests::bundle::Bundle;
+use wt_manifests::{ImageName, Manifest};
 
+use crate::engine::StoreKind;
 use crate::{Error, Result};
 
 /// What Docker 20.10 and later take.
 const VERSION: &str = "3.8";
-const LARGEST: usize = 1 << 20;
+const FILE: &str = "stack.yaml";
+const LARGEST: u64 = 1 << 20;
+/// The label that says which rendered stack a service was deployed from.
+pub const DIGEST_LABEL: &str = "wt.stack";
 
 /// A checked `stack.yaml`.
 #[derive(Clone, Debug)]
@@ -26,25 +31,23 @@ pub struct Stack {
     root: Map<String, Value>,
 }
 
-/// What a stack is rendered with.
-#[derive(Clone, Copy, Debug)]
-pub struct Rendering<'a> {
-    pub product: &'a str,
-    pub version: &'a str,
-    /// `${WT_HOME}`, `${WT_DATA}`, `${WT_RUN}`
-    pub home: &'a Path,
-    pub data: &'a Path,
-    pub run: &'a Path,
-    /// The ID that each of the bundle's images has in this engine.
-    pub images: &'a BTreeMap<ImageName, Sha256Digest>,
-    /// The engine's name for each secret that the stack declares.
-    pub secrets: &'a BTreeMap<String, String>,
+/// The folders that a stack may name.
+#[derive(Clone, Debug)]
+pub struct Folders {
+    /// `${WT_HOME}`: the product's.
+    pub home: PathBuf,
+    /// `${WT_DATA}`: the data root.
+    pub data: PathBuf,
+    /// `${WT_RUN}`: where the snapshot of the host is.
+    pub run: PathBuf,
 }
 
 /// What `docker stack deploy` is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RenderedStack {
+pub struct Rendered {
     pub json: String,
+    /// Of the JSON; every service carries it as the label [`DIGEST_LABEL`].
+    pub digest: String,
     /// What each service runs: `sha256:…`.
     pub images: BTreeMap<String, String>,
     /// The folders and files of the host that containers see; Swarm does not create them.
@@ -54,9 +57,6 @@ pub struct RenderedStack {
 impl Stack {
     pub fn parse(yaml: &[u8]) -> Result<Self> {
         let invalid = |why: &str| Error::Stack { why: why.to_owned() };
-        if yaml.len() > LARGEST {
-            return Err(invalid("it is larger than 1 MiB"));
-        }
         let text = std::str::from_utf8(yaml).map_err(|_| invalid("it is not UTF-8 text"))?;
         // `mode: 0400` is octal to everybody who writes it; `yes` and `on` are words.
         let options = serde_saphyr::options! { legacy_octal_numbers: true, strict_booleans: true };
@@ -68,66 +68,82 @@ impl Stack {
         Ok(Self { root })
     }
 
-    pub fn services(&self) -> Vec<&str> {
-        self.root.get("services").and_then(Value::as_object).into_iter().flat_map(Map::keys).map(String::as_str).collect()
+    /// The stack of a bundle.
+    pub fn of(bundle: &Bundle) -> Result<Self> {
+        Self::parse(&bundle.read_entry(FILE, LARGEST)?)
+    }
+
+    pub fn services(&self) -> Vec<String> {
+        self.names_in("services")
     }
 
     /// The secrets that must be there before the stack is deployed.
-    pub fn secrets(&self) -> Vec<&str> {
-        self.root.get("secrets").and_then(Value::as_object).into_iter().flat_map(Map::keys).map(String::as_str).collect()
+    pub fn secrets(&self) -> Vec<String> {
+        self.names_in("secrets")
     }
 
-    pub fn render(&self, rendering: &Rendering<'_>) -> Result<RenderedStack> {
+    fn names_in(&self, section: &str) -> Vec<String> {
+        self.root.get(section).and_then(Value::as_object).into_iter().flat_map(Map::keys).cloned().collect()
+    }
+
+    /// Makes of the stack what this engine can run. `secret_name` tells what a secret is called in the engine.
+    pub fn render(
+        &self,
+        manifest: &Manifest,
+        store: StoreKind,
+        folders: &Folders,
+        secret_name: &dyn Fn(&str) -> String,
+    ) -> Result<Rendered> {
         let mut root = Value::Object(self.root.clone());
-        substitute::strings(&mut root, &rendering.folders())?;
-        let mut rendered = RenderedStack { json: String::new(), images: BTreeMap::new(), bind_sources: BTreeSet::new() };
+        substitute::strings(&mut root, &folders.variables())?;
         root["version"] = json!(VERSION);
-        for (name, service) in root["services"].as_object_mut().into_iter().flatten() {
-            let id = rendering.image_id(name, service["image"].as_str().unwrap_or_default())?;
+        let (mut images, mut sources) = (BTreeMap::new(), BTreeSet::new());
+        for (name, service) in section(&mut root, "services") {
+            let id = image_id(manifest, store, name, service["image"].as_str().unwrap_or_default())?;
             service["image"] = json!(id);
-            rendered.images.insert(name.clone(), id);
-            rendering.label(service);
-            rendered.bind_sources.extend(bind_sources(name, service)?);
+            images.insert(name.clone(), id);
+            sources.extend(bind_sources(name, service)?);
+            label(service, "wt.product", &manifest.product);
+            label(service, "wt.version", &manifest.version.to_string());
         }
-        for (name, secret) in root.get_mut("secrets").and_then(Value::as_object_mut).into_iter().flatten() {
-            let Some(real) = rendering.secrets.get(name) else {
-                return Err(Error::Stack { why: format!("nobody provides the secret `{name}`") });
-            };
-            *secret = json!({ "external": true, "name": real });
+        for (name, secret) in section(&mut root, "secrets") {
+            *secret = json!({ "external": true, "name": secret_name(name) });
         }
-        rendered.json = root.to_string();
-        Ok(rendered)
+        let digest = Sha256Digest::of(root.to_string().as_bytes()).to_string();
+        for (_, service) in section(&mut root, "services") {
+            label(service, DIGEST_LABEL, &digest);
+        }
+        Ok(Rendered { json: root.to_string(), digest, images, bind_sources: sources })
     }
 }
 
-impl Rendering<'_> {
-    fn folders(&self) -> [(&'static str, String); 3] {
-        let text = |path: &Path| path.display().to_string();
-        [("WT_HOME", text(self.home)), ("WT_DATA", text(self.data)), ("WT_RUN", text(self.run))]
+impl Folders {
+    fn variables(&self) -> [(&'static str, String); 3] {
+        [("WT_HOME", &self.home), ("WT_DATA", &self.data), ("WT_RUN", &self.run)]
+            .map(|(name, folder)| (name, folder.display().to_string()))
     }
+}
 
-    fn image_id(&self, service: &str, image: &str) -> Result<String> {
-        let wanted = image.parse::<ImageName>().ok().map(|name| name.canonical());
-        self.images
-            .iter()
-            .find(|(name, _)| Some(name.canonical()) == wanted)
-            .map(|(_, id)| id.to_oci())
-            .ok_or_else(|| Error::StackImage { service: service.to_owned(), image: image.to_owned() })
-    }
+fn section<'a>(root: &'a mut Value, name: &str) -> impl Iterator<Item = (&'a String, &'a mut Value)> {
+    root.get_mut(name).and_then(Value::as_object_mut).into_iter().flatten()
+}
 
-    /// Labels of the service, not of its containers: a new version restarts only what really changed.
-    fn label(&self, service: &mut Value) {
-        let labels = &mut service["deploy"]["labels"];
-        if let Some(list) = labels.as_array() {
-            let pair = |item: &Value| {
-                let (key, value) = item.as_str()?.split_once('=').unwrap_or((item.as_str()?, ""));
-                Some((key.to_owned(), json!(value)))
-            };
-            *labels = Value::Object(list.iter().filter_map(pair).collect());
-        }
-        labels["wt.product"] = json!(self.product);
-        labels["wt.version"] = json!(self.version);
+/// What the engine calls the bundle's image of this name.
+fn image_id(manifest: &Manifest, store: StoreKind, service: &str, image: &str) -> Result<String> {
+    let wanted = image.parse::<ImageName>().ok().map(|name| name.canonical());
+    let found = manifest.images.iter().find(|candidate| Some(candidate.name.canonical()) == wanted);
+    let missing = || Error::StackImage { service: service.to_owned(), image: image.to_owned() };
+    Ok(store.image_id(found.ok_or_else(missing)?).to_oci())
+}
+
+/// Labels the service, not its containers: a new version restarts only what really changed.
+fn label(service: &mut Value, key: &str, value: &str) {
+    let labels = &mut service["deploy"]["labels"];
+    if let Some(list) = labels.as_array() {
+        let pairs = list.iter().filter_map(Value::as_str);
+        *labels = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect();
     }
+    labels[key] = json!(value);
 }
 
 /// The host's side of a service's volumes; all are absolute after substitution.

@@ -1,0 +1,11 @@
+//! The testkit: the programs as shipped, and site hosts. See `tests/stories.rs` for how a story reads.
+
+pub mod lab;
+pub mod program;
+
+use std::path::PathBuf;
+
+/// The root of the repository.
+pub fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}

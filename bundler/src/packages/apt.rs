@@ -65,7 +65,8 @@ impl Apt {
     pub fn plan(&self, names: &[String]) -> Result<Vec<Planned>> {
         let said = self.install("resolve the packages", &["--print-uris"], names)?;
         let plan = |line: &str| {
-            planned(line).ok_or_else(|| Error::AptAnswer { target: self.target.clone(), found: line.to_owned() })
+            planned(line)
+                .ok_or_else(|| Error::AptAnswer { target: self.target.clone(), found: line.to_owned() })
         };
         let mut all = said.lines().filter(|line| !line.is_empty()).map(plan).collect::<Result<Vec<_>>>()?;
         all.sort_by(|a, b| a.file_name.cmp(&b.file_name));
@@ -78,8 +79,12 @@ impl Apt {
 
     fn install(&self, action: &'static str, options: &[&str], names: &[String]) -> Result<String> {
         let names = names.iter().map(String::as_str);
-        let arguments: Vec<&str> =
-            ["install", "-qq"].into_iter().chain(options.iter().copied()).chain(["--"]).chain(names).collect();
+        let arguments: Vec<&str> = ["install", "-qq"]
+            .into_iter()
+            .chain(options.iter().copied())
+            .chain(["--"])
+            .chain(names)
+            .collect();
         self.run(action, &arguments)
     }
 
@@ -186,8 +191,7 @@ fn sources(target: &PackageTarget, architecture: &str) -> Result<String> {
             Some(mirror) => mirror.clone(),
             None => mirror::of_this_machine(&target.target, suite)?,
         };
-        sources +=
-            &format!("deb [signed-by={keyring} arch={architecture}] {mirror} {suite} {components}\n");
+        sources += &format!("deb [signed-by={keyring} arch={architecture}] {mirror} {suite} {components}\n");
     }
     Ok(sources)
 }

@@ -141,7 +141,8 @@ mod tests {
     #[test]
     fn an_index_is_read_and_says_what_is_base() {
         let lists = tempfile::tempdir().unwrap();
-        fs::write(lists.path().join("h_debian_dists_b-security_main_binary-amd64_Packages"), PACKAGES).unwrap();
+        fs::write(lists.path().join("h_debian_dists_b-security_main_binary-amd64_Packages"), PACKAGES)
+            .unwrap();
         fs::write(lists.path().join("h_debian_dists_b-security_InRelease"), RELEASE).unwrap();
         let index = Index::read(lists.path(), "t").unwrap();
         assert_eq!(index.base(), ["dash"]);

@@ -70,7 +70,11 @@ impl Archive {
         let path = std::str::from_utf8(&entry.path_bytes()).ok().map(|path| clean(path).to_owned());
         let path = path.ok_or_else(|| self.wrong("a name in it is not UTF-8"))?;
         let kind = entry.header().entry_type();
-        let known = [self.documents.contains_key(&path), self.layers.contains_key(&path), self.links.contains_key(&path)];
+        let known = [
+            self.documents.contains_key(&path),
+            self.layers.contains_key(&path),
+            self.links.contains_key(&path),
+        ];
         if !kind.is_dir() && known.contains(&true) {
             return Err(self.wrong("it has two files of one name"));
         }
@@ -78,7 +82,8 @@ impl Archive {
             return Err(self.wrong("it has more than 10000 files"));
         }
         if kind.is_symlink() || kind.is_hard_link() {
-            let target = entry.link_name_bytes().and_then(|target| String::from_utf8(target.into_owned()).ok());
+            let target =
+                entry.link_name_bytes().and_then(|target| String::from_utf8(target.into_owned()).ok());
             let target = target.ok_or_else(|| self.wrong("a link in it leads nowhere"))?;
             let target = if kind.is_symlink() { beside(&path, &target) } else { clean(&target).to_owned() };
             self.links.insert(path, target);
@@ -90,9 +95,13 @@ impl Archive {
         Ok(())
     }
 
-    /// A layer goes to the press at once; what begins as JSON is kept until `manifest.json` says what it is.
-    fn take_file<R: Read>(&mut self, path: String, entry: &mut tar::Entry<'_, R>, press: &mut Press) -> Result<()> {
-        let failed = || Error::io("read", &self.origin);
+    /// A layer goes to the press at once; a document is kept until `manifest.json` says what it is.
+    fn take_file<R: Read>(
+        &mut self,
+        path: String,
+        entry: &mut tar::Entry<'_, R>,
+        press: &mut Press,
+    ) -> Result<()> {
         if path.ends_with("/VERSION") {
             return Ok(());
         }
@@ -100,23 +109,18 @@ impl Archive {
             self.layers.insert(path, known); // it is not read again
             return Ok(());
         }
-        let mut first = [0; 1];
-        let got = entry.read(&mut first).map_err(failed())?;
-        let mut content = (&first[..got]).chain(&mut *entry);
-        if got == 0 || matches!(first[0], b'{' | b'[') {
-            let mut bytes = Vec::new();
-            content.by_ref().take(DOCUMENT_LIMIT + 1).read_to_end(&mut bytes).map_err(failed())?;
-            if bytes.len() as u64 <= DOCUMENT_LIMIT {
-                self.check_name(&path, Sha256Digest::of(&bytes))?;
-                self.documents.insert(path, bytes);
-                return Ok(());
-            }
-            let blob = self.press_layer(&path, (&bytes[..]).chain(content), press)?;
+        let failed = || Error::io("read", &self.origin);
+        let mut first = Vec::new();
+        entry.take(1).read_to_end(&mut first).map_err(failed())?;
+        let is_document = path.ends_with(".json") || matches!(first[..], [] | [b'{' | b'[']);
+        if is_document && entry.size() <= DOCUMENT_LIMIT {
+            entry.read_to_end(&mut first).map_err(failed())?;
+            self.check_name(&path, Sha256Digest::of(&first))?;
+            self.documents.insert(path, first);
+        } else {
+            let blob = self.press_layer(&path, (&first[..]).chain(entry), press)?;
             self.layers.insert(path, blob);
-            return Ok(());
         }
-        let blob = self.press_layer(&path, content, press)?;
-        self.layers.insert(path, blob);
         Ok(())
     }
 
@@ -161,7 +165,10 @@ impl Archive {
         let tags = |image: &ArchiveImage| image.repo_tags.clone().unwrap_or_default();
         let matches = |image: &&ArchiveImage| match wanted {
             None => self.images.len() == 1,
-            Some(name) => tags(image).iter().filter_map(|tag| tag.parse::<ImageName>().ok()).any(|tag| tag.canonical() == name.canonical()),
+            Some(name) => tags(image)
+                .iter()
+                .filter_map(|tag| tag.parse::<ImageName>().ok())
+                .any(|tag| tag.canonical() == name.canonical()),
         };
         let image = self.images.iter().find(matches).ok_or_else(|| Error::NotInArchive {
             origin: self.origin.clone(),
@@ -224,3 +231,6 @@ fn beside(path: &str, target: &str) -> String {
     }
     parts.join("/")
 }
+
+#[cfg(test)]
+mod tests;

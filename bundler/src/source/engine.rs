@@ -72,8 +72,12 @@ async fn missing(docker: &Docker, names: &[ImageName]) -> Result<Vec<ImageName>>
     for name in names {
         match docker.inspect_image(&name.to_string()).await {
             Ok(_) => {}
-            Err(DockerError::DockerResponseServerError { status_code: 404, .. }) => missing.push(name.clone()),
-            Err(source) => return Err(Error::Engine { action: "look up an image", source: Box::new(source) }),
+            Err(DockerError::DockerResponseServerError { status_code: 404, .. }) => {
+                missing.push(name.clone())
+            }
+            Err(source) => {
+                return Err(Error::Engine { action: "look up an image", source: Box::new(source) });
+            }
         }
     }
     Ok(missing)

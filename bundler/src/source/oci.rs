@@ -240,3 +240,6 @@ impl<'a> Layout<'a> {
         self.folder.display().to_string()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,7 +125,11 @@ pub fn check(image: &ImageName, config: &RootfsConfig) -> Result<()> {
     }
     let Some(check) = &config.healthcheck else { return Ok(()) };
     if !matches!(check.test.first().map(String::as_str), Some("CMD" | "CMD-SHELL" | "NONE")) {
-        return wrong("healthcheck.test", &check.test.join(" "), "a list that begins with `CMD` or `CMD-SHELL`");
+        return wrong(
+            "healthcheck.test",
+            &check.test.join(" "),
+            "a list that begins with `CMD` or `CMD-SHELL`",
+        );
     }
     let times = [&check.interval, &check.timeout, &check.start_period];
     match times.into_iter().flatten().find(|time| nanoseconds(time).is_none()) {
@@ -217,7 +221,10 @@ mod tests {
         let good = RootfsConfig::default();
         assert!(check(&image, &good).is_ok());
         for port in ["8080", "0/tcp", "80/http", "70000/tcp"] {
-            assert!(check(&image, &RootfsConfig { ports: vec![port.into()], ..good.clone() }).is_err(), "{port}");
+            assert!(
+                check(&image, &RootfsConfig { ports: vec![port.into()], ..good.clone() }).is_err(),
+                "{port}"
+            );
         }
         for variable in ["X", "=1", ""] {
             assert!(check(&image, &RootfsConfig { env: vec![variable.into()], ..good.clone() }).is_err());

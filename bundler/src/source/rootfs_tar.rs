@@ -51,7 +51,13 @@ impl<W: Write> Packer<W> {
         } else if kind.is_file() {
             self.add_file(path, name, &metadata, header)
         } else {
-            let kind = if kind.is_fifo() { "a pipe" } else if kind.is_socket() { "a socket" } else { "a device" };
+            let kind = if kind.is_fifo() {
+                "a pipe"
+            } else if kind.is_socket() {
+                "a socket"
+            } else {
+                "a device"
+            };
             Err(Error::RootfsKind { path: path.to_owned(), kind })
         }
     }
@@ -59,7 +65,8 @@ impl<W: Write> Packer<W> {
     fn add_file(&mut self, path: &Path, name: &Path, metadata: &Metadata, mut header: Header) -> Result<()> {
         let failed = || Error::io("pack", path);
         if metadata.nlink() > 1 {
-            let first = self.first_names.entry((metadata.dev(), metadata.ino())).or_insert_with(|| name.to_owned());
+            let first =
+                self.first_names.entry((metadata.dev(), metadata.ino())).or_insert_with(|| name.to_owned());
             if first != name {
                 header.set_entry_type(EntryType::Link);
                 return self.tar.append_link(&mut header, name, &*first).map_err(failed());
@@ -84,4 +91,76 @@ fn header(metadata: &Metadata) -> Header {
     header.set_mtime(MODIFIED);
     header.set_size(0);
     header
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    /// The same files, made in another order.
+    fn folder(names: [&str; 2]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in names {
+            fs::create_dir(at(name)).unwrap();
+            fs::write(at(name).join("file"), name).unwrap();
+        }
+        fs::set_permissions(at("b"), fs::Permissions::from_mode(0o1777)).unwrap();
+        fs::hard_link(at("a/file"), at("b/again")).unwrap();
+        symlink("/a/file", at("link")).unwrap();
+        fs::write(at(&"l".repeat(150)), "long").unwrap();
+        folder
+    }
+
+    fn packed(folder: &Path) -> Layer {
+        pack(folder, Spool::new(folder)).unwrap()
+    }
+
+    #[test]
+    fn the_same_files_give_the_same_bytes() {
+        let one = packed(folder(["a", "b"]).path());
+        let two = packed(folder(["b", "a"]).path());
+        assert_eq!((one.digest, one.size), (two.digest, two.size));
+    }
+
+    #[test]
+    fn everything_is_in_it_in_order_and_nobody_s() {
+        let layer = packed(folder(["b", "a"]).path());
+        let mut found = Vec::new();
+        for entry in tar::Archive::new(layer.content).entries().unwrap() {
+            let entry = entry.unwrap();
+            let header = entry.header();
+            assert_eq!(
+                (header.uid().unwrap(), header.gid().unwrap(), header.mtime().unwrap()),
+                (0, 0, MODIFIED)
+            );
+            let name = entry.path().unwrap().display().to_string();
+            let link = entry.link_name().unwrap().map(|link| link.display().to_string());
+            found.push((name, header.mode().unwrap(), link));
+        }
+        let short: Vec<_> =
+            found.iter().map(|(name, mode, link)| (name.as_str(), *mode & 0o7000, link.as_deref())).collect();
+        let long = "l".repeat(150);
+        let expected = [
+            ("a/", 0, None),
+            ("a/file", 0, None),
+            ("b/", 0o1000, None),
+            ("b/again", 0, Some("a/file")),
+            ("b/file", 0, None),
+            ("link", 0, Some("/a/file")),
+            (&long, 0, None),
+        ];
+        assert_eq!(short, expected);
+    }
+
+    #[test]
+    fn a_socket_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let _socket = UnixListener::bind(folder.path().join("s")).unwrap();
+        let refused = pack(folder.path(), Spool::new(folder.path())).err().unwrap();
+        assert!(matches!(refused, Error::RootfsKind { kind: "a socket", .. }));
+    }
 }

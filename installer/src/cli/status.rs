@@ -65,7 +65,7 @@ impl Status {
             release: installed.release,
         };
         output.report(&report, &report);
-        if report.healthy { Ok(()) } else { Err(Error::Unhealthy.into()) }
+        if report.healthy { Ok(()) } else { Err(Error::NotHealthy.into()) }
     }
 }
 
@@ -78,6 +78,7 @@ fn license(installed: &Installed, places: &Places) -> Result<Option<Verdict>> {
         boot_id: &places.boot_id(),
         trust: &trust,
         product: &installed.product,
+        release: Some(&installed.version.to_string()),
         now: now(),
     })))
 }

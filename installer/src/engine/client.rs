@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Engine, SOCKET};
+use super::{Engine, SOCKET, Service};
 use crate::command::Command;
+use crate::stack::Rendered;
 use crate::{Error, Result};
 
 const LIMIT: Duration = Duration::from_secs(10 * 60);
@@ -12,28 +13,37 @@ const NO_CONFIGURATION: &str = "/nonexistent";
 
 impl Engine {
     /// Deploys a rendered stack. Images are named by ID, so the engine has no registry to ask.
-    pub fn deploy_stack(&self, name: &str, stack: &str) -> Result<()> {
+    pub fn deploy_stack(&self, name: &str, stack: &Rendered) -> Result<()> {
         let args = ["stack", "deploy", "--resolve-image", "never", "--prune", "--compose-file", "-", name];
-        client("deploy the stack", &args, stack.as_bytes()).map(drop)
+        client("deploy the stack", &args, stack.json.as_bytes()).map(drop)
     }
 
     /// Creates a secret where there is none of that name. Tells whether it did; an existing one is not looked into.
-    pub fn ensure_secret(&self, name: &str, value: &[u8], labels: &[(&str, &str)]) -> Result<bool> {
-        if self.ask_for("inspect a secret", self.docker.inspect_secret(name))?.is_some() {
+    pub fn ensure_secret(&self, name: &str, value: &[u8]) -> Result<bool> {
+        if self.secret_id(name)?.is_some() {
             return Ok(false);
         }
-        let labels: Vec<String> = labels.iter().map(|(key, value)| format!("--label={key}={value}")).collect();
-        let mut args = vec!["secret", "create"];
-        args.extend(labels.iter().map(String::as_str));
-        args.extend([name, "-"]);
-        client("create a secret", &args, value)?;
+        client("create a secret", &["secret", "create", name, "-"], value)?;
         Ok(true)
     }
 
-    /// Replaces a service's tasks by new ones of the same kind. Returns before they are up.
-    pub fn restart_service(&self, name: &str) -> Result<()> {
-        client("restart a service", &["service", "update", "--force", "--detach", "--quiet", name], b"").map(drop)
+    pub fn secret_id(&self, name: &str) -> Result<Option<String>> {
+        let found = self.ask_for("inspect a secret", self.docker.inspect_secret(name))?;
+        Ok(found.filter(|secret| secret.spec.as_ref().is_some_and(|spec| spec.name.as_deref() == Some(name))).and_then(|secret| secret.id))
     }
+
+    /// Replaces a service's tasks by new ones of the same kind. Returns before they are up.
+    pub fn restart_service(&self, service: &Service) -> Result<()> {
+        let args = ["service", "update", "--force", "--detach", "--quiet", &service.id];
+        client("restart a service", &args, b"").map(drop)
+    }
+}
+
+/// Gives the nodes new certificates, which live as long as the swarm now says: the first ones live 90 days whatever was
+/// asked for.
+pub(super) fn renew_certificates(life_hours: i64) -> Result<()> {
+    let life = format!("{life_hours}h");
+    client("renew its certificates", &["swarm", "ca", "--rotate", "--quiet", "--cert-expiry", &life], b"").map(drop)
 }
 
 fn client(action: &'static str, args: &[&str], input: &[u8]) -> Result<String> {

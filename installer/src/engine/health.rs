@@ -1,11 +1,13 @@
 //! Whether a service is well, told from what the engine says about it. Pure: no engine here.
 
-use super::services::{ServiceState, TaskState};
+use std::fmt;
+
+use super::services::{Service, Task, Update};
 
 const SHOWN: usize = 300;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wellness {
+pub(super) enum Wellness {
     Well,
     /// It may still become well.
     Waiting(String),
@@ -13,64 +15,84 @@ pub enum Wellness {
     Failed(String),
 }
 
-impl ServiceState {
-    /// Whether the service runs `image`, as often as it should, and every container is well.
-    pub fn wellness(&self, image: &str) -> Wellness {
-        if let Some((state, message)) = &self.update {
-            match state.as_str() {
-                "updating" | "rollback_started" => return Wellness::Waiting(format!("the engine is {}", words(state))),
-                "paused" | "rollback_paused" => {
-                    return Wellness::Failed(format!("the engine gave up ({}): {message}", words(state)));
-                }
-                _ => {}
-            }
+impl fmt::Display for Wellness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Well => f.write_str("it is well"),
+            Self::Waiting(why) | Self::Failed(why) => f.write_str(why),
         }
-        if self.image != image {
-            let said = self.update.as_ref().map_or(String::new(), |(_, message)| format!(" ({message})"));
-            return Wellness::Failed(format!("it runs {}, not {image}{said}", self.image));
-        }
-        let up = |task: &&TaskState| task.is_running() && task.current && task.healthy != Some(false);
-        if self.tasks.iter().filter(up).count() as u64 >= self.desired && self.outdated() == 0 {
-            return Wellness::Well;
-        }
-        Wellness::Waiting(self.complaint())
+    }
+}
+
+/// The services that are not well, and why. What the engine gave up since `before` is a failure.
+pub(super) fn ailments(now: &[Service], before: &[Service]) -> Vec<(String, Wellness)> {
+    let update_before = |name: &str| before.iter().find(|service| service.name == name)?.update.as_ref();
+    let given_up = |service: &Service| {
+        let update = service.update.as_ref().filter(|update| update_before(&service.name) != Some(*update))?;
+        update.given_up()
+    };
+    now.iter()
+        .map(|service| (service.name.clone(), given_up(service).unwrap_or_else(|| service.wellness())))
+        .filter(|(_, wellness)| *wellness != Wellness::Well)
+        .collect()
+}
+
+impl Update {
+    fn given_up(&self) -> Option<Wellness> {
+        let what = match self.state.as_str() {
+            "rollback_completed" => "the engine took its update back",
+            "paused" => "the engine gave its update up",
+            "rollback_paused" => "the engine could not take its update back",
+            _ => return None,
+        };
+        Some(Wellness::Failed(format!("{what}: {}", self.message)))
     }
 
-    /// Containers of an earlier specification that still run.
-    fn outdated(&self) -> usize {
-        self.tasks.iter().filter(|task| task.is_running() && !task.current).count()
+    fn under_way(&self) -> Option<Wellness> {
+        let what = match self.state.as_str() {
+            "updating" => "it is being updated",
+            "rollback_started" => "its update is being taken back",
+            _ => return None,
+        };
+        Some(Wellness::Waiting(what.to_owned()))
+    }
+}
+
+impl Service {
+    /// Whether as many containers as wanted are up and well, all of them as the service is specified now.
+    pub(super) fn wellness(&self) -> Wellness {
+        let up = |task: &&Task| task.is_running() && task.current && task.healthy != Some(false);
+        let outdated = self.tasks.iter().any(|task| task.is_running() && !task.current);
+        let enough = self.tasks.iter().filter(up).count() as u64 >= self.wanted;
+        let update = self.update.as_ref().and_then(Update::under_way);
+        match update {
+            None if enough && !outdated => Wellness::Well,
+            Some(update) if enough && !outdated => update,
+            _ => Wellness::Waiting(self.complaint()),
+        }
     }
 
     /// What is known about why it is not up.
     fn complaint(&self) -> String {
         let up = self.tasks.iter().filter(|task| task.is_running()).count();
-        let mut parts = vec![format!("{up} of {} running", self.desired)];
+        let mut parts = vec![format!("{up} of {} running", self.wanted)];
         if let Some(waiting) = self.tasks.iter().find(|task| task.wanted && task.state != "running") {
             parts.push(format!("one is {}", waiting.state));
         }
         if let Some(error) = self.tasks.iter().find_map(|task| task.error.as_deref()) {
             parts.push(format!("last error: {}", short(error)));
         }
-        let unwell = |task: &&TaskState| task.healthy == Some(false);
-        if let Some(output) = self.tasks.iter().filter(unwell).find_map(|task| task.health_output.as_deref()) {
+        let unwell = self.tasks.iter().filter(|task| task.healthy == Some(false));
+        if let Some(output) = unwell.filter_map(|task| task.health_output.as_deref()).next() {
             parts.push(format!("last health check: {}", short(output)));
         }
         parts.join("; ")
     }
 }
 
-fn words(state: &str) -> String {
-    match state {
-        "updating" => "updating it".to_owned(),
-        "rollback_started" => "taking an update back".to_owned(),
-        other => other.replace('_', " "),
-    }
-}
-
 /// One line, and not all of a long one.
 fn short(text: &str) -> String {
-    let line: Vec<&str> = text.split_whitespace().collect();
-    let line = line.join(" ");
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
@@ -81,63 +103,63 @@ fn short(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn task(state: &str, healthy: Option<bool>) -> TaskState {
-        TaskState { state: state.into(), wanted: true, current: true, healthy, ..TaskState::default() }
+    fn task(state: &str, healthy: Option<bool>) -> Task {
+        Task { state: state.into(), wanted: true, current: true, healthy, ..Task::default() }
     }
 
-    fn service(tasks: Vec<TaskState>) -> ServiceState {
-        ServiceState { name: "web".into(), image: "new".into(), desired: 1, tasks, ..ServiceState::default() }
+    fn service(tasks: Vec<Task>) -> Service {
+        Service { name: "web".into(), wanted: 1, tasks, ..Service::default() }
     }
 
     #[test]
     fn a_service_is_well_when_enough_current_containers_run() {
-        assert_eq!(service(vec![task("running", Some(true))]).wellness("new"), Wellness::Well);
-        assert_eq!(service(vec![task("running", None)]).wellness("new"), Wellness::Well);
-        assert_eq!(ServiceState { desired: 0, ..service(vec![]) }.wellness("new"), Wellness::Well);
+        assert!(service(vec![task("running", Some(true))]).is_healthy());
+        assert!(service(vec![task("running", None)]).is_healthy());
+        assert!(Service { wanted: 0, ..service(vec![]) }.is_healthy());
         for waiting in [
             vec![],
             vec![task("starting", Some(false))],
             vec![task("running", Some(false))],
-            vec![TaskState { current: false, ..task("running", Some(true)) }],
-            vec![task("running", None), TaskState { current: false, ..task("running", None) }],
-            vec![TaskState { wanted: false, ..task("running", None) }],
+            vec![Task { current: false, ..task("running", Some(true)) }],
+            vec![task("running", None), Task { current: false, ..task("running", None) }],
+            vec![Task { wanted: false, ..task("running", None) }],
         ] {
-            assert!(matches!(service(waiting.clone()).wellness("new"), Wellness::Waiting(_)), "{waiting:?}");
+            assert!(matches!(service(waiting.clone()).wellness(), Wellness::Waiting(_)), "{waiting:?}");
         }
     }
 
     #[test]
     fn the_reason_names_the_last_error_and_the_last_health_check() {
-        let failed = TaskState {
+        let failed = Task {
             error: Some("task: non-zero exit (1)".into()),
             wanted: false,
             healthy: Some(false),
             health_output: Some("cannot\nreach redis".into()),
             ..task("failed", None)
         };
+        let failed = Task { healthy: Some(false), ..failed };
         assert_eq!(
-            service(vec![task("preparing", None), TaskState { healthy: Some(false), ..failed }]).wellness("new"),
-            Wellness::Waiting(
-                "0 of 1 running; one is preparing; last error: task: non-zero exit (1); \
-                 last health check: cannot reach redis"
-                    .into()
-            )
+            service(vec![task("preparing", None), failed]).wellness().to_string(),
+            "0 of 1 running; one is preparing; last error: task: non-zero exit (1); \
+             last health check: cannot reach redis"
         );
     }
 
     #[test]
-    fn an_update_that_was_taken_back_or_given_up_is_a_failure() {
-        let update = |state: &str, image: &str| ServiceState {
-            update: Some((state.into(), "why".into())),
-            image: image.into(),
-            ..service(vec![task("running", None)])
+    fn an_update_is_waited_for_and_one_given_up_is_a_failure_unless_it_is_an_old_story() {
+        let with = |state: &str, started: &str| {
+            let update = Update { state: state.into(), started: started.into(), message: "why".into() };
+            [Service { update: Some(update), ..service(vec![task("running", None)]) }]
         };
-        assert!(matches!(update("updating", "new").wellness("new"), Wellness::Waiting(_)));
-        assert!(matches!(update("rollback_started", "old").wellness("new"), Wellness::Waiting(_)));
-        assert!(matches!(update("paused", "new").wellness("new"), Wellness::Failed(_)));
-        assert!(matches!(update("rollback_completed", "old").wellness("new"), Wellness::Failed(_)));
-        assert_eq!(update("completed", "new").wellness("new"), Wellness::Well);
-        // taken back before, and what it went back to is what is wanted now
-        assert_eq!(update("rollback_completed", "new").wellness("new"), Wellness::Well);
+        let waiting = |ill: Vec<(String, Wellness)>| matches!(&ill[..], [(_, Wellness::Waiting(_))]);
+        let failed = |ill: Vec<(String, Wellness)>| matches!(&ill[..], [(_, Wellness::Failed(_))]);
+        let before = with("completed", "1");
+        assert!(ailments(&with("completed", "2"), &before).is_empty());
+        assert!(waiting(ailments(&with("updating", "2"), &before)));
+        assert!(waiting(ailments(&with("rollback_started", "2"), &before)));
+        for state in ["rollback_completed", "paused", "rollback_paused"] {
+            assert!(failed(ailments(&with(state, "2"), &before)), "{state}");
+            assert!(ailments(&with(state, "2"), &with(state, "2")).is_empty(), "{state}");
+        }
     }
 }

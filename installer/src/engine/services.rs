@@ -1,14 +1,15 @@
 //! The services of a stack as the engine runs them, and waiting until they are well.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use bollard::models::{Health, HealthStatusEnum, Service, Task, TaskState as State};
+use bollard::models::{self, Health, HealthStatusEnum, TaskState};
 use bollard::query_parameters::{InspectContainerOptions, ListServicesOptions, ListTasksOptions};
 use wt_keys::console::Phase;
 
 use super::Engine;
-use super::health::Wellness;
+use super::health::{self, Wellness};
+use crate::stack::DIGEST_LABEL;
 use crate::{Error, Result};
 
 const STACK_LABEL: &str = "com.docker.stack.namespace";
@@ -18,27 +19,39 @@ const SETTLE: Duration = Duration::from_secs(2);
 
 /// A service and its tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ServiceState {
+pub struct Service {
+    pub id: String,
     /// Without the stack's name before it.
     pub name: String,
     /// `sha256:…`, as deployed.
     pub image: String,
-    pub desired: u64,
+    /// Of the rendered stack that it was last deployed from.
+    pub stack_digest: String,
+    pub wanted: u64,
     pub running: u64,
-    /// An update of it that the engine began: its state (`updating`, `paused`, …) and what it says about it.
-    pub update: Option<(String, String)>,
+    pub update: Option<Update>,
     /// Newest first.
-    pub tasks: Vec<TaskState>,
+    pub tasks: Vec<Task>,
+}
+
+/// The last update of a service that the engine began.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Update {
+    /// `updating`, `completed`, `paused`, `rollback_completed`, …
+    pub state: String,
+    pub started: String,
+    pub message: String,
 }
 
 /// One container of a service, or the attempt at one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TaskState {
+pub struct Task {
     pub id: String,
     /// `running`, `starting`, `failed`, …
     pub state: String,
-    /// Whether the engine still wants it, and as the service is specified now.
+    /// The engine wants it to run.
     pub wanted: bool,
+    /// It is as the service is specified now.
     pub current: bool,
     pub error: Option<String>,
     pub container: Option<String>,
@@ -50,27 +63,28 @@ pub struct TaskState {
 }
 
 impl Engine {
-    /// The services of a stack, by name.
-    pub fn services(&self, stack: &str) -> Result<Vec<ServiceState>> {
+    /// The services of a stack, by name. None where there is no swarm.
+    pub fn services(&self, stack: &str) -> Result<Vec<Service>> {
         let filters = Some(HashMap::from([("label".to_owned(), vec![format!("{STACK_LABEL}={stack}")])]));
         let list = ListServicesOptions { filters: filters.clone(), status: Some(true) };
-        let services = self.ask("list its services", self.docker.list_services(Some(list)))?;
+        let services = match self.runtime.block_on(self.docker.list_services(Some(list))) {
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: NO_SWARM, .. }) => return Ok(Vec::new()),
+            answer => answer.map_err(Error::engine("list its services"))?,
+        };
         let mut tasks = self.ask("list its tasks", self.docker.list_tasks(Some(ListTasksOptions { filters })))?;
         tasks.sort_by(|a, b| b.created_at.cmp(&a.created_at));
-        let mut states = services
-            .iter()
-            .map(|service| {
-                let own = tasks.iter().filter(|task| task.service_id == service.id);
-                let own = own.map(|task| self.task(task, service)).collect::<Result<_>>()?;
-                Ok(ServiceState::new(stack, service, own))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        states.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(states)
+        let mut found = Vec::new();
+        for service in &services {
+            let own = tasks.iter().filter(|task| task.service_id == service.id);
+            let own = own.map(|task| self.task(task, service)).collect::<Result<_>>()?;
+            found.push(Service::new(stack, service, own));
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
     }
 
-    fn task(&self, task: &Task, service: &Service) -> Result<TaskState> {
-        let mut state = TaskState::new(task, service);
+    fn task(&self, task: &models::Task, service: &models::Service) -> Result<Task> {
+        let mut state = Task::new(task, service);
         if let Some(container) = &state.container {
             let question = self.docker.inspect_container(container, None::<InspectContainerOptions>);
             let found = self.ask_for("inspect a container", question)?;
@@ -81,85 +95,73 @@ impl Engine {
         Ok(state)
     }
 
-    /// Waits until every service in `images` runs that image and is well; what it runs besides does not matter.
-    pub fn wait_healthy(
-        &self,
-        stack: &str,
-        images: &BTreeMap<String, String>,
-        limit: Duration,
-        phase: &Phase,
-    ) -> Result<()> {
+    /// Waits until every service of a stack is well. An update that the engine takes back meanwhile is a failure.
+    pub fn wait_healthy(&self, stack: &str, limit: Duration, phase: &Phase) -> Result<()> {
         let started = Instant::now();
+        let before = self.services(stack)?;
         let mut settled: Option<(Vec<String>, Instant)> = None;
         loop {
-            let states = self.services(stack)?;
-            let ill = ailments(&states, images);
+            let services = self.services(stack)?;
+            let ill = health::ailments(&services, &before);
             phase.detail(ill.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "));
             if ill.iter().any(|(_, wellness)| matches!(wellness, Wellness::Failed(_))) {
                 return Err(unhealthy(stack, ill));
             }
             if ill.is_empty() {
-                let tasks = running(&states);
+                let tasks = running(&services);
                 match &settled {
-                    Some((before, since)) if *before == tasks && since.elapsed() >= SETTLE => return Ok(()),
-                    Some((before, _)) if *before == tasks => {}
-                    _ if states.iter().all(ServiceState::is_checked) => return Ok(()),
+                    Some((same, since)) if *same == tasks && since.elapsed() >= SETTLE => return Ok(()),
+                    Some((same, _)) if *same == tasks => {}
+                    _ if services.iter().all(Service::is_checked) => return Ok(()),
                     _ => settled = Some((tasks, Instant::now())),
                 }
             } else {
                 settled = None;
-                if started.elapsed() > limit {
-                    return Err(unhealthy(stack, ill));
-                }
+            }
+            if started.elapsed() > limit {
+                return Err(unhealthy(stack, ill));
             }
             std::thread::sleep(POLL);
         }
     }
 }
 
-/// The services that are not well, and why.
-fn ailments(states: &[ServiceState], images: &BTreeMap<String, String>) -> Vec<(String, Wellness)> {
-    let wellness = |name: &String, image: &String| match states.iter().find(|state| state.name == *name) {
-        Some(state) => state.wellness(image),
-        None => Wellness::Waiting("the engine does not have it".to_owned()),
-    };
-    let all = images.iter().map(|(name, image)| (name.clone(), wellness(name, image)));
-    all.filter(|(_, wellness)| *wellness != Wellness::Well).collect()
-}
+/// What the engine answers where it is no swarm manager.
+const NO_SWARM: u16 = 503;
 
 fn unhealthy(stack: &str, ill: Vec<(String, Wellness)>) -> Error {
-    let why = |wellness| match wellness {
-        Wellness::Well => String::new(),
-        Wellness::Waiting(why) | Wellness::Failed(why) => why,
-    };
-    let services = ill.into_iter().map(|(name, wellness)| (name, why(wellness))).collect();
-    Error::Unhealthy { stack: stack.to_owned(), services }
+    let services = ill.into_iter().map(|(name, wellness)| (name, wellness.to_string())).collect();
+    Error::StackUnhealthy { stack: stack.to_owned(), services }
 }
 
-fn running(states: &[ServiceState]) -> Vec<String> {
-    let tasks = states.iter().flat_map(|state| &state.tasks).filter(|task| task.is_running());
+fn running(services: &[Service]) -> Vec<String> {
+    let tasks = services.iter().flat_map(|service| &service.tasks).filter(|task| task.is_running());
     let mut ids: Vec<String> = tasks.map(|task| task.id.clone()).collect();
     ids.sort();
     ids
 }
 
-impl ServiceState {
-    fn new(stack: &str, service: &Service, tasks: Vec<TaskState>) -> Self {
+impl Service {
+    fn new(stack: &str, service: &models::Service, tasks: Vec<Task>) -> Self {
         let spec = service.spec.clone().unwrap_or_default();
         let name = spec.name.unwrap_or_default();
         let count = service.service_status.clone().unwrap_or_default();
-        let update = service.update_status.as_ref().and_then(|update| {
-            let state = update.state?.to_string();
-            Some((state, update.message.clone().unwrap_or_default())).filter(|(state, _)| !state.is_empty())
-        });
+        let container = spec.task_template.and_then(|task| task.container_spec);
         Self {
+            id: service.id.clone().unwrap_or_default(),
             name: name.strip_prefix(&format!("{stack}_")).unwrap_or(&name).to_owned(),
-            image: spec.task_template.and_then(|task| task.container_spec).and_then(|c| c.image).unwrap_or_default(),
-            desired: count.desired_tasks.unwrap_or_default(),
+            image: container.and_then(|container| container.image).unwrap_or_default(),
+            stack_digest: spec.labels.and_then(|mut labels| labels.remove(DIGEST_LABEL)).unwrap_or_default(),
+            wanted: count.desired_tasks.unwrap_or_default(),
             running: count.running_tasks.unwrap_or_default(),
-            update,
+            update: service.update_status.as_ref().and_then(Update::new),
             tasks,
         }
+    }
+
+    /// It runs as often as it should, as it is specified now, and no health check says otherwise.
+    pub fn is_healthy(&self) -> bool {
+        self.wellness() == Wellness::Well
     }
 
     /// Every running container has a health check that says so.
@@ -168,8 +170,19 @@ impl ServiceState {
     }
 }
 
-impl TaskState {
-    fn new(task: &Task, service: &Service) -> Self {
+impl Update {
+    fn new(status: &models::ServiceUpdateStatus) -> Option<Self> {
+        let state = status.state?.to_string();
+        (!state.is_empty()).then(|| Self {
+            state,
+            started: status.started_at.clone().unwrap_or_default(),
+            message: status.message.clone().unwrap_or_default(),
+        })
+    }
+}
+
+impl Task {
+    fn new(task: &models::Task, service: &models::Service) -> Self {
         let spec = task.spec.clone().unwrap_or_default();
         let template = service.spec.as_ref().and_then(|spec| spec.task_template.clone()).unwrap_or_default();
         let status = task.status.clone().unwrap_or_default();
@@ -179,7 +192,7 @@ impl TaskState {
         Self {
             id: task.id.clone().unwrap_or_default(),
             state: status.state.map(|state| state.to_string()).unwrap_or_default(),
-            wanted: matches!(task.desired_state, Some(State::READY | State::RUNNING)),
+            wanted: matches!(task.desired_state, Some(TaskState::READY | TaskState::RUNNING)),
             current,
             error: status.err.filter(|error| !error.is_empty()),
             container: container.filter(|id| !id.is_empty()),

@@ -1,3 +1,8 @@
+use std::path::Path;
+
+use wt_manifests::image::Image;
+use wt_manifests::manifest::{Body, FORMAT, Site};
+
 use super::*;
 
 const GOOD: &str = r#"
@@ -31,23 +36,38 @@ secrets:
   admin-password: { external: true }
 "#;
 
-fn render(yaml: &str) -> Result<RenderedStack> {
+fn render(yaml: &str) -> Result<Rendered> {
     render_in(yaml, "/srv/acme")
 }
 
-fn render_in(yaml: &str, home: &str) -> Result<RenderedStack> {
-    let images = [("acme/web:1.0", "web"), ("docker.io/library/redis:7", "redis")];
-    let images = images.map(|(name, id)| (name.parse().unwrap(), Sha256Digest::of(id.as_bytes()))).into();
-    let secrets = [("admin-password".to_owned(), "acme_admin-password_1".to_owned())].into();
-    Stack::parse(yaml.as_bytes())?.render(&Rendering {
-        product: "acme",
-        version: "1.0.0",
-        home: Path::new(home),
-        data: Path::new("/data/acme"),
-        run: Path::new("/run/wt/acme"),
-        images: &images,
-        secrets: &secrets,
-    })
+fn render_in(yaml: &str, home: &str) -> Result<Rendered> {
+    let folders = Folders { home: home.into(), data: "/data/acme".into(), run: "/run/wt/acme".into() };
+    let manifest = manifest(&["acme/web:1.0", "docker.io/library/redis:7"]);
+    Stack::parse(yaml.as_bytes())?.render(&manifest, StoreKind::Classic, &folders, &|name| format!("acme-{name}"))
+}
+
+fn manifest(images: &[&str]) -> Manifest {
+    let image = |name: &&str| Image {
+        name: name.parse().unwrap(),
+        config: Sha256Digest::of(name.as_bytes()),
+        manifest: Sha256Digest::of(b"manifest"),
+        layers: Vec::new(),
+    };
+    Manifest {
+        format: FORMAT,
+        features: Vec::new(),
+        product: "acme".into(),
+        version: "1.0.0".parse().unwrap(),
+        release: "v1".into(),
+        platform: "linux/amd64".into(),
+        created: wt_keys::Utc::from_unix(0).unwrap(),
+        upgrades_from: semver::VersionReq::STAR,
+        body: Body { length: 0, chunks: Vec::new(), frames: Vec::new() },
+        entries: Vec::new(),
+        images: images.iter().map(image).collect(),
+        packages: Vec::new(),
+        site: Site::default(),
+    }
 }
 
 fn refusal(yaml: &str) -> String {
@@ -59,7 +79,7 @@ fn a_stack_is_rendered_for_the_engine() {
     let rendered = render(GOOD).unwrap();
     let json: Value = serde_json::from_str(&rendered.json).unwrap();
     let (web, redis) = (&json["services"]["web"], &json["services"]["redis"]);
-    let id = Sha256Digest::of(b"web").to_oci();
+    let id = Sha256Digest::of(b"acme/web:1.0").to_oci();
     assert_eq!(json["version"], "3.8");
     assert_eq!(json.get("x-service"), None);
     assert_eq!(web["image"], id.as_str());
@@ -67,10 +87,11 @@ fn a_stack_is_rendered_for_the_engine() {
     assert_eq!(web["volumes"][0], "/srv/acme/conf/apps/web:/conf:ro");
     assert_eq!(web["volumes"][1]["source"], "/run/wt/acme");
     assert_eq!(web["secrets"][0]["mode"], 0o400);
-    assert_eq!(web["deploy"]["labels"], json!({ "a": "b", "wt.product": "acme", "wt.version": "1.0.0" }));
+    let labels = json!({ "a": "b", "wt.product": "acme", "wt.version": "1.0.0", "wt.stack": rendered.digest });
+    assert_eq!(web["deploy"]["labels"], labels);
     assert_eq!(web["deploy"]["replicas"], 2);
     assert_eq!(redis["deploy"]["labels"]["wt.version"], "1.0.0");
-    assert_eq!(json["secrets"], json!({ "admin-password": { "external": true, "name": "acme_admin-password_1" } }));
+    assert_eq!(json["secrets"], json!({ "admin-password": { "external": true, "name": "acme-admin-password" } }));
     assert_eq!(rendered.images["web"], id);
     let sources = ["/data/acme/redis", "/run/wt/acme", "/srv/acme/conf/apps/web"].map(PathBuf::from);
     assert_eq!(rendered.bind_sources, sources.into());
@@ -136,9 +157,11 @@ fn what_needs_more_than_the_bundle_is_refused_by_name() {
 }
 
 #[test]
-fn a_secret_that_nobody_provides_is_refused() {
-    let more = GOOD.replace("{ external: true }", "{ external: true }\n  other: { external: true }");
-    assert!(refusal(&more).contains("nobody provides the secret `other`"));
+fn the_digest_changes_with_anything_that_is_rendered() {
+    let digest = |yaml: &str| render(yaml).unwrap().digest;
+    assert_eq!(digest(GOOD), digest(&format!("{GOOD}\n# a comment")));
+    assert_ne!(digest(GOOD), digest(&GOOD.replace("replicas: 2", "replicas: 3")));
+    assert_ne!(digest(GOOD), render_in(GOOD, "/opt/acme").unwrap().digest);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::{Need, Step};
 use crate::{Installation, Places, Result};
 
 /// Writes `hw.json`: what the vendor needs to make a license for this site.
+#[derive(Debug)]
 pub struct WriteRequest;
 
 impl Step for WriteRequest {

@@ -1,0 +1,171 @@
+use std::fs;
+use std::io::Write as _;
+
+use super::*;
+
+const LAYER: &[u8] = b"a layer, as far as this module cares";
+const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+
+/// A layout under construction.
+struct World {
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("blobs/sha256")).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self, digest: Sha256Digest) -> PathBuf {
+        self.folder.path().join(format!("blobs/sha256/{digest}"))
+    }
+
+    /// Stores a blob; what comes back is its descriptor, `extra` behind its fields.
+    fn blob(&self, kind: &str, bytes: &[u8], extra: &str) -> String {
+        let digest = Sha256Digest::of(bytes);
+        fs::write(self.path(digest), bytes).unwrap();
+        format!(r#"{{"mediaType":"{kind}","digest":"{}","size":{}{extra}}}"#, digest.to_oci(), bytes.len())
+    }
+
+    fn config(&self) -> String {
+        let id = Sha256Digest::of(LAYER).to_oci();
+        let config = format!(r#"{{"architecture":"amd64","os":"linux","rootfs":{{"diff_ids":["{id}"]}}}}"#);
+        self.blob(OCI_CONFIG, config.as_bytes(), "")
+    }
+
+    fn manifest_of(&self, config: &str, layer: &str, extra: &str) -> String {
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{OCI_MANIFEST}","config":{config},"layers":[{layer}]}}"#
+        );
+        self.blob(OCI_MANIFEST, manifest.as_bytes(), extra)
+    }
+
+    /// A manifest with one layer of this type and content.
+    fn manifest(&self, kind: &str, layer: &[u8], extra: &str) -> String {
+        self.manifest_of(&self.config(), &self.blob(kind, layer, ""), extra)
+    }
+
+    fn index(&self, manifests: &str) {
+        let index = format!(r#"{{"schemaVersion":2,"manifests":[{manifests}]}}"#);
+        fs::write(self.folder.path().join("index.json"), index).unwrap();
+    }
+
+    fn read(&self, reference: Option<&str>) -> Result<Content> {
+        let frames = tempfile::tempdir().unwrap();
+        let mut press = Press::for_test(frames.path());
+        Layout::new(self.folder.path(), "linux/amd64").image(reference, &mut press)
+    }
+}
+
+fn named(name: &str) -> String {
+    format!(r#","annotations":{{"{REF_NAME}":"{name}"}}"#)
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(bytes).unwrap();
+    gzip.finish().unwrap()
+}
+
+#[test]
+fn layers_of_every_coding_become_the_same_layer() {
+    for (kind, bytes) in [
+        (OCI_LAYER.to_owned(), LAYER.to_vec()),
+        (format!("{OCI_LAYER}+gzip"), gzip(LAYER)),
+        (format!("{OCI_LAYER}+zstd"), zstd::encode_all(LAYER, 1).unwrap()),
+        ("application/vnd.docker.image.rootfs.diff.tar.gzip".to_owned(), gzip(LAYER)),
+    ] {
+        let world = World::new();
+        world.index(&world.manifest(&kind, &bytes, &named("a:1")));
+        for reference in [None, Some("a:1")] {
+            let content = world.read(reference).unwrap();
+            assert_eq!(content.layers[0].digest, Sha256Digest::of(LAYER), "{kind}");
+        }
+        assert!(
+            matches!(world.read(Some("a:2")), Err(Error::NotInArchive { known, .. }) if known == ["a:1"])
+        );
+    }
+}
+
+#[test]
+fn of_several_platforms_the_wanted_one_is_taken() {
+    let world = World::new();
+    let platform = |machine: &str| format!(r#","platform":{{"os":"linux","architecture":"{machine}"}}"#);
+    let ours = world.manifest(OCI_LAYER, LAYER, &platform("amd64"));
+    let other = world.manifest(OCI_LAYER, LAYER, &platform("arm64"));
+    let list = |of: &str| format!(r#"{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{of}]}}"#);
+    world.index(&world.blob(OCI_INDEX, list(&format!("{other},{ours}")).as_bytes(), ""));
+    assert!(world.read(None).is_ok());
+    world.index(&world.blob(OCI_INDEX, list(&other).as_bytes(), ""));
+    assert!(matches!(world.read(None), Err(Error::NotInArchive { known, .. }) if known == ["linux/arm64"]));
+    let inner = world.blob(OCI_INDEX, list(&ours).as_bytes(), &platform("amd64"));
+    world.index(&world.blob(OCI_INDEX, list(&inner).as_bytes(), ""));
+    assert!(matches!(world.read(None), Err(Error::MediaType { .. })), "an index in an index");
+}
+
+#[test]
+fn blobs_that_are_not_what_their_descriptor_says_are_refused() {
+    let world = World::new();
+    world.index(&world.manifest(OCI_LAYER, LAYER, ""));
+    let layer = world.path(Sha256Digest::of(LAYER));
+    let mut other = LAYER.to_vec();
+    other[0] ^= 1;
+    fs::write(&layer, other).unwrap();
+    assert!(matches!(world.read(None), Err(Error::Digest { .. })));
+    fs::write(&layer, &LAYER[1..]).unwrap();
+    assert!(matches!(world.read(None), Err(Error::Size { .. })));
+    fs::remove_file(&layer).unwrap();
+    assert!(matches!(world.read(None), Err(Error::Io { .. })));
+}
+
+#[test]
+fn layers_from_elsewhere_and_unknown_types_are_refused() {
+    for kind in [
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        "application/vnd.oci.image.layer.v1.tar+encrypted",
+        OCI_CONFIG,
+    ] {
+        let world = World::new();
+        world.index(&world.manifest(kind, LAYER, ""));
+        assert!(matches!(world.read(None), Err(Error::MediaType { .. })), "{kind}");
+    }
+    let world = World::new();
+    let layer = world.blob(OCI_LAYER, LAYER, r#","urls":["http://example.com/"]"#);
+    world.index(&world.manifest_of(&world.config(), &layer, ""));
+    assert!(matches!(world.read(None), Err(Error::Archive { .. })));
+}
+
+#[test]
+fn digests_that_are_paths_or_of_another_kind_are_refused() {
+    let hex = Sha256Digest::of(b"");
+    for wrong in
+        ["sha256:../../../etc/passwd", "sha512:00", "md5:0", "", &format!("sha256:{hex}0"), &hex.to_string()]
+    {
+        let world = World::new();
+        world.index(&format!(r#"{{"mediaType":"{OCI_MANIFEST}","digest":"{wrong}","size":2}}"#));
+        assert!(matches!(world.read(None), Err(Error::Bundle(_))), "{wrong}");
+    }
+}
+
+#[test]
+fn documents_that_are_two_things_or_too_large_are_refused() {
+    let world = World::new();
+    let both =
+        format!(r#"{{"mediaType":"{OCI_MANIFEST}","manifests":[],"config":{},"layers":[]}}"#, world.config());
+    world.index(&world.blob(OCI_MANIFEST, both.as_bytes(), ""));
+    assert!(matches!(world.read(None), Err(Error::Archive { .. })));
+    let disguised = format!(r#"{{"mediaType":"{OCI_INDEX}","config":{},"layers":[]}}"#, world.config());
+    world.index(&world.blob(OCI_MANIFEST, disguised.as_bytes(), ""));
+    assert!(matches!(world.read(None), Err(Error::Archive { .. })));
+    let large = vec![b' '; usize::try_from(DOCUMENT_LIMIT).unwrap() + 1];
+    world.index(&world.blob(OCI_MANIFEST, &large, ""));
+    assert!(matches!(world.read(None), Err(Error::Archive { .. })));
+    fs::write(world.folder.path().join("index.json"), large).unwrap();
+    assert!(matches!(world.read(None), Err(Error::Keys(_))));
+}

@@ -1,0 +1,227 @@
+//! A release becomes a bundle: the real program, on a release without packages, read by tools that are not ours.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Parser as _;
+use wt_keys::cli::WtKeys;
+use wt_keys::console::Program as _;
+
+const RELEASE: &str = r#"
+product = "test"
+version = "1.2.3"
+platform = "linux/amd64"
+[[image]]
+name = "test/one:1"
+source = "rootfs:root"
+entrypoint = ["/bin/one"]
+[[image]]
+name = "test/two:1"
+source = "rootfs:root"
+entrypoint = ["/bin/two"]
+healthcheck = { test = ["CMD", "/bin/two"], interval = "2s" }
+[[image]]
+name = "test/three:1"
+source = "rootfs:three.tar"
+[hooks]
+init-data = "scripts/init.sh"
+[[conf]]
+template = "web/a.conf"
+"#;
+
+/// A folder with keys and a release, the same every time.
+struct World {
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let world = Self { folder: tempfile::tempdir().unwrap() };
+        world.write("release/release.toml", RELEASE);
+        world.write("release/stack.yaml", "services: {}\n");
+        world.write("release/conf/web/a.conf", "a = 1\n");
+        world.write("release/scripts/init.sh", "#!/bin/sh\n");
+        world.make_executable("release/scripts/init.sh");
+        world.write("release/root/bin/one", &"one\n".repeat(1 << 20));
+        world.write("release/root/bin/two", &noise());
+        world.make_executable("release/root/bin/one");
+        symlink("one", world.path("release/root/bin/link")).unwrap();
+        world.write("release/three.tar", "a tar, as far as a bundle cares");
+        world
+    }
+
+    /// Keys are the one thing that is never twice the same.
+    fn with_keys() -> Self {
+        let world = Self::new();
+        let folder = world.path("keys");
+        let arguments = ["wt-keys", "init", "--quiet", "--no-passphrase", "--dir"].map(PathBuf::from);
+        let keys = WtKeys::try_parse_from(arguments.into_iter().chain([folder])).unwrap();
+        keys.run().unwrap();
+        world
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        fs::write(self.path(name), content).unwrap();
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+
+    fn make_executable(&self, name: &str) {
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn command(&self, verb: &str) -> Command {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wt-bundle"));
+        command.current_dir(self.folder.path()).env("SOURCE_DATE_EPOCH", epoch());
+        command.env_remove("WT_KEY").env_remove("WT_TRUST").arg(verb);
+        command
+    }
+
+    fn build(&self, keys: &Path, more: &[&str]) -> Output {
+        self.command("build")
+            .arg("release")
+            .arg("--key")
+            .arg(keys.join("bundle.key"))
+            .args(more)
+            .output()
+            .unwrap()
+    }
+
+    /// What is in the folder beside what was put there.
+    fn leftovers(&self) -> Vec<String> {
+        let names = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let names = names.map(|name| name.to_string_lossy().into_owned());
+        names.filter(|name| name != "keys" && name != "release").collect()
+    }
+}
+
+/// The time of all builds: the certificate is made before it and good for years.
+fn epoch() -> String {
+    static EPOCH: LazyLock<u64> =
+        LazyLock::new(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 3600);
+    EPOCH.to_string()
+}
+
+/// Text that does not compress to nothing, the same every time.
+fn noise() -> String {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'a' + (state >> 60) as u8)
+    };
+    (0..6 << 20).map(|_| next()).collect()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn shell(script: &str, bundle: &Path) -> String {
+    stdout(
+        &Command::new("bash").args(["-euo", "pipefail", "-c", script, "bash"]).arg(bundle).output().unwrap(),
+    )
+}
+
+#[test]
+fn the_same_release_gives_the_same_bytes_in_any_folder_and_on_any_number_of_threads() {
+    let (one, two) = (World::with_keys(), World::new());
+    let keys = one.path("keys");
+    assert_eq!(stdout(&one.build(&keys, &["--threads", "1"])), "test-1.2.3-amd64.tar.zst\n");
+    stdout(&two.build(&keys, &["--threads", "2", "--output", "other.tar.zst"]));
+    let bundle = |world: &World, name: &str| fs::read(world.path(name)).unwrap();
+    assert!(bundle(&one, "test-1.2.3-amd64.tar.zst") == bundle(&two, "other.tar.zst"));
+    assert_eq!(one.leftovers(), ["test-1.2.3-amd64.tar.zst"]);
+}
+
+#[test]
+fn tools_that_are_not_ours_read_a_bundle() {
+    let world = World::with_keys();
+    stdout(&world.build(&world.path("keys"), &["-o", "b.tar.zst"]));
+    let bundle = world.path("b.tar.zst");
+    shell("zstd --quiet --test \"$1\"", &bundle);
+    let names = shell("tar -tf \"$1\"", &bundle);
+    let names: Vec<&str> = names.lines().collect();
+    assert_eq!(names[..3], ["conf/web/a.conf", "scripts/init.sh", "stack.yaml"]);
+    assert_eq!(names[names.len() - 4..], ["index.json", "manifest.json", "oci-layout", "SHA256SUMS"]);
+    let blobs = names.iter().filter(|name| name.starts_with("blobs/sha256/")).count();
+    assert_eq!(blobs, 2 + 3 + 3, "layers, configurations, manifests");
+    let checked = shell("cd \"$(dirname \"$1\")\"; tar --zstd -xf \"$1\"; sha256sum -c SHA256SUMS", &bundle);
+    assert_eq!(checked.lines().count(), names.len() - 1);
+    let script = world.path("scripts/init.sh");
+    assert_eq!(fs::metadata(script).unwrap().permissions().mode() & 0o777, 0o755);
+}
+
+#[test]
+fn a_bundle_is_verified_and_shown() {
+    let world = World::with_keys();
+    stdout(&world.build(&world.path("keys"), &["-o", "b.tar.zst"]));
+    let run = |verb: &str, more: &[&str]| {
+        let mut command = world.command(verb);
+        command.args(["b.tar.zst", "--trust", "keys/trust.json"]).args(more).output().unwrap()
+    };
+    assert!(stdout(&run("verify", &["--full"])).contains("14 files"));
+    let page = stdout(&run("inspect", &["-v"]));
+    for expected in ["test 1.2.3", "test/one:1 test/two:1", "scripts/init.sh", "test/three:1"] {
+        assert!(page.contains(expected), "{expected} in\n{page}");
+    }
+    assert!(stdout(&run("inspect", &["--json"])).contains("\"schema\": \"wt.bundle.inspect.v1\""));
+
+    let path = world.path("b.tar.zst");
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(run("verify", &[]).status.code(), Some(3));
+    assert!(run("inspect", &[]).status.success(), "the head alone is read");
+}
+
+#[test]
+fn a_build_that_cannot_be_done_says_why_and_leaves_nothing() {
+    let world = World::with_keys();
+    let keys = world.path("keys");
+    let refused = |keys: &Path, code: i32, message: &str| {
+        let output = world.build(keys, &[]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(message), "{said}");
+        assert!(world.leftovers().is_empty(), "{:?}", world.leftovers());
+    };
+    refused(&world.path("release"), 1, "trust.json");
+    let mut early = world.command("build");
+    early.args(["release", "--key", "keys/bundle.key"]).env("SOURCE_DATE_EPOCH", "1");
+    assert_eq!(early.output().unwrap().status.code(), Some(3), "outside the certificate's validity");
+    for (from, to, code, message) in [
+        ("rootfs:root", "rootfs:absent", 1, "no root file system"),
+        ("rootfs:root", "docker://a:1", 1, "not supported yet by this version"),
+        ("rootfs:root", "dir:a", 1, "docker-daemon, docker-archive, oci, rootfs"),
+        ("web/a.conf", "web/b.conf", 1, "conf/web/b.conf"),
+        ("\"2s\"", "\"2\"", 1, "healthcheck"),
+    ] {
+        world.write("release/release.toml", &RELEASE.replacen(from, to, 1));
+        refused(&keys, code, message);
+    }
+    world.write("release/release.toml", RELEASE);
+    world.write("release/prepare", "#!/bin/sh\n");
+    fs::remove_dir_all(world.path("release/root")).unwrap();
+    refused(&keys, 1, "hint: run `./release/prepare` first");
+}
+
+#[test]
+fn without_a_key_or_a_trust_document_a_hint_says_which_flag_is_missing() {
+    let world = World::new();
+    let build = world.command("build").arg("release").output().unwrap();
+    assert_eq!(build.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&build.stderr).contains("hint: pass `--key"));
+    let verify = world.command("verify").arg("b.tar.zst").output().unwrap();
+    assert_eq!(verify.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&verify.stderr).contains("hint: pass `--trust"));
+}

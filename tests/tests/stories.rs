@@ -1,0 +1,374 @@
+//! The stories: real programs, real packages, a real engine, on real hosts without a network.
+//!
+//! They need root, `tests/build`, `manifests/v5.2/prepare` and a lab; `./test` brings all of it. They share one bundle
+//! and one site, so they run one after another.
+
+use std::fs;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use wt_tests::lab::Host;
+use wt_tests::program::{Ran, key, run, shipped};
+use wt_tests::repository;
+
+const BUNDLE: &str = "worktile-5.2.0-amd64.tar.zst";
+const PASSWORD: &str = "INSECURE story password";
+
+/// A folder of this run, with the bundle in it.
+fn world() -> &'static Path {
+    static WORLD: OnceLock<tempfile::TempDir> = OnceLock::new();
+    WORLD
+        .get_or_init(|| {
+            let world = tempfile::tempdir_in(repository().join("target")).unwrap();
+            let output = world.path().join(BUNDLE);
+            run(
+                "wt-bundle",
+                &repository(),
+                ["build", "v5.2", "--key", text(&key("bundle.key")), "--output", text(&output)],
+            )
+            .expect(0);
+            world
+        })
+        .path()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn bundle() -> PathBuf {
+    world().join(BUNDLE)
+}
+
+/// A bare host with the three files that a customer has.
+fn bare_site(name: &'static str) -> Host {
+    let host = Host::start(name);
+    host.put(&shipped("wt-install"), "/root/wt-install");
+    host.put(&bundle(), &format!("/root/{BUNDLE}"));
+    let site = fs::read_to_string(repository().join("docs/site.example.toml")).unwrap();
+    let site = site.replace("192.0.2.10", &host.address).replace("choose your own", PASSWORD);
+    let file = world().join(format!("{name}.toml"));
+    fs::write(&file, site).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    host.put(&file, "/root/site.toml");
+    host
+}
+
+/// Installed once, for all stories.
+fn site() -> &'static Host {
+    static SITE: OnceLock<Host> = OnceLock::new();
+    SITE.get_or_init(|| {
+        let host = bare_site("site");
+        host.sh("! command -v docker").expect(0);
+        host.sh("ip route show default | grep . && exit 1; ! ip route get 192.0.2.1").expect(0);
+        // A leak must be able to show itself: the other end of the wire becomes route and name server for the capture.
+        host.sh("ip route add default via 198.18.0.1; echo nameserver 198.18.0.1 >/etc/resolv.conf").expect(0);
+        host.capture(&world().join("site.pcap"));
+        let installed = host.sh(&format!("cd /root && ./wt-install {BUNDLE}"));
+        let frames = host.captured();
+        host.sh("ip route del default; : >/etc/resolv.conf").expect(0);
+        installed.expect(0).says("hw.json");
+        assert_eq!(frames, 0, "the installation put frames on the wire: see site.pcap");
+        host
+    })
+}
+
+/// What a run that changes nothing must leave alone: every file it could touch with its times, packages, images.
+fn state(host: &Host) -> String {
+    host.sh(
+        "find /opt/worktile /var/lib/wt-install /etc /run/wt /root -type f -printf '%p %T@ %s %m\\n' | sort;
+         dpkg-query -W; docker images --all --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}';
+         docker service ls --format '{{.ID}} {{.Name}} {{.Replicas}}'; docker ps --no-trunc --format '{{.ID}}' | sort;
+         docker secret ls --format '{{.ID}}'; docker network ls --no-trunc --format '{{.ID}}' | sort",
+    )
+    .expect(0)
+    .stdout
+}
+
+fn license(host: &Host, name: &str) -> PathBuf {
+    let hw = world().join(format!("{name}-hw.json"));
+    host.get("/opt/worktile/hw.json", &hw);
+    let output = world().join(format!("{name}-license.json"));
+    run(
+        "wt-license",
+        world(),
+        [
+            "sign",
+            text(&hw),
+            "--key",
+            text(&key("license.key")),
+            "--customer",
+            "Example Ltd",
+            "--output",
+            text(&output),
+            "--yes",
+        ],
+    )
+    .expect(0);
+    output
+}
+
+const PLACE: &str = "/opt/worktile/conf/apps/web/license.json";
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn a_bare_host_goes_to_licensed_and_no_packet_leaves_it() {
+    let host = site();
+    assert!(host.http("/api/license").contains("MISSING"));
+    host.put(&license(host, "site"), PLACE);
+    host.sh("/opt/worktile/bin/wt-install restart web").expect(0);
+    let answer = host.http("/api/license");
+    assert!(answer.contains("\"MATCH\""), "{answer}");
+    host.sh("cd /root && ./wt-install status").expect(0).says("MATCH").says("web");
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn a_capture_would_have_seen_a_packet() {
+    let host = site();
+    host.sh("ip route add default via 198.18.0.1").expect(0);
+    host.capture(&world().join("control.pcap"));
+    host.sh("echo x >/dev/udp/192.0.2.1/53").expect(0);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let frames = host.captured();
+    host.sh("ip route del default").expect(0);
+    assert!(frames > 0);
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn a_second_run_changes_nothing() {
+    let host = site();
+    let before = state(host);
+    host.sh(&format!("cd /root && ./wt-install {BUNDLE}")).expect(0).says("nothing to do");
+    similar_asserts(&before, &state(host));
+}
+
+/// Equal line by line, and says which line is not.
+fn similar_asserts(before: &str, after: &str) {
+    for line in before.lines() {
+        assert!(after.lines().any(|other| other == line), "gone: {line}");
+    }
+    for line in after.lines() {
+        assert!(before.lines().any(|other| other == line), "new: {line}");
+    }
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn an_edit_of_a_configuration_file_is_kept() {
+    let host = site();
+    host.sh("sed -i 's/acme/edited/' /opt/worktile/conf/apps/im/independence.js").expect(0);
+    host.sh(&format!("cd /root && ./wt-install {BUNDLE}")).expect(0).says("nothing to do");
+    host.sh("grep edited /opt/worktile/conf/apps/im/independence.js").expect(0);
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn a_reboot_brings_everything_back() {
+    let host = site();
+    host.reboot();
+    let healthy = "for i in $(seq 90); do /opt/worktile/bin/wt-install status -q >/dev/null 2>&1 && exit 0; sleep 1; done; \
+                   /opt/worktile/bin/wt-install status; exit 1";
+    host.sh(healthy).expect(0);
+    host.sh(&format!("cd /root && ./wt-install {BUNDLE}")).expect(0).says("nothing to do");
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn no_secret_is_in_a_readable_file_a_journal_or_a_log() {
+    let host = site();
+    let found = host
+        .sh(&format!(
+            "grep -rlF '{PASSWORD}' /opt /etc /run /var/log /var/lib/wt-install /tmp 2>/dev/null; \
+             journalctl --no-pager | grep -F '{PASSWORD}'; true"
+        ))
+        .stdout;
+    assert_eq!(found.trim(), "/var/lib/wt-install/site.toml");
+    host.sh("test $(stat -c %a /var/lib/wt-install/site.toml) = 600 && test $(stat -c %a /var/lib/wt-install) = 700")
+        .expect(0);
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn a_killed_installation_is_run_again_and_a_strangers_license_is_refused() {
+    let theirs = license(site(), "site");
+    let host = bare_site("stranger");
+    for seconds in ["0.3", "2", "5", "8"] {
+        host.sh(&format!("cd /root && timeout -s KILL {seconds} ./wt-install {BUNDLE}"));
+    }
+    host.sh(&format!("cd /root && ./wt-install {BUNDLE}")).expect(0);
+    host.sh(&format!("cd /root && ./wt-install {BUNDLE}")).expect(0).says("nothing to do");
+    host.put(&theirs, PLACE);
+    host.sh("/opt/worktile/bin/wt-install restart web").expect(0);
+    let answer = host.http("/api/license");
+    assert!(answer.contains("\"FOREIGN\""), "{answer}");
+    host.sh("/opt/worktile/bin/wt-install status").says("another machine");
+    host.put(&license(&host, "stranger"), PLACE);
+    host.sh("/opt/worktile/bin/wt-install restart web").expect(0);
+    assert!(host.http("/api/license").contains("\"MATCH\""));
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn a_host_that_does_not_fit_is_refused_before_the_first_change() {
+    let host = site();
+    let install = |more: &str| host.sh(&format!("cd /root && {more}"));
+    let plan = format!("./wt-install plan {BUNDLE} --site bad.toml");
+    install(&format!("sed 's/{}/192.0.2/' site.toml >bad.toml; chmod 600 bad.toml; {plan}", host.address))
+        .expect(2)
+        .says("`192.0.2` is not the address of a host")
+        .says("line ");
+    install(&format!("sed 's/{}/192.0.2.99/' site.toml >bad.toml; {plan}", host.address))
+        .expect(5)
+        .says("192.0.2.99 is not this host's");
+    install(&format!("chmod 644 bad.toml; {plan}")).expect(2).says("mode 0644").says("hint: chmod 600");
+    install("./wt-install plan nothing.tar.zst").expect(1).says("nothing.tar.zst");
+    install("./wt-install statsu").expect(2).says("did you mean `wt-install status`?");
+    install("rm bad.toml").expect(0);
+    host.put(&foreign_platform(), "/root/arm.tar.zst");
+    install("./wt-install arm.tar.zst").expect(5).says("linux/arm64");
+    install("rm arm.tar.zst").expect(0);
+}
+
+/// A bundle for another kind of machine.
+fn foreign_platform() -> PathBuf {
+    let folder = world().join("arm");
+    fs::create_dir_all(folder.join("root")).unwrap();
+    fs::write(folder.join("root/file"), "x").unwrap();
+    fs::write(folder.join("stack.yaml"), "version: \"3.8\"\nservices: {a: {image: \"a:1\"}}\n").unwrap();
+    fs::write(
+        folder.join("release.toml"),
+        "product = \"worktile\"\nversion = \"9.0.0\"\nplatform = \"linux/arm64\"\n\
+         [[image]]\nname = \"a:1\"\nsource = \"rootfs:root\"\n",
+    )
+    .unwrap();
+    let output = world().join("arm.tar.zst");
+    run(
+        "wt-bundle",
+        world(),
+        ["build", "arm", "--key", text(&key("bundle.key")), "--output", text(&output)],
+    )
+    .expect(0);
+    output
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn an_image_that_the_engine_does_not_have_is_named() {
+    let folder = world().join("absent");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("stack.yaml"), "version: \"3.8\"\nservices: {a: {image: \"absent:1\"}}\n").unwrap();
+    fs::write(
+        folder.join("release.toml"),
+        "product = \"worktile\"\nversion = \"9.0.0\"\nplatform = \"linux/amd64\"\n\
+         [[image]]\nname = \"absent:1\"\nsource = \"docker-daemon:absent:1\"\n",
+    )
+    .unwrap();
+    run("wt-bundle", world(), ["build", "absent", "--key", text(&key("bundle.key"))])
+        .expect(1)
+        .says("absent:1")
+        .says("hint: ");
+}
+
+#[test]
+#[ignore = "needs the programs as shipped: ./test runs it"]
+fn a_release_that_is_not_there_is_answered_with_those_that_are() {
+    run("wt-bundle", &repository(), ["build", "v9.9", "--key", text(&key("bundle.key"))])
+        .expect(1)
+        .says("no release `v9.9` here")
+        .says("v5.2");
+}
+
+#[test]
+#[ignore = "needs the programs as shipped: ./test runs it"]
+fn a_file_that_is_no_request_is_refused() {
+    let path = world().join("no-hw.json");
+    for wrong in ["", "{}", "{\"cpu\": \"x\"}", "hello"] {
+        fs::write(&path, wrong).unwrap();
+        run("wt-license", world(), ["sign", text(&path), "--key", text(&key("license.key")), "--yes"]).expect(3);
+    }
+}
+
+#[test]
+#[ignore = "needs the programs as shipped: ./test runs it"]
+fn a_damaged_bundle_ends_with_exit_code_3() {
+    let damaged = world().join("damaged.tar.zst");
+    fs::copy(bundle(), &damaged).unwrap();
+    let file = fs::OpenOptions::new().read(true).write(true).open(&damaged).unwrap();
+    let length = file.metadata().unwrap().len();
+    let verify = || run("wt-install", world(), ["verify", text(&damaged), "-q"]);
+    verify().expect(0);
+    // every part of the head that is read apart, and a bit of every chunk
+    let places = [0, 8, 9, 12, 13, 16, 17, 60, 5000].into_iter().chain((70_000..length).step_by(4 << 20));
+    for at in places.chain([length - 1]) {
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+        verify().expect(3);
+        file.write_all_at(&byte, at).unwrap();
+    }
+    verify().expect(0);
+    file.set_len(length - 1).unwrap();
+    verify().expect(3).says("the copy was cut short");
+    file.set_len(length + 1).unwrap();
+    verify().expect(3);
+    file.set_len(length).unwrap();
+    run("wt-keys", world(), ["init", "--dir", "other-keys", "--no-passphrase", "-q"]).expect(0);
+    fs::copy(bundle(), &damaged).unwrap();
+    run("wt-install", world(), ["verify", text(&damaged), "--trust", "other-keys/trust.json"])
+        .expect(3)
+        .says("not trusted");
+}
+
+#[test]
+#[ignore = "needs the programs as shipped: ./test runs it"]
+fn what_customers_get_is_static_and_cannot_issue() {
+    // what each program may contain of the three
+    let issuing = ["issue_certificate", "UnsignedBundle", "issue_license"];
+    for (program, may) in [
+        ("wt-install", [false, false, false]),
+        ("wt-license", [false, false, true]),
+        ("wt-keys", [true, false, false]),
+        ("wt-bundle", [false, true, false]),
+    ] {
+        let ldd = Ran::of(Command::new("ldd").arg(shipped(program)));
+        let said = format!("{}{}", ldd.stdout, ldd.stderr);
+        assert!(
+            said.contains("statically linked") || said.contains("not a dynamic executable"),
+            "{program}: {said}"
+        );
+        let symbols = Ran::of(Command::new("nm").arg(shipped(program))).expect(0).stdout;
+        for (name, may) in issuing.iter().zip(may) {
+            assert_eq!(symbols.contains(name), may, "{name} in {program}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn the_page_on_checking_by_hand_is_true() {
+    let page = fs::read_to_string(repository().join("docs/verify-by-hand.md")).unwrap();
+    let commands: Vec<&str> = page
+        .split("```sh\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert!(commands.len() >= 7, "the page has lost its commands");
+    let folder = world().join("by-hand");
+    fs::create_dir_all(&folder).unwrap();
+    fs::copy(bundle(), folder.join(BUNDLE)).unwrap();
+    fs::copy(key("trust.json"), folder.join("trust.json")).unwrap();
+    let script = format!("set -euo pipefail\n{}", commands.concat());
+    let by_hand = |script: &str| {
+        Ran::of(Command::new("bash").arg("-c").arg(script).current_dir(&folder))
+    };
+    by_hand(&script).expect(0).says("every chunk is the signed one").says("Loaded image");
+    // the same page finds a changed byte
+    let file = fs::OpenOptions::new().write(true).open(folder.join(BUNDLE)).unwrap();
+    file.write_all_at(b"!", file.metadata().unwrap().len() / 2).unwrap();
+    let found = by_hand(&script.replace("zstd -t", ": zstd -t").replace("\ntar -tf", "\n: tar -tf"));
+    assert!(found.code != 0 && !found.stdout.contains("every chunk"), "{}", found.stdout);
+}
