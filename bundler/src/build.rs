@@ -50,13 +50,19 @@ pub struct Summary {
     pub packages: usize,
 }
 
+struct Gathered {
+    images: Vec<Collected>,
+    layers: Frames,
+    packages: Vec<Resolved>,
+}
+
 impl Build<'_> {
     pub fn run(&self) -> Result<Summary> {
         let mut manifest = self.draft();
         check_scope(&self.signer.certificate, &manifest)?;
         let files = files::read(self.release)?;
         let images = Images::find(self.release)?;
-        let ((images, layers), packages) = self.gather(images)?;
+        let Gathered { images, layers, packages } = self.gather(images)?;
         let frames = self.frames(&files, &images, layers, &packages)?;
         let bundle = self.write(frames)?;
         manifest.body = bundle.body.clone();
@@ -69,12 +75,13 @@ impl Build<'_> {
     }
 
     /// Images and packages, side by side.
-    fn gather(&self, images: Images<'_>) -> Result<((Vec<Collected>, Frames), Vec<Resolved>)> {
+    fn gather(&self, images: Images<'_>) -> Result<Gathered> {
         thread::scope(|scope| {
             let packages = scope.spawn(|| self.packages());
             let images = self.images(images);
             let packages = packages.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            Ok((images?, packages?))
+            let (images, layers) = images?;
+            Ok(Gathered { images, layers, packages: packages? })
         })
     }
 

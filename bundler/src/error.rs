@@ -95,6 +95,11 @@ fn list(names: &[ImageName]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// What apt says where a signature or a digest is not right.
+fn not_authentic(said: &str) -> bool {
+    ["is not signed", "GPG error", "Hash Sum mismatch", "is expired"].iter().any(|words| said.contains(words))
+}
+
 impl Error {
     /// For `map_err` on an [`std::io::Error`]; an error of ours that went through a reader comes out as it went in.
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
@@ -116,6 +121,7 @@ impl Explain for Error {
             | Self::EngineAddress { .. }
             | Self::Engine { .. }
             | Self::Runtime { .. } => Exit::Engine,
+            Self::Apt { said, .. } if not_authentic(said) => Exit::NotTrusted,
             Self::Digest { .. } | Self::Size { .. } | Self::Layers { .. } => Exit::NotTrusted,
             _ => Exit::Failed,
         }

@@ -22,7 +22,7 @@ use wt_manifests::manifest::{Mode, Package, PackageSet};
 use wt_manifests::release::PackageTarget;
 
 use crate::{Error, Result};
-use apt::Apt;
+use apt::{Apt, Planned};
 use index::Index;
 
 /// The packages of a target, downloaded.
@@ -54,30 +54,36 @@ pub fn resolve(target: &PackageTarget, platform: &str, progress: &Progress) -> R
     phase.detail("downloading");
     cache::lend(&planned, &apt.archives());
     apt.download(&target.install)?;
-    let mut packages = Vec::new();
+    let mut set = PackageSet {
+        target: target.target.clone(),
+        install: target.install.clone(),
+        sources: index.sources.clone(),
+        packages: Vec::new(),
+    };
     let mut files = Vec::new();
     for plan in planned {
-        let stanza = index.by_digest(plan.sha256).ok_or_else(|| Error::AptAnswer {
-            target: target.target.clone(),
-            found: plan.file_name.clone(),
-        })?;
         let file = apt.archives().join(&plan.file_name);
         compare(&file, &plan, &phase)?;
-        packages.push(Package {
-            name: stanza.package.clone(),
-            version: stanza.version.clone(),
-            architecture: stanza.architecture.clone(),
-            path: format!("packages/{}/{}", target.target, plan.file_name).parse()?,
-        });
+        set.packages.push(package(&plan, &index, &set.target)?);
         files.push(Deb { file, sha256: plan.sha256, size: plan.size });
     }
     cache::keep(files.iter().map(|deb| (deb.sha256, deb.file.as_path())));
-    let (sources, install) = (index.sources, target.install.clone());
-    let set = PackageSet { target: target.target.clone(), install, sources, packages };
     Ok(Resolved { set, files, _apt: apt })
 }
 
-fn compare(file: &Path, plan: &apt::Planned, phase: &Phase) -> Result<()> {
+/// What the signed index says of a package.
+fn package(plan: &Planned, index: &Index, target: &str) -> Result<Package> {
+    let unknown = || Error::AptAnswer { target: target.to_owned(), found: plan.file_name.clone() };
+    let stanza = index.by_digest(plan.sha256).ok_or_else(unknown)?;
+    Ok(Package {
+        name: stanza.package.clone(),
+        version: stanza.version.clone(),
+        architecture: stanza.architecture.clone(),
+        path: format!("packages/{target}/{}", plan.file_name).parse()?,
+    })
+}
+
+fn compare(file: &Path, plan: &Planned, phase: &Phase) -> Result<()> {
     let mut content = std::fs::File::open(file).map_err(Error::io("open", file))?;
     let mut hasher = wt_keys::digest::Hasher::default();
     let mut buffer = vec![0; 128 << 10];

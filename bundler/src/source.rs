@@ -9,13 +9,16 @@ mod rootfs_config;
 mod rootfs_tar;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use wt_manifests::ImageName;
+use wt_manifests::image::Blob;
 use wt_manifests::release::{ImageSource, Release};
 
 use crate::image::{Collected, Content};
 use crate::press::Press;
+use crate::source::docker_archive::Archive;
 use crate::{Error, Result};
 
 /// A source, read from `release.toml`. Paths are those of the release folder.
@@ -32,7 +35,8 @@ impl Source {
         let unknown = || Error::Transport { found: text.to_owned() };
         let (transport, rest) = text.split_once(':').ok_or_else(unknown)?;
         let form = |expected| Error::SourceForm { found: text.to_owned(), expected };
-        let path_and_reference = || match rest.split_once(':') {
+        let not_yet = |transport| Err(Error::TransportNotYet { transport, found: text.to_owned() });
+        let (path, reference) = match rest.split_once(':') {
             Some((path, reference)) => (folder.join(path), Some(reference)),
             None => (folder.join(rest), None),
         };
@@ -41,21 +45,16 @@ impl Source {
         }
         match transport {
             "docker-daemon" => {
-                let name = rest.parse().map_err(|_| form("docker-daemon:NAME:TAG"))?;
-                Ok(Self::DockerDaemon(name))
+                rest.parse().map(Self::DockerDaemon).map_err(|_| form("docker-daemon:NAME:TAG"))
             }
-            "docker-archive" => {
-                let (path, reference) = path_and_reference();
-                let reference = reference.map(str::parse).transpose();
-                Ok(Self::DockerArchive(path, reference.map_err(|_| form("docker-archive:PATH[:NAME:TAG]"))?))
-            }
-            "oci" => {
-                let (path, reference) = path_and_reference();
-                Ok(Self::Oci(path, reference.map(ToOwned::to_owned)))
-            }
+            "docker-archive" => match reference.map(str::parse).transpose() {
+                Ok(reference) => Ok(Self::DockerArchive(path, reference)),
+                Err(_) => Err(form("docker-archive:PATH[:NAME:TAG]")),
+            },
+            "oci" => Ok(Self::Oci(path, reference.map(ToOwned::to_owned))),
             "rootfs" => Ok(Self::Rootfs(folder.join(rest))),
-            "docker" => Err(Error::TransportNotYet { transport: "docker", found: text.to_owned() }),
-            "oci-archive" => Err(Error::TransportNotYet { transport: "oci-archive", found: text.to_owned() }),
+            "docker" => not_yet("docker"),
+            "oci-archive" => not_yet("oci-archive"),
             _ => Err(unknown()),
         }
     }
@@ -94,46 +93,64 @@ impl<'a> Images<'a> {
         Ok(Self { release, sources, engine })
     }
 
-    /// Sends every layer to the press. Every source is read once, however many images it gives.
+    /// Sends every layer to the press.
     pub fn collect(self, press: &mut Press) -> Result<Vec<Collected>> {
         let platform = &self.release.file.platform;
-        let mut contents = BTreeMap::new();
-        let mut archives = BTreeMap::new();
-        let mut roots = BTreeMap::new();
-        if let Some(engine) = self.engine {
-            engine.export(press, &mut contents)?;
-        }
+        let engine = self.engine.map(|engine| engine.export(press)).transpose()?;
+        let mut opened = Opened { engine, archives: BTreeMap::new(), roots: BTreeMap::new() };
         let mut collected = Vec::new();
         for (image, source) in self.sources {
-            let content = match source {
-                Source::DockerDaemon(name) => {
-                    contents.remove(&name).ok_or_else(|| Error::NotInEngine { names: vec![name] })?
-                }
-                Source::DockerArchive(path, reference) => {
-                    if !archives.contains_key(&path) {
-                        archives.insert(path.clone(), docker_archive::Archive::open(&path, press)?);
-                    }
-                    archives[&path].image(reference.as_ref())?
-                }
-                Source::Oci(path, reference) => {
-                    oci::Layout::new(&path, platform).image(reference.as_deref(), press)?
-                }
-                Source::Rootfs(path) => {
-                    if !roots.contains_key(&path) {
-                        roots.insert(path.clone(), rootfs::layer(&path, press)?);
-                    }
-                    rootfs_content(roots[&path], image, platform)
-                }
-            };
+            let content = opened.content(source, image, platform, press)?;
             collected.push(Collected::check(&image.name, content, platform)?);
         }
         Ok(collected)
     }
 }
 
-fn rootfs_content(layer: wt_manifests::image::Blob, image: &ImageSource, platform: &str) -> Content {
-    let config = rootfs_config::to_json(&image.config, platform, layer.digest);
-    Content { config, layers: vec![layer] }
+/// Sources that give several images are read once.
+struct Opened {
+    engine: Option<Archive>,
+    archives: BTreeMap<PathBuf, Archive>,
+    roots: BTreeMap<PathBuf, Blob>,
+}
+
+impl Opened {
+    fn content(
+        &mut self,
+        source: Source,
+        image: &ImageSource,
+        platform: &str,
+        press: &mut Press,
+    ) -> Result<Content> {
+        match source {
+            Source::DockerDaemon(name) => match &self.engine {
+                Some(engine) => engine.image(Some(&name)),
+                None => Err(Error::NotInEngine { names: vec![name] }),
+            },
+            Source::DockerArchive(path, reference) => {
+                let archive = match self.archives.entry(path) {
+                    Entry::Occupied(archive) => archive.into_mut(),
+                    Entry::Vacant(place) => {
+                        let archive = Archive::open(place.key(), press)?;
+                        place.insert(archive)
+                    }
+                };
+                archive.image(reference.as_ref())
+            }
+            Source::Oci(path, reference) => {
+                oci::Layout::new(&path, platform).image(reference.as_deref(), press)
+            }
+            Source::Rootfs(path) => {
+                let layer = match self.roots.get(&path) {
+                    Some(layer) => *layer,
+                    None => rootfs::layer(&path, press)?,
+                };
+                self.roots.insert(path, layer);
+                let config = rootfs_config::to_json(&image.config, platform, layer.digest);
+                Ok(Content { config, layers: vec![layer] })
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -93,7 +93,6 @@ pub fn install(bundle: &Bundle, places: &Places, progress: &Progress) -> Result<
             dpkg::configure_pending()?;
         }
         apt::install(&staging, &chosen)?;
-        staging.remove()?;
     }
     let _phase = progress.phase("starting Docker", None);
     start_engine()
@@ -175,9 +174,12 @@ impl Staging {
     fn folder(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
+}
 
-    fn remove(self) -> Result<()> {
-        fs::remove_dir_all(&self.0).map_err(Error::io("remove", &self.0))
+/// Packages are large: they go as soon as they are of no use, also where apt failed.
+impl Drop for Staging {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0); // what is left, the next run removes
     }
 }
 
@@ -202,7 +204,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("state/staging");
         for _ in 0..2 {
-            let staging = Staging::create(&folder).unwrap();
+            let staging = std::mem::ManuallyDrop::new(Staging::create(&folder).unwrap()); // killed
             assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o700);
             assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
             fs::write(staging.folder("left over"), "x").unwrap();

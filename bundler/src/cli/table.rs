@@ -1,4 +1,4 @@
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// Rows in columns that stand under each other; the names of columns come first. A name that ends in `>` aligns its
 /// column to the right.
@@ -34,7 +34,8 @@ impl fmt::Display for Table {
         for row in &self.rows {
             let mut line = String::new();
             for ((cell, width), right) in row.iter().zip(&widths).zip(&self.right) {
-                line += &if *right { format!("{cell:>width$}  ") } else { format!("{cell:width$}  ") };
+                let _ =
+                    if *right { write!(line, "{cell:>width$}  ") } else { write!(line, "{cell:width$}  ") };
             }
             writeln!(f, "{}", line.trim_end())?;
         }

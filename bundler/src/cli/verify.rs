@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -98,7 +99,7 @@ fn text(verified: &Verified) -> String {
         Size(verified.bytes)
     );
     if verified.entries > 0 {
-        text += &format!("{} files and the tar around them are as signed\n", verified.entries);
+        let _ = writeln!(text, "{} files and the tar around them are as signed", verified.entries);
     }
     text
 }

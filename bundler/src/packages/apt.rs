@@ -1,6 +1,7 @@
 //! apt-get with folders of its own. Of this machine's apt only the ways through the network are used (proxies): no
 //! source, key, preference, hook, list or installed package of it.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -133,7 +134,7 @@ impl Apt {
 fn planned(line: &str) -> Option<Planned> {
     let (_, rest) = line.strip_prefix('\'')?.split_once("' ")?;
     let mut words = rest.split(' ');
-    let file_name = words.next().filter(|name| name.ends_with(".deb") && !name.contains('/'))?.to_owned();
+    let file_name = words.next().filter(|name| !name.contains('/'))?.to_owned();
     let size = words.next()?.parse().ok()?;
     let sha256 = words.next()?.strip_prefix("SHA256:")?.parse().ok()?;
     Some(Planned { file_name, size, sha256 })
@@ -191,7 +192,8 @@ fn sources(target: &PackageTarget, architecture: &str) -> Result<String> {
             Some(mirror) => mirror.clone(),
             None => mirror::of_this_machine(&target.target, suite)?,
         };
-        sources += &format!("deb [signed-by={keyring} arch={architecture}] {mirror} {suite} {components}\n");
+        let _ =
+            writeln!(sources, "deb [signed-by={keyring} arch={architecture}] {mirror} {suite} {components}");
     }
     Ok(sources)
 }

@@ -35,7 +35,7 @@ fn choose(known: &str, target: &str, suite: &str) -> Option<String> {
     same.or_else(alike).map(|(address, _)| (*address).to_owned())
 }
 
-/// `bookworm` → ``, `bookworm-security` → `-security`
+/// Nothing of `bookworm`, `-security` of `bookworm-security`.
 fn part(suite: &str) -> &str {
     suite.find('-').map_or("", |at| &suite[at..])
 }

@@ -112,7 +112,7 @@ impl Archive {
         let failed = || Error::io("read", &self.origin);
         let mut first = Vec::new();
         entry.take(1).read_to_end(&mut first).map_err(failed())?;
-        let is_document = path.ends_with(".json") || matches!(first[..], [] | [b'{' | b'[']);
+        let is_document = named_json(&path) || matches!(first[..], [] | [b'{' | b'[']);
         if is_document && entry.size() <= DOCUMENT_LIMIT {
             entry.read_to_end(&mut first).map_err(failed())?;
             self.check_name(&path, Sha256Digest::of(&first))?;
@@ -212,6 +212,10 @@ impl Archive {
 /// `blobs/sha256/<digest>` and `<digest>.json`, as Docker names files after what they hold.
 fn named_digest(path: &str) -> Option<Sha256Digest> {
     path.strip_prefix(BLOBS).or_else(|| path.strip_suffix(".json"))?.parse().ok()
+}
+
+fn named_json(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "json")
 }
 
 fn clean(path: &str) -> &str {

@@ -1,7 +1,6 @@
 //! `docker-daemon:`, the engine of this machine. The only asynchronous module: it owns the runtime, and hands out a
 //! plain reader. All images come in one stream, in which the engine writes shared layers once.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::pin::Pin;
 use std::time::Duration;
@@ -14,13 +13,12 @@ use tokio::runtime::Runtime;
 use wt_manifests::ImageName;
 
 use super::docker_archive::Archive;
-use crate::image::Content;
 use crate::press::Press;
 use crate::{Error, Result};
 
 const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
 /// The engine answers an export only after it has put everything together.
-const EXPORT_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+const EXPORT_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// An engine that has the images.
 pub struct Engine {
@@ -52,18 +50,14 @@ impl Engine {
     }
 
     /// Exports the images; their layers go to the press.
-    pub fn export(self, press: &mut Press, contents: &mut BTreeMap<ImageName, Content>) -> Result<()> {
+    pub fn export(self, press: &mut Press) -> Result<Archive> {
         let mut names: Vec<String> = self.names.iter().map(ToString::to_string).collect();
         names.sort_unstable();
         names.dedup();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let stream = self.docker.export_images(&names);
         let reader = Export { runtime: &self.runtime, stream: Box::pin(stream), rest: Bytes::new() };
-        let archive = Archive::read(reader, "the engine's export", press)?;
-        for name in &self.names {
-            contents.insert(name.clone(), archive.image(Some(name))?);
-        }
-        Ok(())
+        Archive::read(reader, "the engine's export", press)
     }
 }
 
@@ -73,7 +67,7 @@ async fn missing(docker: &Docker, names: &[ImageName]) -> Result<Vec<ImageName>>
         match docker.inspect_image(&name.to_string()).await {
             Ok(_) => {}
             Err(DockerError::DockerResponseServerError { status_code: 404, .. }) => {
-                missing.push(name.clone())
+                missing.push(name.clone());
             }
             Err(source) => {
                 return Err(Error::Engine { action: "look up an image", source: Box::new(source) });

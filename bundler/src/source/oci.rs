@@ -116,9 +116,8 @@ impl<'a> Layout<'a> {
         let path = self.folder.join("index.json");
         let bytes = durable::read_capped(&path, "an index.json", DOCUMENT_LIMIT)?;
         let index: Document = self.parse(&bytes, "index.json")?;
-        let manifests = match (index.manifests, index.config, index.layers) {
-            (Some(manifests), None, None) => manifests,
-            _ => return Err(self.wrong("its index.json is not an index")),
+        let (Some(manifests), None, None) = (index.manifests, index.config, index.layers) else {
+            return Err(self.wrong("its index.json is not an index"));
         };
         let name = |descriptor: &Descriptor| descriptor.annotations.get(REF_NAME).cloned();
         let only = manifests.len() == 1;
@@ -173,7 +172,7 @@ impl<'a> Layout<'a> {
             return Err(self.wrong("a layer of it is to be fetched from elsewhere"));
         }
         let path = self.blob(layer)?;
-        let mut stored = Hashed::new(self.open(&path, layer.size)?);
+        let mut stored = Hashed::new(open(&path, layer.size)?);
         let failed = || Error::io("read", &path);
         let mut content = coding.decoder(&mut stored).map_err(failed())?;
         let blob = press.take(&mut content, &path.display().to_string())?;
@@ -189,7 +188,7 @@ impl<'a> Layout<'a> {
             return Err(self.wrong("a document in it is larger than 4 MiB"));
         }
         let mut bytes = Vec::new();
-        self.open(&path, descriptor.size)?.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
+        open(&path, descriptor.size)?.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
         self.check_digest(descriptor, Sha256Digest::of(&bytes))?;
         Ok(bytes)
     }
@@ -200,16 +199,6 @@ impl<'a> Layout<'a> {
             return Ok(());
         }
         Err(Error::Digest { what: self.blob(descriptor)?.display().to_string(), expected, found })
-    }
-
-    fn open(&self, path: &Path, expected: u64) -> Result<std::io::Take<File>> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        let found = file.metadata().map_err(Error::io("read", path))?.len();
-        if found == expected {
-            Ok(file.take(expected))
-        } else {
-            Err(Error::Size { what: path.display().to_string(), expected, found })
-        }
     }
 
     fn blob(&self, descriptor: &Descriptor) -> Result<PathBuf> {
@@ -238,6 +227,17 @@ impl<'a> Layout<'a> {
 
     fn origin(&self) -> String {
         self.folder.display().to_string()
+    }
+}
+
+/// A blob of exactly this size.
+fn open(path: &Path, expected: u64) -> Result<std::io::Take<File>> {
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    let found = file.metadata().map_err(Error::io("read", path))?.len();
+    if found == expected {
+        Ok(file.take(expected))
+    } else {
+        Err(Error::Size { what: path.display().to_string(), expected, found })
     }
 }
 

@@ -29,7 +29,7 @@ struct Run<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     user: &'a str,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    exposed_ports: BTreeMap<&'a str, Empty>,
+    exposed_ports: BTreeMap<&'a str, serde_json::Map<String, serde_json::Value>>,
     env: Vec<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     entrypoint: &'a [String],
@@ -40,9 +40,6 @@ struct Run<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     working_dir: &'a str,
 }
-
-#[derive(Serialize)]
-struct Empty {}
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -92,7 +89,7 @@ fn run(config: &RootfsConfig) -> Run<'_> {
     }
     Run {
         user: &config.user,
-        exposed_ports: config.ports.iter().map(|port| (port.as_str(), Empty {})).collect(),
+        exposed_ports: config.ports.iter().map(|port| (port.as_str(), serde_json::Map::new())).collect(),
         env,
         entrypoint: &config.entrypoint,
         cmd: &config.cmd,

@@ -29,7 +29,9 @@ pub(super) fn ailments(now: &[Service], before: &[Service]) -> Vec<(String, Well
     let update_before = |name: &str| before.iter().find(|service| service.name == name)?.update.as_ref();
     let given_up = |service: &Service| {
         let update = service.update.as_ref().filter(|update| update_before(&service.name) != Some(*update))?;
-        update.given_up()
+        let what = update.given_up()?;
+        let told = [vec![format!("{what}: {}", update.message)], service.reasons()].concat();
+        Some(Wellness::Failed(told.join("; ")))
     };
     now.iter()
         .map(|service| (service.name.clone(), given_up(service).unwrap_or_else(|| service.wellness())))
@@ -38,14 +40,13 @@ pub(super) fn ailments(now: &[Service], before: &[Service]) -> Vec<(String, Well
 }
 
 impl Update {
-    fn given_up(&self) -> Option<Wellness> {
-        let what = match self.state.as_str() {
-            "rollback_completed" => "the engine took its update back",
-            "paused" => "the engine gave its update up",
-            "rollback_paused" => "the engine could not take its update back",
-            _ => return None,
-        };
-        Some(Wellness::Failed(format!("{what}: {}", self.message)))
+    fn given_up(&self) -> Option<&'static str> {
+        match self.state.as_str() {
+            "rollback_completed" => Some("the engine took its update back"),
+            "paused" => Some("the engine gave its update up"),
+            "rollback_paused" => Some("the engine could not take its update back"),
+            _ => None,
+        }
     }
 
     fn under_way(&self) -> Option<Wellness> {
@@ -79,14 +80,18 @@ impl Service {
         if let Some(waiting) = self.tasks.iter().find(|task| task.wanted && task.state != "running") {
             parts.push(format!("one is {}", waiting.state));
         }
-        if let Some(error) = self.tasks.iter().find_map(|task| task.error.as_deref()) {
-            parts.push(format!("last error: {}", short(error)));
-        }
-        let unwell = self.tasks.iter().filter(|task| task.healthy == Some(false));
-        if let Some(output) = unwell.filter_map(|task| task.health_output.as_deref()).next() {
-            parts.push(format!("last health check: {}", short(output)));
-        }
+        parts.extend(self.reasons());
         parts.join("; ")
+    }
+
+    /// The newest failure, and what the health check of it printed.
+    fn reasons(&self) -> Vec<String> {
+        let error = self.tasks.iter().find_map(|task| task.error.as_deref());
+        let unwell = self.tasks.iter().filter(|task| task.healthy == Some(false) && (task.wanted || task.error.is_some()));
+        let output = unwell.filter_map(|task| task.health_output.as_deref()).next();
+        let error = error.map(|error| format!("last error: {}", short(error)));
+        let output = output.map(|output| format!("last health check: {}", short(output)));
+        error.into_iter().chain(output).collect()
     }
 }
 
@@ -133,11 +138,9 @@ mod tests {
         let failed = Task {
             error: Some("task: non-zero exit (1)".into()),
             wanted: false,
-            healthy: Some(false),
             health_output: Some("cannot\nreach redis".into()),
-            ..task("failed", None)
+            ..task("failed", Some(false))
         };
-        let failed = Task { healthy: Some(false), ..failed };
         assert_eq!(
             service(vec![task("preparing", None), failed]).wellness().to_string(),
             "0 of 1 running; one is preparing; last error: task: non-zero exit (1); \

@@ -1,15 +1,16 @@
 //! The swarm: one manager today, more nodes later by joining it.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use bollard::models::{
-    LocalNodeState, SwarmInfo, SwarmInitRequest, SwarmSpec, SwarmSpecCaConfig, SwarmSpecOrchestration,
-};
+use bollard::models::{LocalNodeState, SwarmInfo, SwarmInitRequest, SwarmSpec, SwarmSpecOrchestration};
 
 use super::{Engine, client};
 use crate::{Error, Result};
 
 const PORT: u16 = 2377;
+/// On a swarm that we made.
+const LABEL: &str = "wt.swarm";
 /// Dead tasks that are kept for each slot, and so the containers that are: enough to say why the last one ended.
 const TASK_HISTORY: i64 = 2;
 /// Nodes renew their certificates while they run. One that was off for longer than this could not come back.
@@ -21,6 +22,8 @@ const HOUR: i64 = 3600 * 1_000_000_000; // nanoseconds
 pub enum SwarmState {
     None,
     Manager,
+    /// A manager of a swarm that we made, whose first certificates were not replaced yet.
+    NewManager,
     Worker,
     /// Neither in nor out: locked, or what it says itself.
     Broken(String),
@@ -29,14 +32,27 @@ pub enum SwarmState {
 impl Engine {
     pub fn swarm_state(&self) -> Result<SwarmState> {
         let info = self.ask("describe itself", self.docker.info())?;
-        Ok(SwarmState::new(info.swarm.unwrap_or_default()))
+        match SwarmState::new(info.swarm.unwrap_or_default()) {
+            SwarmState::Manager if self.has_first_certificates()? => Ok(SwarmState::NewManager),
+            state => Ok(state),
+        }
+    }
+
+    /// The life of certificates is set when they are replaced; a swarm of somebody else's is left as it is.
+    fn has_first_certificates(&self) -> Result<bool> {
+        let swarm = self.ask("describe its swarm", self.docker.inspect_swarm())?;
+        let spec = swarm.spec.unwrap_or_default();
+        let ours = spec.labels.is_some_and(|labels| labels.contains_key(LABEL));
+        let life = spec.ca_config.and_then(|ca| ca.node_cert_expiry).unwrap_or_default();
+        Ok(ours && life < CERTIFICATE_HOURS * HOUR)
     }
 
     /// Makes this engine the manager of a new swarm that listens on `address` alone, if it is not one yet.
     pub fn init_swarm(&self, address: IpAddr) -> Result<()> {
         match self.swarm_state()? {
             SwarmState::None => self.become_manager(address)?,
-            SwarmState::Manager => {}
+            SwarmState::NewManager => {}
+            SwarmState::Manager => return Ok(()),
             SwarmState::Worker => return Err(Error::Swarm { found: "a worker of another swarm".to_owned() }),
             SwarmState::Broken(why) => return Err(Error::Swarm { found: why }),
         }
@@ -49,10 +65,7 @@ impl Engine {
             advertise_addr: Some(address.to_string()),
             spec: Some(SwarmSpec {
                 orchestration: Some(SwarmSpecOrchestration { task_history_retention_limit: Some(TASK_HISTORY) }),
-                ca_config: Some(SwarmSpecCaConfig {
-                    node_cert_expiry: Some(CERTIFICATE_HOURS * HOUR),
-                    ..SwarmSpecCaConfig::default()
-                }),
+                labels: Some(HashMap::from([(LABEL.to_owned(), "1".to_owned())])),
                 ..SwarmSpec::default()
             }),
             ..SwarmInitRequest::default()

@@ -1,4 +1,4 @@
-//! apt with nothing but the files it is given: no sources, no network, lists and caches in the staging folder.
+//! apt with nothing but the files it is given: no sources, no network; lists, caches and marks in the staging folder.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -69,7 +69,9 @@ fn run(staging: &Staging, packages: &[Package], mode: &[&str], limit: Duration) 
         .env("NEEDRESTART_MODE", "l") // list, restart nothing of the customer's
         .args(options(staging))
         .args(mode)
-        .args(["install", "--no-install-recommends", "--no-download", "--no-remove", "--"].map(OsString::from))
+        // not --no-download: apt 2.6 then stumbles over files that are named by their paths; without sources there is
+        // nothing that it could download
+        .args(["install", "--no-install-recommends", "--no-remove", "--"].map(OsString::from))
         .args(files)
         .succeed(b"")
         .map_err(|source| Error::PackagesRefused { source: Box::new(source) })
@@ -85,6 +87,7 @@ fn options(staging: &Staging) -> Vec<OsString> {
         OsString::from("Dir::Etc::SourceList=/dev/null"),
         "Dir::Etc::SourceParts=/dev/null".into(),
         ours("Dir::State::Lists", "lists"),
+        ours("Dir::State::Extended_States", "extended_states"),
         ours("Dir::Cache", "cache"),
         "APT::Sandbox::User=root".into(),
         "APT::Get::AutomaticRemove=false".into(),

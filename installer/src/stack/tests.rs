@@ -170,7 +170,7 @@ fn what_is_no_stack_at_all_is_refused() {
         assert!(Stack::parse(bad.as_bytes()).is_err(), "{bad}");
     }
     assert!(Stack::parse(&[0xff, 0xfe]).is_err());
-    let bomb = "a: &a [1,1,1,1,1,1,1,1,1]\n".to_owned()
-        + &(0..9).map(|i| format!("{0}: &{0} [{1}]\n", (b'b' + i) as char, [format!("*{}", (b'a' + i) as char); 9].join(","))).collect::<String>();
+    let level = |i: u8| format!("{0}: &{0} [{1}]\n", (b'b' + i) as char, vec![format!("*{}", (b'a' + i) as char); 9].join(","));
+    let bomb = "a: &a [1,1,1,1,1,1,1,1,1]\n".to_owned() + &(0..9).map(level).collect::<String>();
     assert!(Stack::parse(bomb.as_bytes()).is_err());
 }
