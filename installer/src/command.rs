@@ -40,7 +40,13 @@ impl Command {
     /// Nothing of our environment is passed on; English messages, root's home, no terminal.
     pub fn new(program: &str, limit: Duration) -> Self {
         let mut process = Process::new(program);
-        process.env_clear().env("PATH", PATH).env("HOME", "/root").env("LC_ALL", "C").current_dir("/").process_group(0);
+        process
+            .env_clear()
+            .env("PATH", PATH)
+            .env("HOME", "/root")
+            .env("LC_ALL", "C")
+            .current_dir("/")
+            .process_group(0);
         Self { program: program.to_owned(), process, limit }
     }
 
@@ -71,7 +77,9 @@ impl Command {
         let (stdout, stderr) = (text(&mut stdout).map_err(failed)?, text(&mut stderr).map_err(failed)?);
         match ended {
             Some(status) => Ok(Finished { program, status, stdout, stderr }),
-            None => Err(Error::CommandTime { program, limit: limit.as_secs(), output: tail(&stdout, &stderr) }),
+            None => {
+                Err(Error::CommandTime { program, limit: limit.as_secs(), output: tail(&stdout, &stderr) })
+            }
         }
     }
 
@@ -142,7 +150,8 @@ mod tests {
 
     #[test]
     fn a_failure_keeps_what_was_said() {
-        let error = Command::new("sh", LONG).args(["-c", "echo a; echo b >&2; exit 3"]).succeed(b"").unwrap_err();
+        let error =
+            Command::new("sh", LONG).args(["-c", "echo a; echo b >&2; exit 3"]).succeed(b"").unwrap_err();
         assert_eq!(error.to_string(), "`sh` failed (exit status: 3)\n  | a\n  | b");
     }
 

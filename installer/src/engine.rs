@@ -87,13 +87,19 @@ impl StoreKind {
 impl Engine {
     /// The engine of this host. Refuses one that is too old.
     pub fn connect() -> Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::io("start", "tokio"))?;
+        let runtime =
+            Builder::new_current_thread().enable_all().build().map_err(Error::io("start", "tokio"))?;
         let unreachable = |source| Error::NoEngine { socket: SOCKET, source: Box::new(source) };
-        let docker = Docker::connect_with_unix(SOCKET, REQUEST_LIMIT, API_DEFAULT_VERSION).map_err(unreachable)?;
+        let docker =
+            Docker::connect_with_unix(SOCKET, REQUEST_LIMIT, API_DEFAULT_VERSION).map_err(unreachable)?;
         let (version, info) = runtime
             .block_on(async { Ok((docker.version().await?, docker.info().await?)) })
             .map_err(unreachable)?;
-        let info = EngineInfo::new(version.version.unwrap_or_default(), version.api_version.unwrap_or_default(), info);
+        let info = EngineInfo::new(
+            version.version.unwrap_or_default(),
+            version.api_version.unwrap_or_default(),
+            info,
+        );
         if EngineVersion::parse(&info.version).is_none_or(|version| version < OLDEST) {
             return Err(Error::EngineTooOld { expected: OLDEST, found: info.version });
         }

@@ -35,8 +35,8 @@ pub fn target(root: &Path) -> Result<String> {
 /// `ID-VERSION_ID` of an os-release file.
 fn target_of(os_release: &str) -> String {
     let value = |wanted: &str| {
-        let lines = os_release.lines().filter_map(|line| line.trim().split_once('='));
-        let found = lines.filter(|(key, _)| *key == wanted).last();
+        let mut lines = os_release.lines().filter_map(|line| line.trim().split_once('='));
+        let found = lines.rfind(|(key, _)| *key == wanted);
         found.map_or("", |(_, value)| value.trim_matches(['"', '\''])).to_owned()
     };
     match (value("ID"), value("VERSION_ID")) {
@@ -145,7 +145,8 @@ impl Staging {
         }
         durable::create_folder(&durable::folder_of(folder), 0o700)?;
         fs::create_dir(folder).map_err(Error::io("create the folder", folder))?;
-        fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(Error::io("create the folder", folder))?;
+        fs::set_permissions(folder, Permissions::from_mode(0o700))
+            .map_err(Error::io("create the folder", folder))?;
         Ok(Self(folder.to_owned()))
     }
 

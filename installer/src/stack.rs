@@ -154,7 +154,11 @@ fn bind_sources(service: &str, definition: &Value) -> Result<Vec<PathBuf>> {
         .map(|source| {
             let plain = source.starts_with('/') && !source.split('/').any(|name| name == "..");
             // Docker still reads `$$` as `$`
-            if plain { Ok(source.replace("$$", "$").into()) } else { Err(check::foreign_volume(service, source)) }
+            if plain {
+                Ok(source.replace("$$", "$").into())
+            } else {
+                Err(check::foreign_volume(service, source))
+            }
         })
         .collect()
 }

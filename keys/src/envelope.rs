@@ -179,17 +179,22 @@ impl Envelope {
                 Some(key) if key.verifies(&message, signature) => found += 1,
                 Some(_) => return Err(Error::BadSignature { what, key: *keyid }),
                 None if strangers == Strangers::Ignored => {}
-                None => {
-                    let expected = keys.iter().map(|key| key.id().to_string()).collect::<Vec<_>>().join(", ");
-                    return Err(Error::UntrustedKey { what, expected, found: *keyid });
-                }
+                None => return Err(untrusted(what, keys, *keyid)),
             }
+        }
+        if let (0, Some(stranger)) = (found, self.claimed_signers().next()) {
+            return Err(untrusted(what, keys, stranger));
         }
         if found == 0 || found < threshold {
             return Err(Error::Threshold { what, threshold: threshold.max(1), found });
         }
         Ok(())
     }
+}
+
+fn untrusted(what: &'static str, keys: &[PublicKey], found: KeyId) -> Error {
+    let expected = keys.iter().map(|key| key.id().to_string()).collect::<Vec<_>>().join(", ");
+    Error::UntrustedKey { what, expected, found }
 }
 
 /// What to do with a signature by a key that is not in the list.

@@ -99,13 +99,13 @@ impl Trust {
         if offered.document.version < self.document.version {
             return Ok(self);
         }
-        if offered.document.version == self.document.version {
-            return Err(Error::TrustFork { version: self.document.version });
-        }
         envelope.verify_self_signed(
             Some((&self.document.roots, self.document.threshold)),
             |trust: &TrustDocument| (trust.roots.clone(), trust.threshold),
         )?;
+        if offered.document.version == self.document.version {
+            return Err(Error::TrustFork { version: self.document.version });
+        }
         Ok(offered)
     }
 

@@ -20,7 +20,12 @@ const PIECE: usize = 256 << 10;
 
 /// Writes the archive to `out`, whose only failure is that nobody listens any more. `progress` is told of each blob's
 /// path and bytes.
-pub fn write(bundle: &Bundle, plan: &ImagePlan, out: &mut impl Write, progress: impl Fn(&str, u64)) -> Result<()> {
+pub fn write(
+    bundle: &Bundle,
+    plan: &ImagePlan,
+    out: &mut impl Write,
+    progress: impl Fn(&str, u64),
+) -> Result<()> {
     for (path, content) in documents(bundle.manifest(), &plan.images)? {
         put(&document_entry(&path, &content)?, &mut content.as_slice(), out, &progress)?;
     }
@@ -60,7 +65,12 @@ fn as_blob(entry: &Entry) -> Entry {
 }
 
 /// One file: header, content, zeros up to a whole block.
-fn put(entry: &Entry, content: &mut dyn Read, out: &mut impl Write, progress: &impl Fn(&str, u64)) -> Result<()> {
+fn put(
+    entry: &Entry,
+    content: &mut dyn Read,
+    out: &mut impl Write,
+    progress: &impl Fn(&str, u64),
+) -> Result<()> {
     out.write_all(&tar::header(entry)).map_err(closed)?;
     let mut buffer = vec![0; PIECE];
     let mut left = entry.size;

@@ -7,7 +7,7 @@ use crate::command::Command;
 use crate::stack::Rendered;
 use crate::{Error, Result};
 
-const LIMIT: Duration = Duration::from_secs(10 * 60);
+const LIMIT: Duration = Duration::from_mins(10);
 /// A folder that does not exist: root's own client configuration may name a context, that is, another engine.
 const NO_CONFIGURATION: &str = "/nonexistent";
 
@@ -29,7 +29,9 @@ impl Engine {
 
     pub fn secret_id(&self, name: &str) -> Result<Option<String>> {
         let found = self.ask_for("inspect a secret", self.docker.inspect_secret(name))?;
-        Ok(found.filter(|secret| secret.spec.as_ref().is_some_and(|spec| spec.name.as_deref() == Some(name))).and_then(|secret| secret.id))
+        Ok(found
+            .filter(|secret| secret.spec.as_ref().is_some_and(|spec| spec.name.as_deref() == Some(name)))
+            .and_then(|secret| secret.id))
     }
 
     /// Replaces a service's tasks by new ones of the same kind. Returns before they are up.
@@ -43,7 +45,8 @@ impl Engine {
 /// asked for.
 pub(super) fn renew_certificates(life_hours: i64) -> Result<()> {
     let life = format!("{life_hours}h");
-    client("renew its certificates", &["swarm", "ca", "--rotate", "--quiet", "--cert-expiry", &life], b"").map(drop)
+    client("renew its certificates", &["swarm", "ca", "--rotate", "--quiet", "--cert-expiry", &life], b"")
+        .map(drop)
 }
 
 fn client(action: &'static str, args: &[&str], input: &[u8]) -> Result<String> {

@@ -28,7 +28,8 @@ impl fmt::Display for Wellness {
 pub(super) fn ailments(now: &[Service], before: &[Service]) -> Vec<(String, Wellness)> {
     let update_before = |name: &str| before.iter().find(|service| service.name == name)?.update.as_ref();
     let given_up = |service: &Service| {
-        let update = service.update.as_ref().filter(|update| update_before(&service.name) != Some(*update))?;
+        let update =
+            service.update.as_ref().filter(|update| update_before(&service.name) != Some(*update))?;
         let what = update.given_up()?;
         let told = [vec![format!("{what}: {}", update.message)], service.reasons()].concat();
         Some(Wellness::Failed(told.join("; ")))
@@ -87,8 +88,11 @@ impl Service {
     /// The newest failure, and what the health check of it printed.
     fn reasons(&self) -> Vec<String> {
         let error = self.tasks.iter().find_map(|task| task.error.as_deref());
-        let unwell = self.tasks.iter().filter(|task| task.healthy == Some(false) && (task.wanted || task.error.is_some()));
-        let output = unwell.filter_map(|task| task.health_output.as_deref()).next();
+        let mut unwell = self
+            .tasks
+            .iter()
+            .filter(|task| task.healthy == Some(false) && (task.wanted || task.error.is_some()));
+        let output = unwell.find_map(|task| task.health_output.as_deref());
         let error = error.map(|error| format!("last error: {}", short(error)));
         let output = output.map(|output| format!("last health check: {}", short(output)));
         error.into_iter().chain(output).collect()

@@ -24,7 +24,9 @@ pub struct EngineImage {
 impl Engine {
     /// The image with this name, or with this ID as `sha256:…`.
     pub fn image(&self, reference: &str) -> Result<Option<EngineImage>> {
-        self.ask_for("inspect an image", self.docker.inspect_image(reference))?.map(EngineImage::new).transpose()
+        self.ask_for("inspect an image", self.docker.inspect_image(reference))?
+            .map(EngineImage::new)
+            .transpose()
     }
 
     /// The chain ids of all layers that belong to an image.
@@ -96,7 +98,8 @@ impl EngineImage {
 }
 
 fn digest(text: &str) -> Result<Sha256Digest> {
-    Sha256Digest::from_oci(text).map_err(|_| Error::EngineAnswer { expected: "a sha256 digest", found: text.to_owned() })
+    Sha256Digest::from_oci(text)
+        .map_err(|_| Error::EngineAnswer { expected: "a sha256 digest", found: text.to_owned() })
 }
 
 fn spelled(layers: &[Sha256Digest]) -> String {
@@ -114,7 +117,11 @@ mod tests {
         let tags = vec!["other:1".to_owned(), "acme/web:1".to_owned()];
         let right = EngineImage { id: signed.config, layers: signed.layers.clone(), tags };
         assert!(right.compare(&signed, StoreKind::Classic).is_ok());
-        assert!(EngineImage { id: signed.manifest, ..right.clone() }.compare(&signed, StoreKind::Containerd).is_ok());
+        assert!(
+            EngineImage { id: signed.manifest, ..right.clone() }
+                .compare(&signed, StoreKind::Containerd)
+                .is_ok()
+        );
         for (wrong, what) in [
             (EngineImage { id: signed.manifest, ..right.clone() }, "image ID"),
             (EngineImage { layers: vec![digest("base")], ..right.clone() }, "layers"),

@@ -9,7 +9,7 @@ use wt_manifests::image::{Image, blob_path};
 use super::StoreKind;
 use crate::Result;
 
-/// The chain ids of a stack of layers, lowest first (OCI image specification, "Layer ChainID").
+/// The chain ids of a stack of layers, lowest first (OCI image specification, "Layer `ChainID`").
 pub fn chain_ids(layers: &[Sha256Digest]) -> Vec<Sha256Digest> {
     let mut chain: Vec<Sha256Digest> = Vec::with_capacity(layers.len());
     for layer in layers {

@@ -5,8 +5,8 @@
 
 use std::io::{self, Write};
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bollard::Docker;
@@ -27,9 +27,9 @@ const PIECE: usize = 256 << 10;
 /// Pieces on their way: 4 MiB.
 const QUEUE: usize = 16;
 /// How long an engine may neither take a byte nor say a word. A large layer on a slow disk is unpacked in silence.
-const SILENCE: Duration = Duration::from_secs(15 * 60);
+const SILENCE: Duration = Duration::from_mins(15);
 /// bollard's one limit covers a whole upload; [`SILENCE`] is ours.
-const UPLOAD: Duration = Duration::from_secs(48 * 3600);
+const UPLOAD: Duration = Duration::from_hours(48);
 
 type Piece = io::Result<Bytes>;
 
@@ -40,7 +40,8 @@ impl Engine {
             return Ok(());
         }
         // A runtime of its own: dropping it closes the connection, and with that frees a writer that waits for room.
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::io("start", "tokio"))?;
+        let runtime =
+            Builder::new_current_thread().enable_all().build().map_err(Error::io("start", "tokio"))?;
         let docker = self.docker.clone().with_timeout(UPLOAD);
         let (sender, receiver) = channel(QUEUE);
         let taken = Arc::new(AtomicU64::new(0));
@@ -148,7 +149,9 @@ fn complaint(line: &BuildInfo) -> Option<String> {
         return Some(detail.message.clone().unwrap_or_else(|| "an error without a message".to_owned()));
     }
     let said = [&line.stream, &line.status].into_iter().flatten();
-    said.map(|text| text.trim()).find(|text| text.to_ascii_lowercase().starts_with("error")).map(str::to_owned)
+    said.map(|text| text.trim())
+        .find(|text| text.to_ascii_lowercase().starts_with("error"))
+        .map(str::to_owned)
 }
 
 /// What the engine does with what it got, in percent of a layer.
@@ -169,8 +172,14 @@ mod tests {
     #[test]
     fn failures_are_found_in_every_form_that_engines_use() {
         for (json, found) in [
-            (r#"{"errorDetail":{"message":"invalid tar header"},"error":"invalid tar header"}"#, "invalid tar header"),
-            (r#"{"stream":"Error unpacking image acme/web:1: no space left\n"}"#, "Error unpacking image acme/web:1: no space left"),
+            (
+                r#"{"errorDetail":{"message":"invalid tar header"},"error":"invalid tar header"}"#,
+                "invalid tar header",
+            ),
+            (
+                r#"{"stream":"Error unpacking image acme/web:1: no space left\n"}"#,
+                "Error unpacking image acme/web:1: no space left",
+            ),
             (r#"{"status":"error: x"}"#, "error: x"),
             (r#"{"errorDetail":{}}"#, "an error without a message"),
         ] {
@@ -196,7 +205,7 @@ mod tests {
     fn a_feed_that_breaks_off_says_so_to_the_engine() {
         let (sender, mut receiver) = channel(QUEUE);
         let mut feed = Feed { sender, buffer: Vec::new(), complete: false };
-        feed.write_all(&[7; PIECE + 1]).unwrap();
+        feed.write_all(&vec![7; PIECE + 1]).unwrap();
         drop(feed);
         assert_eq!(receiver.blocking_recv().unwrap().unwrap().len(), PIECE);
         assert!(receiver.blocking_recv().unwrap().is_err());
@@ -208,6 +217,6 @@ mod tests {
         let (sender, receiver) = channel(QUEUE);
         drop(receiver);
         let mut feed = Feed { sender, buffer: Vec::new(), complete: false };
-        assert!(feed.write_all(&[7; 2 * PIECE]).is_err());
+        assert!(feed.write_all(&vec![7; 2 * PIECE]).is_err());
     }
 }

@@ -68,10 +68,13 @@ impl Engine {
         let filters = Some(HashMap::from([("label".to_owned(), vec![format!("{STACK_LABEL}={stack}")])]));
         let list = ListServicesOptions { filters: filters.clone(), status: Some(true) };
         let services = match self.runtime.block_on(self.docker.list_services(Some(list))) {
-            Err(bollard::errors::Error::DockerResponseServerError { status_code: NO_SWARM, .. }) => return Ok(Vec::new()),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: NO_SWARM, .. }) => {
+                return Ok(Vec::new());
+            }
             answer => answer.map_err(Error::engine("list its services"))?,
         };
-        let mut tasks = self.ask("list its tasks", self.docker.list_tasks(Some(ListTasksOptions { filters })))?;
+        let mut tasks =
+            self.ask("list its tasks", self.docker.list_tasks(Some(ListTasksOptions { filters })))?;
         tasks.sort_by(|a, b| b.created_at.cmp(&a.created_at));
         let mut found = Vec::new();
         for service in &services {

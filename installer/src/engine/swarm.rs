@@ -64,7 +64,9 @@ impl Engine {
             listen_addr: Some(SocketAddr::new(address, PORT).to_string()),
             advertise_addr: Some(address.to_string()),
             spec: Some(SwarmSpec {
-                orchestration: Some(SwarmSpecOrchestration { task_history_retention_limit: Some(TASK_HISTORY) }),
+                orchestration: Some(SwarmSpecOrchestration {
+                    task_history_retention_limit: Some(TASK_HISTORY),
+                }),
                 labels: Some(HashMap::from([(LABEL.to_owned(), "1".to_owned())])),
                 ..SwarmSpec::default()
             }),
@@ -79,7 +81,9 @@ impl SwarmState {
         let said = info.error.filter(|error| !error.is_empty());
         match info.local_node_state {
             None | Some(LocalNodeState::EMPTY | LocalNodeState::INACTIVE) => Self::None,
-            Some(LocalNodeState::ACTIVE) if said.is_none() && info.control_available == Some(true) => Self::Manager,
+            Some(LocalNodeState::ACTIVE) if said.is_none() && info.control_available == Some(true) => {
+                Self::Manager
+            }
             Some(LocalNodeState::ACTIVE) if said.is_none() => Self::Worker,
             Some(state) => Self::Broken(said.unwrap_or_else(|| state.to_string())),
         }
@@ -93,7 +97,10 @@ mod tests {
     #[test]
     fn the_state_is_read_as_docker_writes_it() {
         let state = |json: &str| SwarmState::new(serde_json::from_str(json).unwrap());
-        assert_eq!(state(r#"{"NodeID":"","LocalNodeState":"inactive","ControlAvailable":false}"#), SwarmState::None);
+        assert_eq!(
+            state(r#"{"NodeID":"","LocalNodeState":"inactive","ControlAvailable":false}"#),
+            SwarmState::None
+        );
         assert_eq!(
             state(r#"{"NodeAddr":"10.0.0.1","LocalNodeState":"active","ControlAvailable":true,"Nodes":3}"#),
             SwarmState::Manager

@@ -11,8 +11,8 @@ use super::{Staging, dpkg};
 use crate::command::Command;
 use crate::{Error, Result};
 
-const SIMULATION_LIMIT: Duration = Duration::from_secs(5 * 60);
-const INSTALL_LIMIT: Duration = Duration::from_secs(30 * 60);
+const SIMULATION_LIMIT: Duration = Duration::from_mins(5);
+const INSTALL_LIMIT: Duration = Duration::from_mins(30);
 const LOCK_SECONDS: u32 = 120;
 
 /// Something that apt would do.
@@ -53,7 +53,7 @@ pub(super) fn simulate(staging: &Staging, packages: &[Package]) -> Result<Vec<Ch
 }
 
 pub(super) fn install(staging: &Staging, packages: &[Package]) -> Result<()> {
-    run(staging, packages, &["--yes"], INSTALL_LIMIT).map(drop)
+    run(staging, packages, &["--yes", "--no-remove"], INSTALL_LIMIT).map(drop)
 }
 
 fn run(staging: &Staging, packages: &[Package], mode: &[&str], limit: Duration) -> Result<String> {
@@ -71,7 +71,7 @@ fn run(staging: &Staging, packages: &[Package], mode: &[&str], limit: Duration) 
         .args(mode)
         // not --no-download: apt 2.6 then stumbles over files that are named by their paths; without sources there is
         // nothing that it could download
-        .args(["install", "--no-install-recommends", "--no-remove", "--"].map(OsString::from))
+        .args(["install", "--no-install-recommends", "--"].map(OsString::from))
         .args(files)
         .succeed(b"")
         .map_err(|source| Error::PackagesRefused { source: Box::new(source) })
@@ -109,7 +109,9 @@ fn change(line: &str) -> Result<Option<Change>> {
     // an architecture is named only where it is not the host's
     let name = name.split(':').next().unwrap_or_default().to_owned();
     let between = |open: char, close: char, text: &str| {
-        text.split_once(open).and_then(|(_, rest)| rest.split_once(close)).map(|(inside, _)| inside.to_owned())
+        text.split_once(open)
+            .and_then(|(_, rest)| rest.split_once(close))
+            .map(|(inside, _)| inside.to_owned())
     };
     match verb {
         "Remv" | "Purg" => {

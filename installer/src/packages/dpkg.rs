@@ -10,11 +10,14 @@ use wt_manifests::manifest::{Package, PackageSet};
 use crate::command::Command;
 use crate::{Error, Result};
 
-const QUERY_LIMIT: Duration = Duration::from_secs(60);
-const CONFIGURE_LIMIT: Duration = Duration::from_secs(30 * 60);
+const QUERY_LIMIT: Duration = Duration::from_mins(1);
+const CONFIGURE_LIMIT: Duration = Duration::from_mins(30);
 const FORMAT: &str = "${Package}\t${Architecture}\t${db:Status-Status}\t${db:Status-Eflag}\t${Version}\n";
 /// Changes that dpkg has not folded into its status file: it was interrupted.
 const UPDATES: &str = "/var/lib/dpkg/updates";
+
+/// All of the package is there; what it does when others change was put off, and is not done yet.
+const WAITING: [&str; 2] = ["triggers-pending", "triggers-awaited"];
 
 /// The packages of this host, by name and architecture.
 #[derive(Debug)]
@@ -28,7 +31,8 @@ struct Found {
 
 impl Installed {
     pub(super) fn read() -> Result<Self> {
-        let said = Command::new("dpkg-query", QUERY_LIMIT).args(["--show", "--showformat", FORMAT]).succeed(b"")?;
+        let said =
+            Command::new("dpkg-query", QUERY_LIMIT).args(["--show", "--showformat", FORMAT]).succeed(b"")?;
         Ok(Self::parse(&said))
     }
 
@@ -46,26 +50,35 @@ impl Installed {
     /// The version of a package that is wholly there.
     pub(super) fn version(&self, package: &Package) -> Option<&str> {
         let found = self.0.get(&(package.name.clone(), package.architecture.clone()))?;
-        (found.status == "installed").then_some(found.version.as_str())
+        (found.status == "installed" || found.waits()).then_some(found.version.as_str())
     }
 
     /// Tells whether an earlier installation of ours was interrupted. Refuses to go on over somebody else's.
     pub(super) fn check_unfinished(&self, set: &PackageSet) -> Result<bool> {
         let whole = ["installed", "not-installed", "config-files"];
-        let unfinished = self.0.iter().filter(|(_, found)| !whole.contains(&found.status.as_str()));
+        let whole_or_waiting = |found: &Found| whole.contains(&found.status.as_str()) || found.waits();
+        let unfinished = self.0.iter().filter(|(_, found)| !whole_or_waiting(found));
         let (ours, theirs): (Vec<_>, Vec<_>) =
             unfinished.partition(|((name, _), _)| set.packages.iter().any(|package| package.name == *name));
         if !theirs.is_empty() {
-            let mut packages: Vec<_> = theirs.iter().map(|((name, _), f)| format!("`{name}` is {}", f.status)).collect();
+            let mut packages: Vec<_> =
+                theirs.iter().map(|((name, _), f)| format!("`{name}` is {}", f.status)).collect();
             packages.sort();
             return Err(Error::PackagesBroken { packages });
         }
-        Ok(!ours.is_empty() || has_updates(Path::new(UPDATES)))
+        Ok(!ours.is_empty() || self.0.values().any(Found::waits) || has_updates(Path::new(UPDATES)))
+    }
+}
+
+impl Found {
+    fn waits(&self) -> bool {
+        WAITING.contains(&self.status.as_str())
     }
 }
 
 fn has_updates(folder: &Path) -> bool {
-    let numbered = |entry: fs::DirEntry| entry.file_name().to_string_lossy().bytes().all(|c| c.is_ascii_digit());
+    let numbered =
+        |entry: fs::DirEntry| entry.file_name().to_string_lossy().bytes().all(|c| c.is_ascii_digit());
     fs::read_dir(folder).into_iter().flatten().flatten().any(numbered)
 }
 
@@ -124,11 +137,19 @@ mod tests {
 
     #[test]
     fn an_interruption_of_ours_is_ended_and_one_of_theirs_is_refused() {
-        let installed = Installed::parse("runc\tamd64\thalf-configured\tok\t1\nbash\tamd64\tinstalled\tok\t5\n");
+        let installed =
+            Installed::parse("runc\tamd64\thalf-configured\tok\t1\nbash\tamd64\tinstalled\tok\t5\n");
         assert!(installed.check_unfinished(&set(&["runc"])).unwrap());
         let error = installed.check_unfinished(&set(&["tini"])).unwrap_err();
         assert!(error.to_string().contains("`runc` is half-configured"), "{error}");
         assert!(!Installed::parse("bash\tamd64\tinstalled\tok\t5\n").check_unfinished(&set(&[])).unwrap());
+    }
+
+    #[test]
+    fn a_package_that_waits_for_its_triggers_is_there_and_is_nobodys_fault() {
+        let installed = Installed::parse("libc-bin\tamd64\ttriggers-pending\tok\t2.36\n");
+        assert!(installed.check_unfinished(&set(&["runc"])).unwrap());
+        assert_eq!(installed.version(&package("libc-bin")), Some("2.36"));
     }
 
     #[test]

@@ -7,9 +7,34 @@ use crate::{Error, Result};
 const SECTIONS: &[&str] = &["version", "services", "networks", "secrets"];
 /// What `docker stack deploy` of 20.10 honours and what needs no file beside `stack.yaml`.
 const SERVICE_KEYS: &[&str] = &[
-    "cap_add", "cap_drop", "command", "deploy", "dns", "dns_search", "entrypoint", "environment", "extra_hosts",
-    "healthcheck", "hostname", "image", "init", "labels", "logging", "networks", "ports", "read_only", "secrets",
-    "stdin_open", "stop_grace_period", "stop_signal", "sysctls", "tmpfs", "tty", "ulimits", "user", "volumes",
+    "cap_add",
+    "cap_drop",
+    "command",
+    "deploy",
+    "dns",
+    "dns_search",
+    "entrypoint",
+    "environment",
+    "extra_hosts",
+    "healthcheck",
+    "hostname",
+    "image",
+    "init",
+    "labels",
+    "logging",
+    "networks",
+    "ports",
+    "read_only",
+    "secrets",
+    "stdin_open",
+    "stop_grace_period",
+    "stop_signal",
+    "sysctls",
+    "tmpfs",
+    "tty",
+    "ulimits",
+    "user",
+    "volumes",
     "working_dir",
 ];
 
@@ -17,7 +42,9 @@ pub(super) fn stack(root: &Map<String, Value>) -> Result<()> {
     if let Some(section) = root.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
         return Err(invalid(format!("the section `{section}` is not supported")));
     }
-    let Some(services) = root.get("services").and_then(Value::as_object).filter(|services| !services.is_empty()) else {
+    let Some(services) =
+        root.get("services").and_then(Value::as_object).filter(|services| !services.is_empty())
+    else {
         return Err(invalid("it has no services"));
     };
     let secrets = declared_secrets(root)?;
@@ -26,7 +53,9 @@ pub(super) fn stack(root: &Map<String, Value>) -> Result<()> {
 
 /// Secrets come from the site: the bundle carries none.
 fn declared_secrets(root: &Map<String, Value>) -> Result<Vec<&str>> {
-    let Some(secrets) = root.get("secrets").filter(|secrets| !secrets.is_null()) else { return Ok(Vec::new()) };
+    let Some(secrets) = root.get("secrets").filter(|secrets| !secrets.is_null()) else {
+        return Ok(Vec::new());
+    };
     let Value::Object(secrets) = secrets else { return Err(invalid("`secrets` is not a mapping")) };
     for (name, secret) in secrets {
         if *secret != serde_json::json!({ "external": true }) {
@@ -56,9 +85,12 @@ fn service(name: &str, definition: &Value, secrets: &[&str]) -> Result<()> {
         volume_of(name, volume)?;
     }
     for secret in list(service, "secrets") {
-        let source = secret.as_str().or_else(|| secret.get("source").and_then(Value::as_str)).unwrap_or_default();
+        let source =
+            secret.as_str().or_else(|| secret.get("source").and_then(Value::as_str)).unwrap_or_default();
         if !secrets.contains(&source) {
-            return Err(invalid(format!("the service `{name}` uses the secret `{source}`, which is not declared")));
+            return Err(invalid(format!(
+                "the service `{name}` uses the secret `{source}`, which is not declared"
+            )));
         }
     }
     Ok(())

@@ -43,7 +43,8 @@ fn render(yaml: &str) -> Result<Rendered> {
 fn render_in(yaml: &str, home: &str) -> Result<Rendered> {
     let folders = Folders { home: home.into(), data: "/data/acme".into(), run: "/run/wt/acme".into() };
     let manifest = manifest(&["acme/web:1.0", "docker.io/library/redis:7"]);
-    Stack::parse(yaml.as_bytes())?.render(&manifest, StoreKind::Classic, &folders, &|name| format!("acme-{name}"))
+    Stack::parse(yaml.as_bytes())?
+        .render(&manifest, StoreKind::Classic, &folders, &|name| format!("acme-{name}"))
 }
 
 fn manifest(images: &[&str]) -> Manifest {
@@ -87,11 +88,15 @@ fn a_stack_is_rendered_for_the_engine() {
     assert_eq!(web["volumes"][0], "/srv/acme/conf/apps/web:/conf:ro");
     assert_eq!(web["volumes"][1]["source"], "/run/wt/acme");
     assert_eq!(web["secrets"][0]["mode"], 0o400);
-    let labels = json!({ "a": "b", "wt.product": "acme", "wt.version": "1.0.0", "wt.stack": rendered.digest });
+    let labels =
+        json!({ "a": "b", "wt.product": "acme", "wt.version": "1.0.0", "wt.stack": rendered.digest });
     assert_eq!(web["deploy"]["labels"], labels);
     assert_eq!(web["deploy"]["replicas"], 2);
     assert_eq!(redis["deploy"]["labels"]["wt.version"], "1.0.0");
-    assert_eq!(json["secrets"], json!({ "admin-password": { "external": true, "name": "acme-admin-password" } }));
+    assert_eq!(
+        json["secrets"],
+        json!({ "admin-password": { "external": true, "name": "acme-admin-password" } })
+    );
     assert_eq!(rendered.images["web"], id);
     let sources = ["/data/acme/redis", "/run/wt/acme", "/srv/acme/conf/apps/web"].map(PathBuf::from);
     assert_eq!(rendered.bind_sources, sources.into());
@@ -166,11 +171,27 @@ fn the_digest_changes_with_anything_that_is_rendered() {
 
 #[test]
 fn what_is_no_stack_at_all_is_refused() {
-    for bad in ["", "[]", "a", "services: {}", "services: []", "services: { web: }", "\u{0}", "services: {web: {image: a:1}, web: {image: a:1}}", "a: *a"] {
+    for bad in [
+        "",
+        "[]",
+        "a",
+        "services: {}",
+        "services: []",
+        "services: { web: }",
+        "\u{0}",
+        "services: {web: {image: a:1}, web: {image: a:1}}",
+        "a: *a",
+    ] {
         assert!(Stack::parse(bad.as_bytes()).is_err(), "{bad}");
     }
     assert!(Stack::parse(&[0xff, 0xfe]).is_err());
-    let level = |i: u8| format!("{0}: &{0} [{1}]\n", (b'b' + i) as char, vec![format!("*{}", (b'a' + i) as char); 9].join(","));
+    let level = |i: u8| {
+        format!(
+            "{0}: &{0} [{1}]\n",
+            (b'b' + i) as char,
+            vec![format!("*{}", (b'a' + i) as char); 9].join(",")
+        )
+    };
     let bomb = "a: &a [1,1,1,1,1,1,1,1,1]\n".to_owned() + &(0..9).map(level).collect::<String>();
     assert!(Stack::parse(bomb.as_bytes()).is_err());
 }

@@ -5,7 +5,7 @@ use wt_keys::console::Progress;
 use wt_keys::{SigningKey, durable};
 use wt_licensor::fingerprint::collect;
 use wt_licensor::request::{Node, Occasion};
-use wt_licensor::{Fingerprint, Id, Request, install_key};
+use wt_licensor::{Component, Fingerprint, Id, Request, install_key};
 
 use super::{Need, Step};
 use crate::{Installation, Places, Result};
@@ -62,6 +62,9 @@ fn is_current(installation: &Installation) -> Result<bool> {
     let Ok(bytes) = fs::read(request_path(installation)) else { return Ok(false) };
     let Ok(request) = Request::parse(&bytes) else { return Ok(false) };
     let now = fingerprint(&installation.places, installation.product(), &key);
+    let tags = |components: &[Component]| -> Vec<_> {
+        components.iter().map(|component| (component.kind, component.quality, component.tags.clone())).collect()
+    };
     Ok(request.release == installation.manifest().version.to_string()
-        && request.nodes.iter().any(|node| node.components == now.components))
+        && request.nodes.iter().any(|node| tags(&node.components) == tags(&now.components)))
 }
