@@ -87,7 +87,7 @@ impl Build<'_> {
 
     fn images(&self, images: Images<'_>) -> Result<(Vec<Collected>, Frames)> {
         let phase = self.progress.phase("compressing layers", None);
-        let mut press = Press::start(&self.folder(), self.compression(std::env::var("WT_LEVEL").map_or(LAYERS, |l| l.parse().unwrap())), phase);
+        let mut press = Press::start(&self.folder(), self.compression(LAYERS), phase);
         let collected = images.collect(&mut press)?;
         Ok((collected, press.finish()?))
     }

@@ -124,7 +124,8 @@ fn start_engine() -> Result<()> {
     } else {
         ("service", ["docker", "start"])
     };
-    Command::new(program, START_LIMIT).args(args).succeed(b"")?;
+    let started = Command::new(program, START_LIMIT).args(args).succeed(b"");
+    started.map_err(|source| Error::Client { action: "start it", source: Box::new(source) })?;
     Engine::await_start(START_LIMIT).map(drop)
 }
 

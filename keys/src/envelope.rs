@@ -336,7 +336,7 @@ mod tests {
         let sealed_by = |keys: &[&SigningKey]| Envelope::seal(&Note { text: "x".into() }, keys).unwrap();
         let named = |_: &Note| key(1).public();
         assert!(sealed_by(&[&key(1)]).verify_named_key(named).is_ok());
-        assert!(matches!(sealed_by(&[&key(2)]).verify_named_key(named), Err(Error::Threshold { .. })));
+        assert!(matches!(sealed_by(&[&key(2)]).verify_named_key(named), Err(Error::UntrustedKey { .. })));
         assert!(matches!(
             sealed_by(&[&key(1), &key(2)]).verify_named_key(named),
             Err(Error::UntrustedKey { .. })
