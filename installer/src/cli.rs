@@ -47,13 +47,12 @@ impl Program for WtInstall {
             None => self.install.run(output, &places),
             Some(Verb::Plan(verb)) => verb.run(output, &places),
             Some(Verb::Verify(verb)) => verb.run(output, &places),
-            Some(Verb::Status(verb)) => verb.run(output, &places),
+            Some(Verb::Status(status::Status {})) => status::run(output, &places),
             Some(Verb::Restart(verb)) => verb.run(output, &places),
             Some(Verb::Fingerprint(verb)) => verb.run(output, &places),
         }
     }
 }
-
 
 fn require_root() -> Result<(), Error> {
     if rustix::process::geteuid().is_root() { Ok(()) } else { Err(Error::NotRoot) }

@@ -72,7 +72,8 @@ pub fn render_secret(name: &str, template: &str, manifest: &Manifest, site: &Sit
 }
 
 fn render_with(name: &str, template: &str, variables: &impl Serialize) -> Result<String> {
-    let failed = |error: minijinja::Error| Error::Template { template: name.to_owned(), why: format!("{error:#}") };
+    let failed =
+        |error: minijinja::Error| Error::Template { template: name.to_owned(), why: format!("{error:#}") };
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build().map_err(failed)?);
@@ -119,8 +120,10 @@ impl Conf {
         let files = manifest.site.conf.iter().map(|conf| {
             let name = conf.template.to_string();
             let bytes = bundle.read_entry(&format!("conf/{name}"), TEMPLATE_LIMIT)?;
-            let template = String::from_utf8(bytes)
-                .map_err(|_| Error::Template { template: name.clone(), why: "it is not UTF-8 text".to_owned() })?;
+            let template = String::from_utf8(bytes).map_err(|_| Error::Template {
+                template: name.clone(),
+                why: "it is not UTF-8 text".to_owned(),
+            })?;
             let text = render(&name, &template, manifest, site)?;
             Ok(ConfFile { path: folder.join(&name), name, text, restart: conf.restart.clone() })
         });

@@ -47,7 +47,9 @@ pub enum Error {
     Journey { step: String, why: String },
     #[error("the script `{script}` of the bundle failed")]
     Hook { script: String, source: Box<Error> },
-    #[error("the stack asks for a secret that no site has: `{name}`\n  expected admin-password or smtp-password")]
+    #[error(
+        "the stack asks for a secret that no site has: `{name}`\n  expected admin-password or smtp-password"
+    )]
     NoSecret { name: String },
     #[error("not every service is healthy")]
     NotHealthy,
@@ -83,9 +85,11 @@ pub enum Error {
     LoadRefused { said: String },
     #[error("the engine says it has loaded the image `{name}`, and does not have it")]
     ImageMissing { name: String },
-    #[error("the engine's image `{name}` is not the signed one: its {what} differs\n  expected {expected}\n  found    {found}")]
+    #[error(
+        "the engine's image `{name}` is not the signed one: its {what} differs\n  expected {expected}\n  found    {found}"
+    )]
     ImageDiffers { name: String, what: &'static str, expected: String, found: String },
-    #[error("the stack `{stack}` is not healthy{}", services.iter().map(|(name, why)| format!("\n  {name}: {why}")).collect::<String>())]
+    #[error("the stack `{stack}` is not healthy{}", reasons(services))]
     StackUnhealthy { stack: String, services: Vec<(String, String)> },
 
     #[error("this engine cannot be made a swarm manager\n  found    {found}")]
@@ -135,10 +139,20 @@ impl Explain for Error {
             Self::Keys(error) => error.exit(),
             Self::Bundle(error) => error.exit(),
             Self::License(error) => error.exit(),
-            Self::NoSiteFile { .. } | Self::SiteFileMode { .. } | Self::SiteFile { .. } => Exit::Usage,
-            Self::NoTrust | Self::OtherProduct { .. } | Self::Older { .. } => Exit::NotTrusted,
-            Self::Preflight { .. } | Self::CannotFollow { .. } => Exit::PreflightFailed,
-            Self::NoPackages { .. }
+            Self::NoSiteFile { .. }
+            | Self::SiteFileMode { .. }
+            | Self::SiteFile { .. }
+            | Self::NoService { .. }
+            | Self::NoSuchBundle { .. } => Exit::Usage,
+            Self::NoTrust
+            | Self::OtherProduct { .. }
+            | Self::Older { .. }
+            | Self::StackYaml { .. }
+            | Self::Stack { .. }
+            | Self::StackImage { .. } => Exit::NotTrusted,
+            Self::Preflight { .. }
+            | Self::CannotFollow { .. }
+            | Self::NoPackages { .. }
             | Self::PackageConflict { .. }
             | Self::PackagesBroken { .. }
             | Self::PackagesRefused { .. }
@@ -153,9 +167,7 @@ impl Explain for Error {
             | Self::LoadRefused { .. }
             | Self::ImageMissing { .. }
             | Self::ImageDiffers { .. } => Exit::Engine,
-            Self::StackYaml { .. } | Self::Stack { .. } | Self::StackImage { .. } => Exit::NotTrusted,
             Self::Locked { .. } => Exit::Locked,
-            Self::NoService { .. } | Self::NoSuchBundle { .. } => Exit::Usage,
             _ => Exit::Failed,
         }
     }
@@ -174,23 +186,41 @@ impl Explain for Error {
             Self::Locked { .. } => "wait for it to end; `wt-install status` works meanwhile".into(),
             Self::NoSuchBundle { near: Some(verb), .. } => format!("did you mean `wt-install {verb}`?"),
             Self::NoSuchBundle { near: None, .. } => "`wt-install --help` lists what it can do".into(),
-            Self::NotHealthy => "`docker service ps NAME` says why; `wt-install restart NAME` starts it anew".into(),
+            Self::NotHealthy => {
+                "`docker service ps NAME` says why; `wt-install restart NAME` starts it anew".into()
+            }
             Self::NoEngine { .. } => "is Docker running? `systemctl status docker` says why not".into(),
             Self::EngineTooOld { .. } => "upgrade Docker on this host".into(),
-            Self::EngineClosed | Self::EngineSilent { .. } | Self::LoadRefused { .. } | Self::ImageMissing { .. } => {
+            Self::EngineClosed
+            | Self::EngineSilent { .. }
+            | Self::LoadRefused { .. }
+            | Self::ImageMissing { .. } => {
                 "`journalctl -u docker` may say why; is its disk full? Then run this again".into()
             }
             Self::ImageDiffers { .. } => {
                 "remove that image or tag from the engine (`docker image rm`), then run this again".into()
             }
-            Self::StackUnhealthy { .. } => "`docker service logs` of the service says more; run this again when it is mended".into(),
-            Self::NoPackages { .. } => "install Docker 20.10 or later by other means, then run this again".into(),
+            Self::StackUnhealthy { .. } => {
+                "`docker service logs` of the service says more; run this again when it is mended".into()
+            }
+            Self::NoPackages { .. } => {
+                "install Docker 20.10 or later by other means, then run this again".into()
+            }
             Self::PackageConflict { .. } => "remove what conflicts, or install Docker by other means".into(),
-            Self::PackagesBroken { .. } => "`dpkg --audit` names it; mend it with `dpkg --configure -a` or apt".into(),
+            Self::PackagesBroken { .. } => {
+                "`dpkg --audit` names it; mend it with `dpkg --configure -a` or apt".into()
+            }
             Self::NotInstalled => "install a release with `wt-install BUNDLE`".into(),
             Self::Older { .. } => "ask the vendor for a current release".into(),
-            Self::Journey { .. } => "`docker service logs` of the service named in the request says more".into(),
+            Self::Journey { .. } => {
+                "`docker service logs` of the service named in the request says more".into()
+            }
             _ => return None,
         })
     }
+}
+
+/// A line for each service.
+fn reasons(services: &[(String, String)]) -> String {
+    services.iter().fold(String::new(), |text, (name, why)| text + "\n  " + name + ": " + why)
 }

@@ -10,7 +10,7 @@ use crate::command::Command;
 use crate::{Error, Installation, Result};
 
 const SCRIPT_LIMIT: u64 = 16 << 20;
-const TIME_LIMIT: Duration = Duration::from_secs(15 * 60);
+const TIME_LIMIT: Duration = Duration::from_mins(15);
 
 /// Runs `script` of the bundle and waits for it. It is told the names of the stack and of the folders, no secrets.
 pub fn run(installation: &Installation, script: &RelativePath) -> Result<()> {

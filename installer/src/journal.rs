@@ -59,7 +59,9 @@ impl Journal {
         }
         text.push_str(&serde_json::to_string(&line).unwrap_or_default()); // strings only: cannot fail
         text.push('\n');
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(Error::io("write", &self.path))?;
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(Error::io("write", &self.path))?;
         if new {
             durable::sync_folder(&durable::folder_of(&self.path))?;
         }

@@ -66,12 +66,18 @@ fn take(
 
 fn judge(step: &JourneyStep, status: u16, text: &str) -> std::result::Result<(), String> {
     if status != step.status {
-        return Err(format!("{} {}\n  expected status {}\n  found    status {status}", step.method, step.path, step.status));
+        return Err(format!(
+            "{} {}\n  expected status {}\n  found    status {status}",
+            step.method, step.path, step.status
+        ));
     }
     match &step.contains {
         Some(wanted) if !text.contains(wanted) => {
             let start: String = text.chars().take(200).collect();
-            Err(format!("{} {}\n  expected an answer with `{wanted}`\n  found    {start}", step.method, step.path))
+            Err(format!(
+                "{} {}\n  expected an answer with `{wanted}`\n  found    {start}",
+                step.method, step.path
+            ))
         }
         _ => Ok(()),
     }

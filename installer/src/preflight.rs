@@ -103,7 +103,13 @@ fn target(installation: &Installation) -> Check {
     let found = packages::target(installation.places.root()).unwrap_or_else(|_| "unknown".to_owned());
     let known: Vec<&str> = installation.manifest().packages.iter().map(|set| set.target.as_str()).collect();
     let passed = known.contains(&found.as_str());
-    check("system", passed, &found, known.join(" or "), "install Docker 20.10 or later by other means, then run this again")
+    check(
+        "system",
+        passed,
+        &found,
+        known.join(" or "),
+        "install Docker 20.10 or later by other means, then run this again",
+    )
 }
 
 fn processors(installation: &Installation) -> Check {
@@ -129,8 +135,15 @@ fn memory(installation: &Installation) -> Result<Check> {
 fn address(installation: &Installation) -> Check {
     let address = installation.site.node().address;
     let mine = TcpListener::bind((address, 0)).is_ok();
-    let found = if mine { format!("{address} is this host's") } else { format!("{address} is not this host's") };
-    check("address", mine, found, "an address of this host", "correct `address` in site.toml; `ip address` lists them")
+    let found =
+        if mine { format!("{address} is this host's") } else { format!("{address} is not this host's") };
+    check(
+        "address",
+        mine,
+        found,
+        "an address of this host",
+        "correct `address` in site.toml; `ip address` lists them",
+    )
 }
 
 fn disks(installation: &Installation) -> Result<[Check; 2]> {

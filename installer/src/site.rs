@@ -118,7 +118,9 @@ impl<'de> Deserialize<'de> for Domain {
         if text.parse::<IpAddr>().is_ok() || (text.len() <= 253 && text.split('.').all(label_ok)) {
             Ok(Self(text))
         } else {
-            Err(serde::de::Error::custom(format!("`{text}` is not a host name, expected one like `im.example.com`")))
+            Err(serde::de::Error::custom(format!(
+                "`{text}` is not a host name, expected one like `im.example.com`"
+            )))
         }
     }
 }
@@ -239,8 +241,16 @@ roles = ["lb", "app", "cache", "db"]
     #[test]
     fn a_mistake_is_named_with_its_place_and_no_secret_is_shown() {
         for (from, to, said) in [
-            ("\"192.0.2.10\"\nroles", "\"192.0.2\"\nroles", "line 15, column 11: `192.0.2` is not the address"),
-            ("\"192.0.2.10\"\nroles", "\"0.0.0.0\"\nroles", "line 15, column 11: `0.0.0.0` is not the address"),
+            (
+                "\"192.0.2.10\"\nroles",
+                "\"192.0.2\"\nroles",
+                "line 15, column 11: `192.0.2` is not the address",
+            ),
+            (
+                "\"192.0.2.10\"\nroles",
+                "\"0.0.0.0\"\nroles",
+                "line 15, column 11: `0.0.0.0` is not the address",
+            ),
             ("worktile-box.", "worktile_box.", "`worktile_box.example.com` is not a host name"),
             ("username", "user", "unknown field `user`, expected one of"),
             ("password = \"a secret\"", "password = \"a secret", "line 12"),

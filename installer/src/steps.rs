@@ -60,9 +60,8 @@ pub fn run(step: &dyn Step, installation: &Installation, progress: &Progress) ->
     if step.need(installation)? == Need::Nothing {
         return Ok(None);
     }
-    let record = |event, detail: &str| {
-        installation.journal.record((installation.clock)(), step.name(), event, detail)
-    };
+    let record =
+        |event, detail: &str| installation.journal.record((installation.clock)(), step.name(), event, detail);
     record(Event::Began, "")?;
     match step.apply(installation, progress) {
         Ok(done) => {

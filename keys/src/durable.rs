@@ -47,7 +47,8 @@ pub fn create_folder(path: &Path, mode: u32) -> Result<()> {
         }
         _ => {}
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(Error::io("create the folder", path))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .map_err(Error::io("create the folder", path))?;
     sync_folder(&parent)
 }
 

@@ -88,7 +88,8 @@ impl Envelope {
         let payload = BASE64.decode(&spelling.payload).map_err(|_| malformed())?;
         let mut signatures = Vec::new();
         for SignatureSpelling { keyid, sig } in &spelling.signatures {
-            let signature = BASE64.decode(sig).ok().and_then(|sig| sig.try_into().ok()).ok_or_else(malformed)?;
+            let signature =
+                BASE64.decode(sig).ok().and_then(|sig| sig.try_into().ok()).ok_or_else(malformed)?;
             signatures.push((*keyid, signature));
         }
         let envelope = Self { payload_type: spelling.payload_type, payload, signatures };
@@ -207,8 +208,7 @@ enum Strangers {
 
 /// DSSE's PAE: `DSSEv1 <length of type> <type> <length of payload> <payload>`.
 fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let mut message =
-        format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
+    let mut message = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
     message.extend_from_slice(payload);
     message
 }
@@ -217,7 +217,8 @@ fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 impl Envelope {
     /// Serialises the document once and signs those bytes.
     pub fn seal<D: Document>(document: &D, signers: &[&crate::SigningKey]) -> Result<Self> {
-        let payload = serde_json::to_vec(document).map_err(|source| Error::Payload { what: D::NAME, source })?;
+        let payload =
+            serde_json::to_vec(document).map_err(|source| Error::Payload { what: D::NAME, source })?;
         let message = pre_authentication_encoding(D::TYPE, &payload);
         let mut signatures = Vec::new();
         for signer in signers {

@@ -85,10 +85,12 @@ impl crate::console::Explain for Error {
     fn exit(&self) -> crate::console::Exit {
         use crate::console::Exit;
         match self {
-            Self::Io { .. } | Self::Random | Self::SelfCheck | Self::CertificateKey { .. } | Self::TermTooLong { .. } => {
-                Exit::Failed
-            }
-            Self::KeyFile { .. }
+            Self::Io { .. }
+            | Self::Random
+            | Self::SelfCheck
+            | Self::CertificateKey { .. }
+            | Self::TermTooLong { .. }
+            | Self::KeyFile { .. }
             | Self::KeyPair { .. }
             | Self::PassphraseNeeded { .. }
             | Self::PassphraseWrong { .. }

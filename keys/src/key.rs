@@ -136,7 +136,8 @@ mod tests {
 
     #[test]
     fn a_weak_key_is_refused() {
-        let identity = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let identity =
+            [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         assert!(matches!(PublicKey::from_bytes(&identity), Err(Error::WeakKey(_))));
     }
 

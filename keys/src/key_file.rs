@@ -5,7 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes, spki::der::pem::LineEnding};
+use ed25519_dalek::pkcs8::{
+    DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes, spki::der::pem::LineEnding,
+};
 use zeroize::Zeroizing;
 
 use crate::{Certificate, Envelope, Error, PublicKey, Result, SigningKey, Trust, durable};
@@ -39,10 +41,8 @@ pub fn read(path: &Path, ask: AskPassphrase<'_>) -> Result<SigningKey> {
     if mode & 0o077 != 0 {
         return Err(Error::KeyFileMode { path: path.to_owned(), mode });
     }
-    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::KeyFile {
-        path: path.to_owned(),
-        source,
-    };
+    let unreadable =
+        |source: Box<dyn std::error::Error + Send + Sync>| Error::KeyFile { path: path.to_owned(), source };
     let bytes = Zeroizing::new(durable::read_capped(path, "a key file", KEY_FILE_LIMIT)?);
     let pem = std::str::from_utf8(&bytes).map_err(|error| unreadable(error.into()))?;
     let pair = if pem.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
@@ -72,7 +72,8 @@ pub struct Signer {
 impl Signer {
     /// Loads the key, its certificate beside it, and the trust document: `trust`, or `trust.json` beside the key.
     pub fn load(key_path: &Path, trust: Option<&Path>, ask: AskPassphrase<'_>) -> Result<Self> {
-        let trust_path = trust.map_or_else(|| durable::folder_of(key_path).join("trust.json"), Path::to_owned);
+        let trust_path =
+            trust.map_or_else(|| durable::folder_of(key_path).join("trust.json"), Path::to_owned);
         let trust = read_trust(&trust_path)?;
         let certificate_path = certificate_path(key_path);
         let bytes = durable::read_capped(&certificate_path, "a certificate", SIGNED_FILE_LIMIT)?;

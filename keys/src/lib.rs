@@ -29,8 +29,8 @@ pub use envelope::{Document, Envelope, Verified};
 pub use error::{Error, Result};
 #[cfg(feature = "sign")]
 pub use key::SigningKey;
+pub use key::{KeyId, PublicKey};
 #[cfg(feature = "sign")]
 pub use key_file::Signer;
-pub use key::{KeyId, PublicKey};
 pub use time::Utc;
 pub use trust::{Trust, TrustDocument};

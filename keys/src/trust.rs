@@ -54,7 +54,9 @@ impl TrustDocument {
         let unique = self.roots.iter().enumerate().all(|(i, key)| !self.roots[..i].contains(key));
         match () {
             () if self.version == 0 => invalid("version 0"),
-            () if self.roots.is_empty() || self.roots.len() > MOST_ROOTS => invalid("no roots, or more than 16"),
+            () if self.roots.is_empty() || self.roots.len() > MOST_ROOTS => {
+                invalid("no roots, or more than 16")
+            }
             () if !unique => invalid("the same root twice"),
             () if self.threshold == 0 || self.threshold as usize > self.roots.len() => {
                 invalid("a threshold that its roots cannot reach")
@@ -77,8 +79,8 @@ pub struct Trust {
 impl Trust {
     /// Pins a trust document that the caller holds to be genuine: built in, pinned on site, or named by the operator.
     pub fn pin(envelope: Envelope) -> Result<Self> {
-        let document: Verified<TrustDocument> =
-            envelope.verify_self_signed(None, |trust: &TrustDocument| (trust.roots.clone(), trust.threshold))?;
+        let document: Verified<TrustDocument> = envelope
+            .verify_self_signed(None, |trust: &TrustDocument| (trust.roots.clone(), trust.threshold))?;
         document.check()?;
         Ok(Self { document, envelope })
     }

@@ -1,7 +1,7 @@
 //! The fingerprint: what identifies a host, as tags, and a few facts about it that weigh nothing.
 
-use std::fs;
 use std::fmt;
+use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -63,7 +63,6 @@ impl fmt::Display for Fingerprint {
         }
     }
 }
-
 
 /// Reads the host below `sysroot`; as root, or what only root may read is reported as unreadable.
 pub fn collect(sysroot: &Path, product: &str, install_key: &PublicKey) -> Fingerprint {

@@ -80,7 +80,8 @@ fn nic(sysroot: &Path, product: &str) -> Component {
         .into_iter()
         .filter(|interface| file_name(interface) != "lo" && interface.is_dir())
         .partition(|interface| interface.join("device").exists());
-    let kinds: BTreeSet<String> = other.iter().map(|interface| kind_of_virtual(&file_name(interface))).collect();
+    let kinds: BTreeSet<String> =
+        other.iter().map(|interface| kind_of_virtual(&file_name(interface))).collect();
     gather.left_out.extend(kinds.iter().map(|kind| shown(kind, "is virtual")));
     let only_one = physical.len() == 1;
     for interface in &physical {

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use wt_keys::Sha256Digest;
 use wt_keys::console::{Exit, Explain};
-use wt_keys::{Sha256Digest, Utc};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -21,7 +21,9 @@ pub enum Error {
     Length { path: PathBuf, expected: u64, found: u64 },
     #[error("the bundle was signed by nobody yet")]
     Unsigned,
-    #[error("the bundle is of a format that this program does not know\n  expected format {expected}\n  found    format {found}")]
+    #[error(
+        "the bundle is of a format that this program does not know\n  expected format {expected}\n  found    format {found}"
+    )]
     Format { expected: u32, found: u32 },
     #[error("the bundle needs a feature that this program does not know: `{0}`")]
     Feature(String),
@@ -37,12 +39,16 @@ pub enum Error {
     Entry { path: String, expected: Sha256Digest, found: Sha256Digest },
     #[error("the bundle has no entry `{0}`")]
     NoEntry(String),
-    #[error("the entry `{path}` is larger than allowed here\n  expected at most {limit} bytes\n  found    {found} bytes")]
+    #[error(
+        "the entry `{path}` is larger than allowed here\n  expected at most {limit} bytes\n  found    {found} bytes"
+    )]
     EntryTooLarge { path: String, limit: u64, found: u64 },
 
     #[error("`{found}` is not a path that a bundle may hold: {why}")]
     Path { found: String, why: &'static str },
-    #[error("`{found}` is not an image name\n  expected a lower-case repository and a tag, such as `acme/web:1.0`")]
+    #[error(
+        "`{found}` is not an image name\n  expected a lower-case repository and a tag, such as `acme/web:1.0`"
+    )]
     ImageName { found: String },
     #[error("image documents that cannot be understood")]
     ImageDocument { source: serde_json::Error },
@@ -53,8 +59,6 @@ pub enum Error {
     Toml { path: PathBuf, source: Box<toml::de::Error> },
     #[error("`{}` is not valid: {why}", path.display())]
     Release { path: PathBuf, why: String },
-    #[error("the bundle was created at {created}, outside the times that can be written")]
-    Created { created: Utc },
 }
 
 impl Error {
@@ -68,9 +72,14 @@ impl Error {
 impl Explain for Error {
     fn exit(&self) -> Exit {
         match self {
-            Self::Io { .. } | Self::NoEntry(_) | Self::EntryTooLarge { .. } => Exit::Failed,
-            Self::NoRelease { .. } | Self::Created { .. } => Exit::Failed,
-            Self::Toml { .. } | Self::Release { .. } | Self::Path { .. } | Self::ImageName { .. } => Exit::Failed,
+            Self::Io { .. }
+            | Self::NoEntry(_)
+            | Self::EntryTooLarge { .. }
+            | Self::NoRelease { .. }
+            | Self::Toml { .. }
+            | Self::Release { .. }
+            | Self::Path { .. }
+            | Self::ImageName { .. } => Exit::Failed,
             Self::Keys(error) => error.exit(),
             _ => Exit::NotTrusted,
         }
@@ -83,7 +92,9 @@ impl Explain for Error {
                 "the copy was cut short; copy the file again".into()
             }
             Self::Length { .. } => "something was added behind the bundle; copy the file again".into(),
-            Self::Chunk { .. } => "the file changed after it was signed, or the medium is bad; copy it again".into(),
+            Self::Chunk { .. } => {
+                "the file changed after it was signed, or the medium is bad; copy it again".into()
+            }
             Self::Format { .. } | Self::Feature(_) => "use the `wt-install` that came with the bundle".into(),
             Self::Unsigned => "sign it on the machine that has the key".into(),
             Self::NotABundle { .. } => "is it the `.tar.zst` file that the vendor sent?".into(),

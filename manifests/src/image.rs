@@ -48,9 +48,7 @@ impl FromStr for ImageName {
         let mut parts = repository.split('/');
         let first = parts.next().unwrap_or_default();
         let first_ok = match first.split_once(':') {
-            Some((host, port)) => {
-                repository.contains('/') && part_ok(host) && port.parse::<u16>().is_ok()
-            }
+            Some((host, port)) => repository.contains('/') && part_ok(host) && port.parse::<u16>().is_ok(),
             None => part_ok(first),
         };
         if !(tag_ok && first_ok && parts.all(part_ok) && repository.len() <= 255) {
@@ -240,7 +238,19 @@ mod tests {
         ] {
             assert_eq!(name.parse::<ImageName>().unwrap().canonical(), canonical);
         }
-        for wrong in ["", "redis", "Redis:7", "redis:", ":7", "a//b:1", "-a:1", "a:-1", "a b:1", "a@sha256:1", "../a:1"] {
+        for wrong in [
+            "",
+            "redis",
+            "Redis:7",
+            "redis:",
+            ":7",
+            "a//b:1",
+            "-a:1",
+            "a:-1",
+            "a b:1",
+            "a@sha256:1",
+            "../a:1",
+        ] {
             assert!(wrong.parse::<ImageName>().is_err(), "{wrong}");
         }
     }

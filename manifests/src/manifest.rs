@@ -265,7 +265,8 @@ impl FromStr for ByteSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refuse = || format!("`{text}` is not a size; expected a whole number and a unit, such as `512 MiB`");
+        let refuse =
+            || format!("`{text}` is not a size; expected a whole number and a unit, such as `512 MiB`");
         let (number, unit) = text.split_once(' ').ok_or_else(refuse)?;
         let factor = match UNITS.iter().find(|(name, _)| *name == unit) {
             Some((_, factor)) => *factor,

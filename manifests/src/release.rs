@@ -192,10 +192,8 @@ impl Release {
 impl ReleaseFile {
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = wt_keys::durable::read_capped(path, "a release file", RELEASE_FILE_LIMIT)?;
-        let text = String::from_utf8(bytes).map_err(|_| Error::Release {
-            path: path.to_owned(),
-            why: "it is not UTF-8 text".to_owned(),
-        })?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Error::Release { path: path.to_owned(), why: "it is not UTF-8 text".to_owned() })?;
         let file: Self = toml::from_str(&text)
             .map_err(|source| Error::Toml { path: path.to_owned(), source: Box::new(source) })?;
         file.check().map_err(|why| Error::Release { path: path.to_owned(), why })?;
@@ -204,7 +202,8 @@ impl ReleaseFile {
 
     fn check(&self) -> Result<(), String> {
         let plain = |word: &str| {
-            !word.is_empty() && word.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
+            !word.is_empty()
+                && word.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
         };
         if !plain(&self.product) {
             return Err(format!("the product `{}` is not a word of a-z, 0-9 and `-`", self.product));

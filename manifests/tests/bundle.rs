@@ -1,5 +1,7 @@
 //! A tiny bundle, written and read, and every way of damaging it.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
 use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -47,7 +49,8 @@ impl World {
             not_after: now().plus_days(365),
             longest_term_days: None,
         };
-        let certificate_envelope = issue_certificate(&certificate, std::slice::from_ref(&root), &trust).unwrap();
+        let certificate_envelope =
+            issue_certificate(&certificate, std::slice::from_ref(&root), &trust).unwrap();
         let signer = Signer { key, certificate, certificate_envelope, trust };
         Self { folder: tempfile::tempdir().unwrap(), signer, root }
     }
@@ -109,6 +112,8 @@ impl World {
     }
 }
 
+const ALIGNMENT: usize = 64 << 10;
+
 /// Bytes that do not compress, the same each time.
 fn noise(size: u64) -> Vec<u8> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
@@ -116,7 +121,7 @@ fn noise(size: u64) -> Vec<u8> {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        (state >> 32) as u8
+        (state >> 32).to_le_bytes()[0]
     };
     (0..size).map(|_| next()).collect()
 }
@@ -222,7 +227,7 @@ fn a_file_cut_anywhere_or_lengthened_is_refused_before_anything_is_read() {
     let world = World::new();
     world.write(&[&[("a", 70_000)]], 1);
     let good = fs::read(world.path()).unwrap();
-    for length in (0..200).chain([BODY_ALIGNMENT as usize - 1, BODY_ALIGNMENT as usize, good.len() - 1]) {
+    for length in (0..200).chain([ALIGNMENT - 1, ALIGNMENT, good.len() - 1]) {
         fs::write(world.path(), &good[..length]).unwrap();
         assert!(world.open().is_err(), "{length}");
     }
@@ -279,9 +284,7 @@ fn a_manifest_that_contradicts_its_body_is_not_even_signed() {
 #[test]
 fn what_a_builder_got_wrong_is_refused_by_the_reader() {
     let world = World::new();
-    world
-        .write_with(FRAMES, 1, |manifest| manifest.entries[1].sha256 = Sha256Digest::of(b"other"))
-        .unwrap();
+    world.write_with(FRAMES, 1, |manifest| manifest.entries[1].sha256 = Sha256Digest::of(b"other")).unwrap();
     let bundle = world.open().unwrap();
     assert!(matches!(read_all(&bundle), Err(Error::Entry { .. })));
     world.write_with(FRAMES, 1, |manifest| manifest.entries[1].mode = Mode::Program).unwrap();

@@ -55,7 +55,8 @@ impl Host {
 
     /// The body of an HTTP answer from the host's port 80; the host has no curl.
     pub fn http(&self, path: &str) -> String {
-        let request = format!("GET {path} HTTP/1.1\\r\\nHost: worktile.example.com\\r\\nConnection: close\\r\\n\\r\\n");
+        let request =
+            format!("GET {path} HTTP/1.1\\r\\nHost: worktile.example.com\\r\\nConnection: close\\r\\n\\r\\n");
         let line = format!("exec 3<>/dev/tcp/127.0.0.1/80; printf '{request}' >&3; cat <&3");
         self.sh(&line).expect(0).stdout
     }

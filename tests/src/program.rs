@@ -25,6 +25,7 @@ pub struct Ran {
     pub stderr: String,
 }
 
+#[expect(clippy::must_use_candidate, clippy::return_self_not_must_use, reason = "most checks end with this")]
 impl Ran {
     pub fn of(command: &mut Command) -> Self {
         let what = format!("{command:?}");

@@ -3,6 +3,8 @@
 //! They need root, `tests/build`, `manifests/v5.2/prepare` and a lab; `./test` brings all of it. They share one bundle
 //! and one site, so they run one after another.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
 use std::fs;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -64,7 +66,8 @@ fn site() -> &'static Host {
         host.sh("! command -v docker").expect(0);
         host.sh("ip route show default | grep . && exit 1; ! ip route get 192.0.2.1").expect(0);
         // A leak must be able to show itself: the other end of the wire becomes route and name server for the capture.
-        host.sh("ip route add default via 198.18.0.1; echo nameserver 198.18.0.1 >/etc/resolv.conf").expect(0);
+        host.sh("ip route add default via 198.18.0.1; echo nameserver 198.18.0.1 >/etc/resolv.conf")
+            .expect(0);
         host.capture(&world().join("site.pcap"));
         let installed = host.sh(&format!("cd /root && ./wt-install {BUNDLE}"));
         let frames = host.captured();
@@ -246,12 +249,8 @@ fn foreign_platform() -> PathBuf {
     )
     .unwrap();
     let output = world().join("arm.tar.zst");
-    run(
-        "wt-bundle",
-        world(),
-        ["build", "arm", "--key", text(&key("bundle.key")), "--output", text(&output)],
-    )
-    .expect(0);
+    run("wt-bundle", world(), ["build", "arm", "--key", text(&key("bundle.key")), "--output", text(&output)])
+        .expect(0);
     output
 }
 
@@ -288,7 +287,8 @@ fn a_file_that_is_no_request_is_refused() {
     let path = world().join("no-hw.json");
     for wrong in ["", "{}", "{\"cpu\": \"x\"}", "hello"] {
         fs::write(&path, wrong).unwrap();
-        run("wt-license", world(), ["sign", text(&path), "--key", text(&key("license.key")), "--yes"]).expect(3);
+        run("wt-license", world(), ["sign", text(&path), "--key", text(&key("license.key")), "--yes"])
+            .expect(3);
     }
 }
 
@@ -351,20 +351,15 @@ fn what_customers_get_is_static_and_cannot_issue() {
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn the_page_on_checking_by_hand_is_true() {
     let page = fs::read_to_string(repository().join("docs/verify-by-hand.md")).unwrap();
-    let commands: Vec<&str> = page
-        .split("```sh\n")
-        .skip(1)
-        .map(|rest| rest.split("```").next().unwrap())
-        .collect();
+    let commands: Vec<&str> =
+        page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(commands.len() >= 7, "the page has lost its commands");
     let folder = world().join("by-hand");
     fs::create_dir_all(&folder).unwrap();
     fs::copy(bundle(), folder.join(BUNDLE)).unwrap();
     fs::copy(key("trust.json"), folder.join("trust.json")).unwrap();
     let script = format!("set -euo pipefail\n{}", commands.concat());
-    let by_hand = |script: &str| {
-        Ran::of(Command::new("bash").arg("-c").arg(script).current_dir(&folder))
-    };
+    let by_hand = |script: &str| Ran::of(Command::new("bash").arg("-c").arg(script).current_dir(&folder));
     by_hand(&script).expect(0).says("every chunk is the signed one").says("Loaded image");
     // the same page finds a changed byte
     let file = fs::OpenOptions::new().write(true).open(folder.join(BUNDLE)).unwrap();

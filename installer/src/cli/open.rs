@@ -87,14 +87,14 @@ pub fn no_such_bundle(path: &Path, verbs: &[&str]) -> Option<Error> {
 }
 
 /// One letter too many, too few or another, or two swapped.
-fn close(a: &str, b: &str) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let start = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
-    let end = a[start..].iter().rev().zip(b[start..].iter().rev()).take_while(|(x, y)| x == y).count();
-    let (left_a, left_b) = (&a[start..a.len() - end], &b[start..b.len() - end]);
-    match (left_a, left_b) {
-        ([x, y], [z, w]) => x == w && y == z,
-        _ => left_a.len() <= 1 && left_b.len() <= 1,
+fn close(typed: &str, meant: &str) -> bool {
+    let (typed, meant): (Vec<char>, Vec<char>) = (typed.chars().collect(), meant.chars().collect());
+    let same = |pair: &(&char, &char)| pair.0 == pair.1;
+    let start = typed.iter().zip(&meant).take_while(same).count();
+    let end = typed[start..].iter().rev().zip(meant[start..].iter().rev()).take_while(same).count();
+    match (&typed[start..typed.len() - end], &meant[start..meant.len() - end]) {
+        (typed @ [_, _], [first, second]) => typed == [*second, *first],
+        (typed, meant) => typed.len() <= 1 && meant.len() <= 1,
     }
 }
 

@@ -6,7 +6,7 @@ use super::lock::Lock;
 use crate::installation::Installed;
 use crate::{Error, Places};
 
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Restart services, all or the named ones, and wait until they are healthy
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,8 @@ impl Restart {
             let known = running.into_iter().map(|service| service.name).collect();
             return Err(Error::NoService { name: unknown.clone(), known }.into());
         }
-        for service in running.iter().filter(|s| self.services.is_empty() || self.services.contains(&s.name)) {
+        for service in running.iter().filter(|s| self.services.is_empty() || self.services.contains(&s.name))
+        {
             engine.restart_service(service)?;
             output.detail(format_args!("{} restarts", service.name));
         }

@@ -44,29 +44,27 @@ impl From<&Service> for ServiceRow {
     }
 }
 
-impl Status {
-    pub fn run(self, output: Output, places: &Places) -> Done {
-        let installed = Installed::read(places)?.ok_or(Error::NotInstalled)?;
-        let engine = Engine::find()?;
-        let services = match &engine {
-            Some(engine) => engine.services(&installed.product)?.iter().map(ServiceRow::from).collect(),
-            None => Vec::new(),
-        };
-        let all_there =
-            installed.services.iter().all(|name| services.iter().any(|row: &ServiceRow| row.name == *name));
-        let report = Report {
-            schema: "wt.status.v1",
-            engine: engine.map(|engine| engine.info()).transpose()?.map(|info| info.version),
-            healthy: all_there && services.iter().all(|service| service.healthy),
-            services,
-            license: license(&installed, places)?,
-            product: installed.product,
-            version: installed.version.to_string(),
-            release: installed.release,
-        };
-        output.report(&report, &report);
-        if report.healthy { Ok(()) } else { Err(Error::NotHealthy.into()) }
-    }
+pub fn run(output: Output, places: &Places) -> Done {
+    let installed = Installed::read(places)?.ok_or(Error::NotInstalled)?;
+    let engine = Engine::find()?;
+    let services = match &engine {
+        Some(engine) => engine.services(&installed.product)?.iter().map(ServiceRow::from).collect(),
+        None => Vec::new(),
+    };
+    let all_there =
+        installed.services.iter().all(|name| services.iter().any(|row: &ServiceRow| row.name == *name));
+    let report = Report {
+        schema: "wt.status.v1",
+        engine: engine.map(|engine| engine.info()).transpose()?.map(|info| info.version),
+        healthy: all_there && services.iter().all(|service| service.healthy),
+        services,
+        license: license(&installed, places)?,
+        product: installed.product,
+        version: installed.version.to_string(),
+        release: installed.release,
+    };
+    output.report(&report, &report);
+    if report.healthy { Ok(()) } else { Err(Error::NotHealthy.into()) }
 }
 
 /// What the product will say about its license. `None` where this user may not look.

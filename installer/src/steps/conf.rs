@@ -18,10 +18,16 @@ impl Step for RenderConf {
         let changed: Vec<&str> = conf
             .files
             .iter()
-            .filter(|file| matches!(conf.change(file), Change::Write | Change::OfferBeside) && !is_offered(file))
+            .filter(|file| {
+                matches!(conf.change(file), Change::Write | Change::OfferBeside) && !is_offered(file)
+            })
             .map(|file| file.name.as_str())
             .collect();
-        if changed.is_empty() { Ok(Need::Nothing) } else { Ok(Need::Work(format!("write {}", changed.join(", ")))) }
+        if changed.is_empty() {
+            Ok(Need::Nothing)
+        } else {
+            Ok(Need::Work(format!("write {}", changed.join(", "))))
+        }
     }
 
     fn apply(&self, installation: &Installation, _: &Progress) -> Result<String> {

@@ -39,7 +39,8 @@ impl Step for MakeFolders {
         }
         keep_program(&program(&home))?;
         if !same_answers(installation) {
-            let answers = fs::read(&installation.site_path).map_err(Error::io("read", &installation.site_path))?;
+            let answers =
+                fs::read(&installation.site_path).map_err(Error::io("read", &installation.site_path))?;
             durable::write(&installation.places.site_file(), &answers, 0o600)?;
         }
         Ok(format!("{} and {}", home.display(), installation.site.data_root.display()))

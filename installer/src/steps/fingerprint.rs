@@ -63,7 +63,10 @@ fn is_current(installation: &Installation) -> Result<bool> {
     let Ok(request) = Request::parse(&bytes) else { return Ok(false) };
     let now = fingerprint(&installation.places, installation.product(), &key);
     let tags = |components: &[Component]| -> Vec<_> {
-        components.iter().map(|component| (component.kind, component.quality, component.tags.clone())).collect()
+        components
+            .iter()
+            .map(|component| (component.kind, component.quality, component.tags.clone()))
+            .collect()
     };
     Ok(request.release == installation.manifest().version.to_string()
         && request.nodes.iter().any(|node| tags(&node.components) == tags(&now.components)))

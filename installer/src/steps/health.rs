@@ -6,7 +6,7 @@ use super::{Need, Step};
 use crate::installation::Installed;
 use crate::{Installation, Result, journey};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Walks the user journey before a release is called installed. Later runs walk it, too, but need not journal it.
 pub struct WalkJourney;

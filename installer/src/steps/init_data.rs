@@ -16,7 +16,9 @@ impl Step for InitData {
 
     fn need(&self, installation: &Installation) -> Result<Need> {
         match &installation.manifest().site.hooks.init_data {
-            Some(script) if !installation.journal.was_done(NAME)? => Ok(Need::Work(format!("run {script} once"))),
+            Some(script) if !installation.journal.was_done(NAME)? => {
+                Ok(Need::Work(format!("run {script} once")))
+            }
             _ => Ok(Need::Nothing),
         }
     }

@@ -18,7 +18,7 @@ pub struct WriteSnapshot;
 const UNITS: &str = "etc/systemd/system";
 const SERVICE: &str = "wt-snapshot.service";
 const TIMER: &str = "wt-snapshot.timer";
-const SYSTEMCTL_LIMIT: Duration = Duration::from_secs(60);
+const SYSTEMCTL_LIMIT: Duration = Duration::from_mins(1);
 
 impl Step for WriteSnapshot {
     fn name(&self) -> &'static str {
@@ -26,9 +26,9 @@ impl Step for WriteSnapshot {
     }
 
     fn need(&self, installation: &Installation) -> Result<Need> {
-        let units_there = units(installation).iter().all(|(path, text)| {
-            fs::read(path).is_ok_and(|found| found == text.as_bytes())
-        });
+        let units_there = units(installation)
+            .iter()
+            .all(|(path, text)| fs::read(path).is_ok_and(|found| found == text.as_bytes()));
         if units_there && is_of_this_boot(installation)? {
             return Ok(Need::Nothing);
         }

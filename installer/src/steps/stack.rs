@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::stack::{Folders, Rendered, Stack};
 use crate::{Installation, Result};
 
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Deploys the services by image ID and waits until they are healthy.
 pub struct DeployStack;
@@ -50,7 +50,6 @@ fn render(installation: &Installation, engine: &Engine) -> Result<Rendered> {
         run: installation.places.run(installation.product()),
     };
     let store = engine.info()?.store;
-    Stack::of(&installation.bundle)?.render(installation.manifest(), store, &folders, &|name| {
-        secret_name(installation, name)
-    })
+    Stack::of(&installation.bundle)?
+        .render(installation.manifest(), store, &folders, &|name| secret_name(installation, name))
 }

@@ -42,8 +42,10 @@ pub struct Certify {
 
 impl Certify {
     pub fn run(self, output: Output, now: Utc) -> Done {
-        let trust_path =
-            self.trust.clone().unwrap_or_else(|| crate::durable::folder_of(&self.roots[0]).join("trust.json"));
+        let trust_path = self
+            .trust
+            .clone()
+            .unwrap_or_else(|| crate::durable::folder_of(&self.roots[0]).join("trust.json"));
         let trust = key_file::read_trust(&trust_path)?;
         let ask = |path: &std::path::Path| self.passphrase.ask(path);
         let roots =

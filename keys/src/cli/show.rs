@@ -8,7 +8,9 @@ use crate::{Certificate, Envelope, KeyId, PublicKey, TrustDocument, durable, key
 
 /// Show what a key, a certificate or a trust document says
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  wt-keys show keys/trust.json\n  wt-keys show keys/bundle.cert --trust keys/trust.json")]
+#[command(
+    after_help = "Example:\n  wt-keys show keys/trust.json\n  wt-keys show keys/bundle.cert --trust keys/trust.json"
+)]
 pub struct Show {
     /// A file that `wt-keys` wrote: trust.json, NAME.cert or NAME.key
     #[arg(value_name = "FILE")]
@@ -59,10 +61,8 @@ impl Show {
                 Ok(What::Key { id: key.id(), public: key })
             }
             Some("cert") => {
-                let trust = self
-                    .trust
-                    .clone()
-                    .unwrap_or_else(|| durable::folder_of(&self.file).join("trust.json"));
+                let trust =
+                    self.trust.clone().unwrap_or_else(|| durable::folder_of(&self.file).join("trust.json"));
                 let bytes = durable::read_capped(&self.file, "a certificate", 1 << 20)?;
                 let envelope = Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(&bytes), "certificate")?;
                 let trust = key_file::read_trust(&trust)?;

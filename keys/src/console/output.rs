@@ -67,11 +67,11 @@ impl Output {
 /// Text from a file or another machine, with everything made visible that could steer a terminal.
 pub fn escaped(text: &str) -> String {
     let harmless = |c: char| {
-        c == '\n' || !(c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
+        c == '\n'
+            || !(c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
     };
-    text.chars()
-        .flat_map(|c| if harmless(c) { vec![c] } else { c.escape_unicode().collect() })
-        .collect()
+    text.chars().flat_map(|c| if harmless(c) { vec![c] } else { c.escape_unicode().collect() }).collect()
 }
 
 /// A number of bytes for people: `587.3 MiB`.

@@ -20,9 +20,21 @@ impl Authenticated {
     /// The part of this chunk that lies in `range` of the body.
     pub fn part(&self, range: &std::ops::Range<u64>) -> &[u8] {
         let within = |at: u64| {
-            usize::try_from(at.saturating_sub(self.offset)).map_or(self.bytes.len(), |at| at.min(self.bytes.len()))
+            usize::try_from(at.saturating_sub(self.offset))
+                .map_or(self.bytes.len(), |at| at.min(self.bytes.len()))
         };
         &self.bytes[within(range.start)..within(range.end)]
+    }
+}
+
+#[cfg(test)]
+impl Authenticated {
+    pub(super) fn for_test(bytes: Vec<u8>, offset: u64) -> Self {
+        Self { bytes, offset }
+    }
+
+    pub(super) fn clone_for_test(&self) -> Self {
+        Self { bytes: self.bytes.clone(), offset: self.offset }
     }
 }
 

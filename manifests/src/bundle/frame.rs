@@ -2,7 +2,9 @@
 
 use std::io::{self, Read};
 
-use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, get_dict_id_from_frame, get_frame_content_size};
+use zstd::zstd_safe::{
+    DCtx, DParameter, InBuffer, OutBuffer, get_dict_id_from_frame, get_frame_content_size,
+};
 
 use crate::bundle::chunk::Authenticated;
 use crate::manifest::Frame;
@@ -31,13 +33,22 @@ pub struct FrameReader<C> {
 
 impl<C> std::fmt::Debug for FrameReader<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FrameReader").field("index", &self.index).field("rest", &self.rest).finish_non_exhaustive()
+        f.debug_struct("FrameReader")
+            .field("index", &self.index)
+            .field("rest", &self.rest)
+            .finish_non_exhaustive()
     }
 }
 
 impl<C: Iterator<Item = Result<Authenticated>>> FrameReader<C> {
     /// `chunks` are those that cover the frame, the first of them perhaps read already for the frame before.
-    pub fn new(index: usize, frame: &Frame, offset: u64, first: Option<Authenticated>, chunks: C) -> Result<Self> {
+    pub fn new(
+        index: usize,
+        frame: &Frame,
+        offset: u64,
+        first: Option<Authenticated>,
+        chunks: C,
+    ) -> Result<Self> {
         let mut context = DCtx::create();
         context
             .set_parameter(DParameter::WindowLogMax(WINDOW_LOG))
@@ -160,5 +171,74 @@ impl<C: Iterator<Item = Result<Authenticated>>> Read for FrameReader<C> {
                 return Ok(got);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wt_keys::Sha256Digest;
+
+    /// A frame of noise, and its body cut into chunks of `chunk` bytes.
+    fn frame(size: usize, chunk: usize) -> (Frame, Vec<u8>, Vec<Authenticated>) {
+        let noise: Vec<u8> = (0..size as u64)
+            .flat_map(|n| *Sha256Digest::of(&n.to_le_bytes()).as_bytes())
+            .take(size)
+            .collect();
+        let body = zstd::bulk::compress(&noise, 1).unwrap();
+        let chunks = (0_u64..)
+            .zip(body.chunks(chunk))
+            .map(|(n, bytes)| Authenticated::for_test(bytes.to_vec(), n * chunk as u64))
+            .collect();
+        (Frame { length: body.len() as u64, size: size as u64 }, noise, chunks)
+    }
+
+    #[test]
+    fn a_frame_is_read_however_its_chunks_cut_it() {
+        for chunk in [1, 2, 3, 5, 17, 18, 19, 1000] {
+            let (frame, noise, chunks) = frame(5000, chunk);
+            let mut reader = FrameReader::new(0, &frame, 0, None, chunks.into_iter().map(Ok)).unwrap();
+            let mut read = Vec::new();
+            reader.read_to_end(&mut read).unwrap();
+            assert!(read == noise, "{chunk}");
+            drop(reader.finish().unwrap());
+        }
+    }
+
+    #[test]
+    fn no_byte_behind_a_damaged_chunk_reaches_the_decompressor() {
+        let (frame, _, chunks) = frame(200_000, 1000);
+        for damaged in [0, 1, 2, 100] {
+            let chunks = chunks.iter().enumerate().map(|(index, chunk)| match index {
+                _ if index < damaged => Ok(chunk.clone_for_test()),
+                _ if index == damaged => Err(Error::Unsigned),
+                _ => panic!("read on behind a damaged chunk"),
+            });
+            let mut reader = FrameReader::new(0, &frame, 0, None, chunks).unwrap();
+            let error = reader.read_to_end(&mut Vec::new()).unwrap_err();
+            assert!(matches!(super::super::reader::unwrapped(error), Error::Unsigned));
+            assert_eq!(
+                reader.rest.start,
+                1000 * damaged as u64,
+                "all before it, and nothing else, was taken"
+            );
+        }
+    }
+
+    #[test]
+    fn a_frame_that_is_not_as_signed_is_refused() {
+        let read = |frame: Frame, chunks: Vec<Authenticated>| {
+            let mut reader = FrameReader::new(0, &frame, 0, None, chunks.into_iter().map(Ok)).unwrap();
+            reader.read_to_end(&mut Vec::new()).map_err(super::super::reader::unwrapped)?;
+            reader.finish().map(drop)
+        };
+        let (good, ..) = frame(5000, 1000);
+        assert!(read(good, frame(5000, 1000).2).is_ok());
+        assert!(read(Frame { size: 4999, ..good }, frame(5000, 1000).2).is_err());
+        assert!(read(Frame { size: 5001, ..good }, frame(5000, 1000).2).is_err());
+        assert!(read(Frame { length: good.length - 1, ..good }, frame(5000, 1000).2).is_err());
+        let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0][..], b"1234"].concat();
+        let length = skippable.len() as u64;
+        assert!(read(Frame { length, size: 0 }, vec![Authenticated::for_test(skippable, 0)]).is_err());
     }
 }

@@ -38,7 +38,10 @@ pub fn read(file: &std::fs::File, path: &Path, file_length: u64) -> Result<Head>
     let length = u64::from(u32::from_le_bytes([prefix[13], prefix[14], prefix[15], prefix[16]]));
     let body_offset = PREFIX as u64 + length;
     if length > HEAD_LIMIT || !body_offset.is_multiple_of(BODY_ALIGNMENT) {
-        return Err(refuse("a head of whole 64 KiB, at most 16 MiB", format!("a head of {body_offset} bytes")));
+        return Err(refuse(
+            "a head of whole 64 KiB, at most 16 MiB",
+            format!("a head of {body_offset} bytes"),
+        ));
     }
     if body_offset > file_length {
         return Err(Error::Length { path: path.to_owned(), expected: body_offset, found: file_length });
@@ -73,7 +76,8 @@ pub fn to_bytes(documents: &[u8]) -> Result<Vec<u8>> {
             found: documents.len() as u64,
         })
     };
-    let length = padded(documents.len()).filter(|length| *length as u64 <= HEAD_LIMIT).ok_or_else(too_large)?;
+    let length =
+        padded(documents.len()).filter(|length| *length as u64 <= HEAD_LIMIT).ok_or_else(too_large)?;
     let mut bytes = Vec::with_capacity(PREFIX + length);
     bytes.extend_from_slice(&EMPTY_FRAME);
     bytes.extend_from_slice(&SKIPPABLE_MAGIC);

@@ -83,10 +83,7 @@ mod tests {
     #[test]
     fn a_size_is_octal_below_8_gib_and_binary_from_there() {
         assert_eq!(&header(&entry("a", OCTAL_LIMIT - 1))[124..136], b"77777777777\0");
-        assert_eq!(
-            header(&entry("a", OCTAL_LIMIT))[124..136],
-            [0x80, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0]
-        );
+        assert_eq!(header(&entry("a", OCTAL_LIMIT))[124..136], [0x80, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
     }
 
     #[test]

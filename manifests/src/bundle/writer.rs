@@ -68,7 +68,13 @@ impl FrameWriter {
     }
 
     /// Adds a file of exactly `size` bytes. Returns its digest.
-    pub fn entry(&mut self, path: RelativePath, size: u64, mode: Mode, content: &mut dyn Read) -> Result<Sha256Digest> {
+    pub fn entry(
+        &mut self,
+        path: RelativePath,
+        size: u64,
+        mode: Mode,
+        content: &mut dyn Read,
+    ) -> Result<Sha256Digest> {
         let mut entry = Entry { path, size, mode, sha256: Sha256Digest::of(b""), frame: 0 };
         self.write(&tar::header(&entry))?;
         let mut hasher = Hasher::default();
@@ -308,7 +314,9 @@ mod tests {
 
     #[test]
     fn the_window_holds_the_frame_and_stays_within_128_mib() {
-        for (size, log) in [(0, 16), (1, 16), (1 << 16, 16), ((1 << 16) + 1, 17), (1 << 27, 27), (1 << 40, 27)] {
+        for (size, log) in
+            [(0, 16), (1, 16), (1 << 16, 16), ((1 << 16) + 1, 17), (1 << 27, 27), (1 << 40, 27)]
+        {
             assert_eq!(window_log(size), log, "{size}");
         }
     }
