@@ -321,3 +321,31 @@ fn a_head_that_outgrows_its_guess_moves_the_body() {
 fn leftovers(folder: &Path) -> usize {
     fs::read_dir(folder).unwrap().count() - 1
 }
+
+/// A small bundle as format 1 writes it, kept as text: the documents of its head, and its body in hexadecimal.
+/// `WT_BLESS=1 cargo test` writes it anew, which is right only together with a new format.
+#[test]
+fn the_golden_bundle_of_format_1_opens_and_is_written_so_today() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-1");
+    let world = World::new();
+    world
+        .write(&[&[("stack.yaml", 40), ("conf/a", 0)], &[("blobs/sha256/one", 1500), ("SHA256SUMS", 77)]], 2);
+    let today = fs::read(world.path()).unwrap();
+    let body = usize::try_from(world.open().unwrap().body_offset()).unwrap();
+    let documents: String =
+        String::from_utf8(today[17..body].to_vec()).unwrap().trim_end_matches('\0').to_owned();
+    let hexadecimal: String = today[body..].iter().map(|byte| format!("{byte:02x}")).collect();
+    let files = [
+        ("head.jsonl", documents.into_bytes()),
+        ("body.hex", hexadecimal.into_bytes()),
+        ("trust.json", world.signer.trust.to_bytes()),
+    ];
+    for (name, bytes) in files {
+        if std::env::var_os("WT_BLESS").is_some() {
+            fs::create_dir_all(&golden).unwrap();
+            fs::write(golden.join(name), &bytes).unwrap();
+        }
+        assert!(fs::read(golden.join(name)).unwrap() == bytes, "{name} is not what format 1 says");
+    }
+    assert_eq!(body, ALIGNMENT);
+}
