@@ -348,6 +348,24 @@ fn what_customers_get_is_static_and_cannot_issue() {
 }
 
 #[test]
+#[ignore = "needs the programs as shipped: ./test runs it"]
+fn every_command_of_the_readme_is_one_that_the_programs_know() {
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let blocks = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let mut seen = 0;
+    for line in blocks.flat_map(str::lines).filter(|line| line.starts_with("wt-")) {
+        let words: Vec<&str> = line.split('#').next().unwrap().split_whitespace().collect();
+        let verb = words[1..].iter().find(|word| !word.starts_with('-') && !word.contains('.'));
+        let help = run(words[0], world(), verb.into_iter().copied().chain(["--help"])).expect(0).stdout;
+        for flag in words.iter().filter(|word| word.starts_with("--")) {
+            assert!(help.contains(flag), "{line}: no {flag} in\n{help}");
+        }
+        seen += 1;
+    }
+    assert!(seen >= 9, "the README has lost its walk");
+}
+
+#[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn the_page_on_checking_by_hand_is_true() {
     let page = fs::read_to_string(repository().join("docs/verify-by-hand.md")).unwrap();
