@@ -67,6 +67,8 @@ pub enum Error {
         "the layers of the image `{image}` are not those of its configuration\n  expected {expected}\n  found    {found}"
     )]
     Layers { image: ImageName, expected: String, found: String },
+    #[error("the layers cannot be compressed any further")]
+    PressStopped,
     #[error("no root file system `{}`", path.display())]
     NoRootfs { path: PathBuf, prepare: Option<PathBuf> },
     #[error("`{}` cannot be in an image: it is {kind}", path.display())]

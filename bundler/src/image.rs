@@ -10,6 +10,7 @@ use crate::{Error, Result};
 pub const DOCUMENT_LIMIT: u64 = 4 << 20;
 
 /// What a source has under a name: the exact bytes of the configuration, and the layers that went to the press.
+#[derive(Clone)]
 pub struct Content {
     pub config: Vec<u8>,
     pub layers: Vec<Blob>,

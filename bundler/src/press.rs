@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use wt_keys::Sha256Digest;
@@ -21,9 +22,10 @@ const WAITING: usize = 1;
 
 pub type Frames = HashMap<Sha256Digest, FrameFile>;
 
+/// Several threads may feed it.
 pub struct Press {
     folder: PathBuf,
-    known: HashMap<Sha256Digest, u64>,
+    known: Mutex<HashMap<Sha256Digest, u64>>,
     layers: SyncSender<Layer>,
     worker: JoinHandle<Result<Frames>>,
 }
@@ -36,18 +38,17 @@ impl Press {
             let folder = folder.to_owned();
             std::thread::spawn(move || work(receiver, &folder, compression, &phase))
         };
-        Self { folder: folder.to_owned(), known: HashMap::new(), layers, worker }
+        Self { folder: folder.to_owned(), known: Mutex::default(), layers, worker }
     }
 
     /// The layer with this digest, if it was taken already.
     pub fn known(&self, digest: Sha256Digest) -> Option<Blob> {
-        self.known.get(&digest).map(|size| Blob { digest, size: *size })
+        self.lock().get(&digest).map(|size| Blob { digest, size: *size })
     }
 
     /// Takes an uncompressed layer to the end of `reader`.
-    pub fn take(&mut self, reader: &mut dyn Read, origin: &str) -> Result<Blob> {
-        let layer = self.spool().fill(reader, origin)?;
-        self.add(layer)
+    pub fn take(&self, reader: &mut dyn Read, origin: &str) -> Result<Blob> {
+        self.add(self.spool().fill(reader, origin)?)
     }
 
     pub fn spool(&self) -> Spool {
@@ -55,34 +56,23 @@ impl Press {
     }
 
     /// Takes a layer that was spooled. One that is known already is dropped.
-    pub fn add(&mut self, layer: Layer) -> Result<Blob> {
+    pub fn add(&self, layer: Layer) -> Result<Blob> {
         let blob = Blob { digest: layer.digest, size: layer.size };
-        if self.known.insert(blob.digest, blob.size).is_none() && self.layers.send(layer).is_err() {
-            let (dead, _) = sync_channel(0);
-            self.layers = dead;
-            let idle = std::thread::spawn(|| Ok(Frames::new()));
-            let worker = std::mem::replace(&mut self.worker, idle);
-            return Err(ended(worker).err().unwrap_or_else(lost));
+        let new = self.lock().insert(blob.digest, blob.size).is_none();
+        if new && self.layers.send(layer).is_err() {
+            return Err(Error::PressStopped);
         }
         Ok(blob)
     }
 
-    /// Waits for the last frame.
+    /// Waits for the last frame; says what went wrong where the press stopped.
     pub fn finish(self) -> Result<Frames> {
         drop(self.layers);
-        ended(self.worker)
+        self.worker.join().unwrap_or(Err(Error::PressStopped))
     }
-}
 
-fn ended(worker: JoinHandle<Result<Frames>>) -> Result<Frames> {
-    worker.join().unwrap_or_else(|_| Err(lost()))
-}
-
-fn lost() -> Error {
-    Error::Io {
-        action: "compress",
-        path: "the layers".into(),
-        source: std::io::Error::other("a thread was lost"),
+    fn lock(&self) -> MutexGuard<'_, HashMap<Sha256Digest, u64>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -132,7 +122,7 @@ mod tests {
     #[test]
     fn a_layer_is_pressed_once_however_often_it_comes() {
         let folder = tempfile::tempdir().unwrap();
-        let mut press = Press::for_test(folder.path());
+        let press = Press::for_test(folder.path());
         let first = press.take(&mut &b"one"[..], "a").unwrap();
         assert_eq!(press.take(&mut &b"one"[..], "b").unwrap(), first);
         assert_eq!(press.known(first.digest), Some(first));
@@ -147,11 +137,10 @@ mod tests {
     fn a_press_that_stopped_says_why() {
         let folder = tempfile::tempdir().unwrap().keep();
         std::fs::remove_dir(&folder).unwrap();
-        let mut press = Press::for_test(&folder);
-        let mut failed = None;
-        for n in 0..10_u8 {
-            failed = failed.or(press.take(&mut &[n][..], "a").err());
-        }
-        assert!(matches!(failed, Some(Error::Bundle(_))), "{failed:?}");
+        let press = Press::for_test(&folder);
+        let mut layers = 0..=u8::MAX;
+        let stopped = layers.find_map(|n| press.take(&mut &[n][..], "a").err());
+        assert!(matches!(stopped, Some(Error::PressStopped)));
+        assert!(matches!(press.finish(), Err(Error::Bundle(_))));
     }
 }

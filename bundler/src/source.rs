@@ -94,10 +94,10 @@ impl<'a> Images<'a> {
     }
 
     /// Sends every layer to the press.
-    pub fn collect(self, press: &mut Press) -> Result<Vec<Collected>> {
+    pub fn collect(self, press: &Press) -> Result<Vec<Collected>> {
         let platform = &self.release.file.platform;
-        let engine = self.engine.map(|engine| engine.export(press)).transpose()?;
-        let mut opened = Opened { engine, archives: BTreeMap::new(), roots: BTreeMap::new() };
+        let in_engine = self.engine.map(|engine| engine.export(press)).transpose()?.unwrap_or_default();
+        let mut opened = Opened { in_engine, archives: BTreeMap::new(), roots: BTreeMap::new() };
         let mut collected = Vec::new();
         for (image, source) in self.sources {
             let content = opened.content(source, image, platform, press)?;
@@ -109,7 +109,7 @@ impl<'a> Images<'a> {
 
 /// Sources that give several images are read once.
 struct Opened {
-    engine: Option<Archive>,
+    in_engine: BTreeMap<ImageName, Content>,
     archives: BTreeMap<PathBuf, Archive>,
     roots: BTreeMap<PathBuf, Blob>,
 }
@@ -120,13 +120,12 @@ impl Opened {
         source: Source,
         image: &ImageSource,
         platform: &str,
-        press: &mut Press,
+        press: &Press,
     ) -> Result<Content> {
         match source {
-            Source::DockerDaemon(name) => match &self.engine {
-                Some(engine) => engine.image(Some(&name)),
-                None => Err(Error::NotInEngine { names: vec![name] }),
-            },
+            Source::DockerDaemon(name) => {
+                self.in_engine.get(&name).cloned().ok_or_else(|| Error::NotInEngine { names: vec![name] })
+            }
             Source::DockerArchive(path, reference) => {
                 let archive = match self.archives.entry(path) {
                     Entry::Occupied(archive) => archive.into_mut(),

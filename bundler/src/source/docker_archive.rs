@@ -42,14 +42,14 @@ struct ArchiveImage {
 
 impl Archive {
     /// Reads a file, which may be compressed.
-    pub fn open(path: &Path, press: &mut Press) -> Result<Self> {
+    pub fn open(path: &Path, press: &Press) -> Result<Self> {
         let file = std::fs::File::open(path).map_err(Error::io("open", path))?;
         let content = decompressed(file).map_err(Error::io("read", path))?;
         Self::read(content, &path.display().to_string(), press)
     }
 
     /// Reads a stream; `origin` is what to call it in an error.
-    pub fn read(stream: impl Read, origin: &str, press: &mut Press) -> Result<Self> {
+    pub fn read(stream: impl Read, origin: &str, press: &Press) -> Result<Self> {
         let mut archive = Self {
             origin: origin.to_owned(),
             documents: HashMap::new(),
@@ -66,7 +66,7 @@ impl Archive {
         Ok(archive)
     }
 
-    fn take<R: Read>(&mut self, mut entry: tar::Entry<'_, R>, press: &mut Press) -> Result<()> {
+    fn take<R: Read>(&mut self, mut entry: tar::Entry<'_, R>, press: &Press) -> Result<()> {
         let path = std::str::from_utf8(&entry.path_bytes()).ok().map(|path| clean(path).to_owned());
         let path = path.ok_or_else(|| self.wrong("a name in it is not UTF-8"))?;
         let kind = entry.header().entry_type();
@@ -100,7 +100,7 @@ impl Archive {
         &mut self,
         path: String,
         entry: &mut tar::Entry<'_, R>,
-        press: &mut Press,
+        press: &Press,
     ) -> Result<()> {
         if path.ends_with("/VERSION") {
             return Ok(());
@@ -124,7 +124,7 @@ impl Archive {
         Ok(())
     }
 
-    fn press_layer(&self, path: &str, content: impl Read, press: &mut Press) -> Result<Blob> {
+    fn press_layer(&self, path: &str, content: impl Read, press: &Press) -> Result<Blob> {
         let origin = format!("{}: {path}", self.origin);
         let failed = || Error::io("read", &origin);
         let (coding, content) = Coding::detect(content).map_err(failed())?;

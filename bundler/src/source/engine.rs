@@ -1,8 +1,17 @@
-//! `docker-daemon:`, the engine of this machine. The only asynchronous module: it owns the runtime, and hands out a
-//! plain reader. All images come in one stream, in which the engine writes shared layers once.
+//! `docker-daemon:`, the engine of this machine. The only asynchronous module: it owns the runtimes, and hands out plain
+//! readers.
+//!
+//! Docker puts a whole export together, on one processor, before it sends the first byte, and that takes longer than to
+//! compress it. So two exports run side by side, as unlike each other as they can be: within one, shared layers are
+//! written once.
 
+mod groups;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
+use std::panic::resume_unwind;
 use std::pin::Pin;
+use std::thread;
 use std::time::Duration;
 
 use bollard::Docker;
@@ -12,7 +21,9 @@ use futures_util::{Stream, StreamExt as _};
 use tokio::runtime::Runtime;
 use wt_manifests::ImageName;
 
+use self::groups::Weighed;
 use super::docker_archive::Archive;
+use crate::image::Content;
 use crate::press::Press;
 use crate::{Error, Result};
 
@@ -22,59 +33,89 @@ const EXPORT_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// An engine that has the images.
 pub struct Engine {
-    docker: Docker,
-    runtime: Runtime,
-    names: Vec<ImageName>,
+    host: String,
+    /// What to export side by side.
+    groups: Vec<Vec<ImageName>>,
 }
 
 impl Engine {
     /// Connects to the engine that `DOCKER_HOST` names and checks that it has all of `names`.
     pub fn with(names: Vec<ImageName>) -> Result<Self> {
         let host = std::env::var("DOCKER_HOST").unwrap_or_else(|_| DEFAULT_HOST.to_owned());
+        let names: BTreeSet<ImageName> = names.into_iter().collect();
+        let connection = Connection::open(&host)?;
+        let weighed = connection.runtime.block_on(weigh(&connection.docker, names))?;
+        Ok(Self { host, groups: groups::split(weighed) })
+    }
+
+    /// Exports the images; their layers go to the press.
+    pub fn export(self, press: &Press) -> Result<BTreeMap<ImageName, Content>> {
+        thread::scope(|scope| {
+            let host = &self.host;
+            let exports: Vec<_> = self
+                .groups
+                .into_iter()
+                .map(|names| scope.spawn(move || Connection::open(host)?.export(names, press)))
+                .collect();
+            let mut contents = BTreeMap::new();
+            for export in exports {
+                contents.extend(export.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            }
+            Ok(contents)
+        })
+    }
+}
+
+struct Connection {
+    docker: Docker,
+    runtime: Runtime,
+}
+
+impl Connection {
+    fn open(host: &str) -> Result<Self> {
         if !host.starts_with("unix://") {
-            return Err(Error::EngineAddress { host });
+            return Err(Error::EngineAddress { host: host.to_owned() });
         }
-        let unreachable = |source| Error::EngineUnreachable { host: host.clone(), source: Box::new(source) };
+        let unreachable =
+            |source| Error::EngineUnreachable { host: host.to_owned(), source: Box::new(source) };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|source| Error::Runtime { source })?;
-        let docker = Docker::connect_with_host(&host).map_err(unreachable)?;
+        let docker = Docker::connect_with_host(host).map_err(unreachable)?;
         runtime.block_on(docker.ping()).map_err(unreachable)?;
-        let missing = runtime.block_on(missing(&docker, &names))?;
-        if missing.is_empty() {
-            Ok(Self { docker: docker.with_timeout(EXPORT_TIMEOUT), runtime, names })
-        } else {
-            Err(Error::NotInEngine { names: missing })
-        }
+        Ok(Self { docker, runtime })
     }
 
-    /// Exports the images; their layers go to the press.
-    pub fn export(self, press: &mut Press) -> Result<Archive> {
-        let mut names: Vec<String> = self.names.iter().map(ToString::to_string).collect();
-        names.sort_unstable();
-        names.dedup();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let stream = self.docker.export_images(&names);
-        let reader = Export { runtime: &self.runtime, stream: Box::pin(stream), rest: Bytes::new() };
-        Archive::read(reader, "the engine's export", press)
+    fn export(self, names: Vec<ImageName>, press: &Press) -> Result<Vec<(ImageName, Content)>> {
+        let texts: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let docker = self.docker.with_timeout(EXPORT_TIMEOUT);
+        let stream = Box::pin(docker.export_images(&texts));
+        let reader = Export { runtime: &self.runtime, stream, rest: Bytes::new() };
+        let archive = Archive::read(reader, "the engine's export", press)?;
+        names.into_iter().map(|name| archive.image(Some(&name)).map(|content| (name, content))).collect()
     }
 }
 
-async fn missing(docker: &Docker, names: &[ImageName]) -> Result<Vec<ImageName>> {
-    let mut missing = Vec::new();
+/// Looks up the images and what their layers weigh.
+async fn weigh(docker: &Docker, names: BTreeSet<ImageName>) -> Result<Vec<Weighed>> {
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
     for name in names {
         match docker.inspect_image(&name.to_string()).await {
-            Ok(_) => {}
-            Err(DockerError::DockerResponseServerError { status_code: 404, .. }) => {
-                missing.push(name.clone());
+            Ok(image) => {
+                let history = docker.image_history(&name.to_string()).await.unwrap_or_default();
+                let sizes = history.iter().rev().map(|step| step.size.unsigned_abs()).collect();
+                let layers = image.root_fs.and_then(|root| root.layers).unwrap_or_default();
+                found.push(Weighed::new(name, layers, sizes, image.size.unwrap_or_default().unsigned_abs()));
             }
+            Err(DockerError::DockerResponseServerError { status_code: 404, .. }) => missing.push(name),
             Err(source) => {
                 return Err(Error::Engine { action: "look up an image", source: Box::new(source) });
             }
         }
     }
-    Ok(missing)
+    if missing.is_empty() { Ok(found) } else { Err(Error::NotInEngine { names: missing }) }
 }
 
 /// The export as a plain reader.

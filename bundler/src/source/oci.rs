@@ -92,7 +92,7 @@ impl<'a> Layout<'a> {
     }
 
     /// The image with this reference; without one, the only image.
-    pub fn image(&self, reference: Option<&str>, press: &mut Press) -> Result<Content> {
+    pub fn image(&self, reference: Option<&str>, press: &Press) -> Result<Content> {
         let mut found = self.find(reference)?;
         if self.kind(&found)? == Kind::Index {
             found = self.for_platform(self.document(&found)?.manifests.unwrap_or_default())?;
@@ -154,7 +154,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    fn layers(&self, layers: &[Descriptor], ids: &[Sha256Digest], press: &mut Press) -> Result<Vec<Blob>> {
+    fn layers(&self, layers: &[Descriptor], ids: &[Sha256Digest], press: &Press) -> Result<Vec<Blob>> {
         let mut blobs = Vec::new();
         for (at, layer) in layers.iter().enumerate() {
             let blob = match ids.get(at).and_then(|id| press.known(*id)) {
@@ -166,7 +166,7 @@ impl<'a> Layout<'a> {
         Ok(blobs)
     }
 
-    fn layer(&self, layer: &Descriptor, press: &mut Press) -> Result<Blob> {
+    fn layer(&self, layer: &Descriptor, press: &Press) -> Result<Blob> {
         let Kind::Layer(coding) = self.kind(layer)? else { return Err(self.media_type(layer)) };
         if !layer.urls.is_empty() {
             return Err(self.wrong("a layer of it is to be fetched from elsewhere"));

@@ -10,7 +10,7 @@ use crate::press::Press;
 use crate::{Error, Result};
 
 /// A folder is packed the same way every time; a tar is taken byte for byte.
-pub fn layer(path: &Path, press: &mut Press) -> Result<Blob> {
+pub fn layer(path: &Path, press: &Press) -> Result<Blob> {
     if path.is_dir() {
         let layer = rootfs_tar::pack(path, press.spool())?;
         return press.add(layer);

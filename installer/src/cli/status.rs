@@ -93,7 +93,7 @@ impl fmt::Display for Report {
             writeln!(f, "{:<10} {}/{} {state}", service.name, service.running, service.wanted)?;
         }
         match &self.license {
-            Some(verdict) => writeln!(f, "\nlicense\n{}", verdict.explain()),
+            Some(verdict) => write!(f, "\nlicense\n{}", verdict.explain()),
             None => Ok(()),
         }
     }

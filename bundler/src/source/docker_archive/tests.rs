@@ -30,9 +30,9 @@ impl Tar {
 
     fn read(self) -> Result<(Archive, Vec<Sha256Digest>)> {
         let folder = tempfile::tempdir().unwrap();
-        let mut press = Press::for_test(folder.path());
+        let press = Press::for_test(folder.path());
         let bytes = self.0.into_inner().unwrap();
-        let archive = Archive::read(&bytes[..], "test.tar", &mut press)?;
+        let archive = Archive::read(&bytes[..], "test.tar", &press)?;
         let mut pressed: Vec<_> = press.finish()?.into_keys().collect();
         pressed.sort();
         Ok((archive, pressed))

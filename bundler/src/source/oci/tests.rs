@@ -57,8 +57,8 @@ impl World {
 
     fn read(&self, reference: Option<&str>) -> Result<Content> {
         let frames = tempfile::tempdir().unwrap();
-        let mut press = Press::for_test(frames.path());
-        Layout::new(self.folder.path(), "linux/amd64").image(reference, &mut press)
+        let press = Press::for_test(frames.path());
+        Layout::new(self.folder.path(), "linux/amd64").image(reference, &press)
     }
 }
 
