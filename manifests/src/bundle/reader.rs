@@ -97,7 +97,9 @@ impl Bundle {
         std::thread::scope(|scope| {
             let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
             let mine = work();
-            others.into_iter().fold(mine, |result, other| result.and(other.join().unwrap_or(Ok(()))))
+            others.into_iter().fold(mine, |result, other| {
+                result.and(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            })
         })
     }
 
