@@ -197,6 +197,8 @@ fn site(file: &ReleaseFile) -> Site {
         data: file.data.clone(),
         conf: file.conf.clone(),
         journey: file.journey.clone(),
+        domains: file.domains.clone(),
+        license: file.license.clone(),
     }
 }
 

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 use wt_keys::durable;
-use wt_manifests::RelativePath;
 use wt_manifests::bundle::tar;
 use wt_manifests::bundle::writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::manifest::Mode;
 use wt_manifests::release::Release;
+use wt_manifests::{RelativePath, Stack};
 
 use crate::{Error, Result};
 
@@ -38,6 +38,7 @@ pub fn read(release: &Release) -> Result<Vec<ReleaseFile>> {
             }
         }
     }
+    Stack::parse(&files[0].content)?.check(&release.file)?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let templates = release.file.conf.iter().map(|conf| format!("conf/{}", conf.template));
     let hooks = release.file.hooks.init_data.iter().map(ToString::to_string);

@@ -43,7 +43,7 @@ impl World {
     fn new() -> Self {
         let world = Self { folder: tempfile::tempdir().unwrap() };
         world.write("release/release.toml", RELEASE);
-        world.write("release/stack.yaml", "services: {}\n");
+        world.write("release/stack.yaml", "services: {one: {image: \"test/one:1\"}}\n");
         world.write("release/conf/web/a.conf", "a = 1\n");
         world.write("release/scripts/init.sh", "#!/bin/sh\n");
         world.make_executable("release/scripts/init.sh");

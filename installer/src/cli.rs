@@ -37,7 +37,7 @@ enum Verb {
     Verify(verify::Verify),
     Status(status::Status),
     Restart(restart::Restart),
-    Fingerprint(fingerprint::PrintFingerprint),
+    Fingerprint(fingerprint::Fingerprint),
 }
 
 impl Program for WtInstall {

@@ -37,7 +37,7 @@ struct ReleaseVariables<'a> {
 #[derive(Serialize)]
 struct SiteVariables<'a> {
     address: String,
-    domains: &'a crate::site::Domains,
+    domains: &'a BTreeMap<String, crate::site::Domain>,
     company_domain: &'a str,
     data_root: &'a Path,
 }

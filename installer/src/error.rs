@@ -95,14 +95,6 @@ pub enum Error {
     #[error("this engine cannot be made a swarm manager\n  found    {found}")]
     Swarm { found: String },
 
-    // the stack
-    #[error("`stack.yaml` cannot be understood")]
-    StackYaml { source: Box<serde_saphyr::Error> },
-    #[error("`stack.yaml` is not valid: {why}")]
-    Stack { why: String },
-    #[error("the service `{service}` uses the image `{image}`, which the bundle does not have")]
-    StackImage { service: String, image: String },
-
     // packages
     #[error("the bundle has no engine for this host\n  expected {}\n  found    {found}", known.join(", "))]
     NoPackages { found: String, known: Vec<String> },
@@ -144,12 +136,7 @@ impl Explain for Error {
             | Self::SiteFile { .. }
             | Self::NoService { .. }
             | Self::NoSuchBundle { .. } => Exit::Usage,
-            Self::NoTrust
-            | Self::OtherProduct { .. }
-            | Self::Older { .. }
-            | Self::StackYaml { .. }
-            | Self::Stack { .. }
-            | Self::StackImage { .. } => Exit::NotTrusted,
+            Self::NoTrust | Self::OtherProduct { .. } | Self::Older { .. } => Exit::NotTrusted,
             Self::Preflight { .. }
             | Self::CannotFollow { .. }
             | Self::NoPackages { .. }

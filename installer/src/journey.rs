@@ -68,7 +68,9 @@ fn judge(step: &JourneyStep, status: u16, text: &str) -> std::result::Result<(),
     if status != step.status {
         return Err(format!(
             "{} {}\n  expected status {}\n  found    status {status}",
-            step.method, step.path, step.status
+            step.method.as_str(),
+            step.path,
+            step.status
         ));
     }
     match &step.contains {
@@ -76,7 +78,8 @@ fn judge(step: &JourneyStep, status: u16, text: &str) -> std::result::Result<(),
             let start: String = text.chars().take(200).collect();
             Err(format!(
                 "{} {}\n  expected an answer with `{wanted}`\n  found    {start}",
-                step.method, step.path
+                step.method.as_str(),
+                step.path
             ))
         }
         _ => Ok(()),

@@ -17,7 +17,6 @@ pub mod packages;
 pub mod places;
 pub mod preflight;
 pub mod site;
-pub mod stack;
 pub mod steps;
 pub mod trust_store;
 

@@ -1,5 +1,6 @@
 //! `site.toml`: what a customer says about the site.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -21,21 +22,12 @@ pub struct SiteFile {
     pub home: Option<PathBuf>,
     #[serde(default = "data_root")]
     pub data_root: PathBuf,
-    pub domains: Domains,
+    /// By the names that the release asks for.
+    pub domains: BTreeMap<String, Domain>,
     pub administrator: Administrator,
     pub smtp: Option<Smtp>,
     #[serde(rename = "node")]
     pub nodes: Vec<Node>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Domains {
-    pub web: Domain,
-    #[serde(rename = "box")]
-    pub files: Domain,
-    pub hook: Domain,
-    pub im: Domain,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -173,6 +165,23 @@ impl SiteFile {
             return Err("the administrator's password is empty".to_owned());
         }
         Ok(())
+    }
+
+    /// Refuses a file that lacks a host name that the release asks for, or has one that it does not know.
+    pub fn check_domains(&self, path: &Path, wanted: &[String]) -> Result<()> {
+        let invalid = |why: String| Err(Error::SiteFile { path: path.to_owned(), why });
+        if let Some(missing) = wanted.iter().find(|name| !self.domains.contains_key(*name)) {
+            return invalid(format!(
+                "`[domains]` has no `{missing}`; the release needs {}",
+                wanted.join(", ")
+            ));
+        }
+        match self.domains.keys().find(|name| !wanted.contains(name)) {
+            Some(unknown) => {
+                invalid(format!("`[domains]` has `{unknown}`; the release knows {}", wanted.join(", ")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The host that this is; a site has one node for now.

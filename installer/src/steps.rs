@@ -2,15 +2,15 @@
 //! after a run that was killed in the middle of it.
 
 mod conf;
-mod data;
+mod folders;
 mod engine;
-pub mod fingerprint;
-mod health;
+pub mod request;
+mod journey;
 mod images;
 mod init_data;
-mod record;
+mod release;
 mod snapshot;
-mod stack;
+mod services;
 mod swarm;
 mod trust;
 
@@ -41,17 +41,17 @@ pub trait Step {
 pub fn all() -> [&'static dyn Step; 12] {
     [
         &trust::PinTrust,
-        &data::MakeFolders,
+        &folders::MakeFolders,
         &engine::InstallEngine,
         &images::LoadImages,
         &swarm::PrepareSwarm,
         &conf::RenderConf,
         &snapshot::WriteSnapshot,
-        &stack::DeployStack,
+        &services::DeployServices,
         &init_data::InitData,
-        &health::WalkJourney,
-        &fingerprint::WriteRequest,
-        &record::RecordRelease,
+        &journey::WalkJourney,
+        &request::WriteRequest,
+        &release::RecordRelease,
     ]
 }
 

@@ -53,6 +53,13 @@ pub enum Error {
     #[error("image documents that cannot be understood")]
     ImageDocument { source: serde_json::Error },
 
+    #[error("`stack.yaml` cannot be understood")]
+    StackYaml { source: Box<serde_saphyr::Error> },
+    #[error("`stack.yaml` is not valid: {why}")]
+    Stack { why: String },
+    #[error("the service `{service}` uses the image `{image}`, which the bundle does not have")]
+    StackImage { service: String, image: String },
+
     #[error("no release `{name}` here\n  expected a folder `{}` with a release.toml", expected.display())]
     NoRelease { name: String, expected: PathBuf, known: Vec<String> },
     #[error("`{}` cannot be understood\n{source}", path.display())]
@@ -79,7 +86,10 @@ impl Explain for Error {
             | Self::Toml { .. }
             | Self::Release { .. }
             | Self::Path { .. }
-            | Self::ImageName { .. } => Exit::Failed,
+            | Self::ImageName { .. }
+            | Self::StackYaml { .. }
+            | Self::Stack { .. }
+            | Self::StackImage { .. } => Exit::Failed,
             Self::Keys(error) => error.exit(),
             _ => Exit::NotTrusted,
         }
@@ -97,6 +107,7 @@ impl Explain for Error {
             }
             Self::Format { .. } | Self::Feature(_) => "use the `wt-install` that came with the bundle".into(),
             Self::Unsigned => "sign it on the machine that has the key".into(),
+            Self::StackImage { .. } => "name the image in release.toml, or correct the service".into(),
             Self::NotABundle { .. } => "is it the `.tar.zst` file that the vendor sent?".into(),
             Self::NoRelease { known, .. } if known.is_empty() => {
                 "run it in the folder that holds `manifests/`, or give the path of a release folder".into()

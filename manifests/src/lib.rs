@@ -10,8 +10,10 @@ pub mod image;
 pub mod manifest;
 pub mod relative_path;
 pub mod release;
+pub mod stack;
 
 pub use error::{Error, Result};
 pub use image::ImageName;
 pub use manifest::Manifest;
 pub use relative_path::RelativePath;
+pub use stack::Stack;

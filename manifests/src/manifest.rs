@@ -11,7 +11,7 @@ use wt_keys::{Document, Role, Sha256Digest, Utc};
 
 use crate::bundle::tar;
 use crate::image::Image;
-use crate::release::{ConfTemplate, DataFolder, Hooks, JourneyStep, Port, Requirements};
+use crate::release::{ConfTemplate, DataFolder, Hooks, JourneyStep, LicensePlace, Port, Requirements};
 use crate::{Error, RelativePath, Result};
 
 pub const FORMAT: u32 = 1;
@@ -132,6 +132,9 @@ pub struct Site {
     pub data: Vec<DataFolder>,
     pub conf: Vec<ConfTemplate>,
     pub journey: Vec<JourneyStep>,
+    /// The host names that a site gives the product, by the names that templates use.
+    pub domains: Vec<String>,
+    pub license: Option<LicensePlace>,
 }
 
 impl Document for Manifest {

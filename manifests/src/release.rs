@@ -1,10 +1,12 @@
 //! `release.toml`: how a vendor describes one version of a product.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use semver::{Version, VersionReq};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::manifest::ByteSize;
 use crate::{Error, ImageName, RelativePath, Result};
@@ -49,6 +51,10 @@ pub struct ReleaseFile {
     pub conf: Vec<ConfTemplate>,
     #[serde(default, rename = "journey")]
     pub journey: Vec<JourneyStep>,
+    /// The host names that a site gives the product, by the names that templates use.
+    #[serde(default)]
+    pub domains: Vec<String>,
+    pub license: Option<LicensePlace>,
 }
 
 /// An image and where the build machine finds it.
@@ -130,10 +136,50 @@ pub struct Port {
 #[serde(deny_unknown_fields)]
 pub struct DataFolder {
     pub path: RelativePath,
-    /// `uid:gid`, as numbers.
-    pub owner: String,
-    /// Octal: `0750`.
-    pub mode: String,
+    pub owner: Owner,
+    pub mode: FolderMode,
+}
+
+/// Written `uid:gid`, as numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    pub user: u32,
+    pub group: u32,
+}
+
+/// Permission bits, written in octal: `0750`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FolderMode(pub u32);
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.user, self.group)
+    }
+}
+
+impl fmt::Display for FolderMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o}", self.0)
+    }
+}
+
+impl FromStr for Owner {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once(':').and_then(|(u, g)| Some((u.parse().ok()?, g.parse().ok()?)));
+        let (user, group) = parts.ok_or_else(|| format!("`{text}` is not an owner like `10001:10001`"))?;
+        Ok(Self { user, group })
+    }
+}
+
+impl FromStr for FolderMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bits = u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o777 && text.len() == 4);
+        bits.map(Self).ok_or_else(|| format!("`{text}` is not a mode like `0750`"))
+    }
 }
 
 /// A template in `conf/`, rendered to `conf/apps/` under the product's folder.
@@ -151,8 +197,8 @@ pub struct ConfTemplate {
 #[serde(deny_unknown_fields)]
 pub struct JourneyStep {
     pub name: String,
-    #[serde(default = "get")]
-    pub method: String,
+    #[serde(default)]
+    pub method: Method,
     pub port: u16,
     pub path: String,
     /// The `Host` header.
@@ -166,8 +212,34 @@ pub struct JourneyStep {
     pub contains: Option<String>,
 }
 
-fn get() -> String {
-    "GET".to_owned()
+/// Of an HTTP request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    #[default]
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+impl Method {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// Where the product looks for its license.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LicensePlace {
+    /// The license lies among the configuration of this service, which is restarted when a new one comes.
+    pub service: String,
 }
 
 impl Release {
@@ -242,3 +314,23 @@ fn known_releases(manifests: &Path) -> Vec<String> {
     known.sort();
     known
 }
+
+/// A type that is written as a string, as its `Display` and `FromStr` say.
+macro_rules! written_as_string {
+    ($name:ty) => {
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+written_as_string!(Owner);
+written_as_string!(FolderMode);

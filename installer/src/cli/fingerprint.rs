@@ -2,19 +2,19 @@ use wt_keys::console::{Done, Output, now};
 use wt_licensor::{Snapshot, install_key};
 
 use crate::installation::Installed;
-use crate::steps::fingerprint;
+use crate::steps::request;
 use crate::{Error, Places};
 
 /// Show what identifies this host: exactly what a request for a license says of it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  wt-install fingerprint --json")]
-pub struct PrintFingerprint {
+pub struct Fingerprint {
     /// Write the snapshot that the containers read (at boot and hourly) instead
     #[arg(long)]
     snapshot: bool,
 }
 
-impl PrintFingerprint {
+impl Fingerprint {
     pub fn run(self, output: Output, places: &Places) -> Done {
         super::require_root()?;
         let installed = Installed::read(places)?.ok_or(Error::NotInstalled)?;
@@ -24,7 +24,7 @@ impl PrintFingerprint {
             snapshot.write(&places.snapshot(&installed.product))?;
             return Ok(());
         }
-        let fingerprint = fingerprint::fingerprint(places, &installed.product, &key);
+        let fingerprint = request::fingerprint(places, &installed.product, &key);
         output.report(&fingerprint, &fingerprint);
         Ok(())
     }

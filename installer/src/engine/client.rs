@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Engine, SOCKET, Service};
 use crate::command::Command;
-use crate::stack::Rendered;
 use crate::{Error, Result};
+use wt_manifests::stack::Rendered;
 
 const LIMIT: Duration = Duration::from_mins(10);
 /// A folder that does not exist: root's own client configuration may name a context, that is, another engine.

@@ -9,8 +9,8 @@ use wt_keys::console::Phase;
 
 use super::Engine;
 use super::health::{self, Wellness};
-use crate::stack::DIGEST_LABEL;
 use crate::{Error, Result};
+use wt_manifests::stack::DIGEST_LABEL;
 
 const STACK_LABEL: &str = "com.docker.stack.namespace";
 const POLL: Duration = Duration::from_millis(400);

@@ -7,7 +7,7 @@ use wt_keys::durable;
 use wt_licensor::snapshot::read_boot_id;
 use wt_licensor::{Snapshot, install_key};
 
-use super::data::program;
+use super::folders::program;
 use super::{Need, Step};
 use crate::command::Command;
 use crate::{Installation, Result};

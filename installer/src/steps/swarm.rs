@@ -2,7 +2,9 @@ use wt_keys::console::Progress;
 
 use super::{Need, Step};
 use crate::engine::{Engine, SwarmState};
-use crate::{Error, Installation, Result, stack::Stack};
+use wt_manifests::Stack;
+
+use crate::{Error, Installation, Result};
 
 /// Makes this host a Swarm of one, and hands the engine the secrets that the stack asks for.
 pub struct PrepareSwarm;

@@ -133,7 +133,14 @@ fn site(contents: &Contents<'_>) -> Table {
     for step in &site.journey {
         table.row([
             &"journey",
-            &format_args!("{}: {} :{}{} → {}", step.name, step.method, step.port, step.path, step.status),
+            &format_args!(
+                "{}: {} :{}{} → {}",
+                step.name,
+                step.method.as_str(),
+                step.port,
+                step.path,
+                step.status
+            ),
         ]);
     }
     if !site.modules.is_empty() {

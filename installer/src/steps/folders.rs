@@ -19,7 +19,7 @@ impl Step for MakeFolders {
 
     fn need(&self, installation: &Installation) -> Result<Need> {
         let home = installation.home();
-        let missing = data_folders(installation)?.iter().any(|folder| !folder.is_as_wanted());
+        let missing = data_folders(installation).iter().any(|folder| !folder.is_as_wanted());
         if missing || !home.is_dir() || !same_answers(installation) || !same_program(&program(&home))? {
             return Ok(Need::Work(format!(
                 "make {} and {} data folders under {}",
@@ -34,7 +34,7 @@ impl Step for MakeFolders {
     fn apply(&self, installation: &Installation, _: &Progress) -> Result<String> {
         let home = installation.home();
         durable::create_folder(&home, 0o755)?;
-        for folder in data_folders(installation)? {
+        for folder in data_folders(installation) {
             folder.make()?;
         }
         keep_program(&program(&home))?;
@@ -76,25 +76,17 @@ struct Wanted {
     mode: u32,
 }
 
-fn data_folders(installation: &Installation) -> Result<Vec<Wanted>> {
+fn data_folders(installation: &Installation) -> Vec<Wanted> {
     installation.manifest().site.data.iter().map(|folder| Wanted::new(installation, folder)).collect()
 }
 
 impl Wanted {
-    fn new(installation: &Installation, folder: &DataFolder) -> Result<Self> {
-        let wrong = || {
-            wt_manifests::Error::Manifest(format!(
-                "the data folder `{}` has the owner `{}` and the mode `{}`",
-                folder.path, folder.owner, folder.mode
-            ))
-        };
-        let owner = folder.owner.split_once(':').and_then(|(u, g)| Some((u.parse().ok()?, g.parse().ok()?)));
-        let mode = u32::from_str_radix(&folder.mode, 8).ok().filter(|mode| *mode <= 0o777);
-        Ok(Self {
+    fn new(installation: &Installation, folder: &DataFolder) -> Self {
+        Self {
             path: installation.data_folder(&folder.path),
-            owner: owner.ok_or_else(wrong)?,
-            mode: mode.ok_or_else(wrong)?,
-        })
+            owner: (folder.owner.user, folder.owner.group),
+            mode: folder.mode.0,
+        }
     }
 
     fn is_as_wanted(&self) -> bool {

@@ -5,15 +5,15 @@ use wt_keys::console::Progress;
 use super::swarm::secret_name;
 use super::{Need, Step};
 use crate::engine::Engine;
-use crate::stack::{Folders, Rendered, Stack};
 use crate::{Installation, Result};
+use wt_manifests::stack::{Folders, Rendered, Stack};
 
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Deploys the services by image ID and waits until they are healthy.
-pub struct DeployStack;
+pub struct DeployServices;
 
-impl Step for DeployStack {
+impl Step for DeployServices {
     fn name(&self) -> &'static str {
         "services"
     }
@@ -50,6 +50,10 @@ fn render(installation: &Installation, engine: &Engine) -> Result<Rendered> {
         run: installation.places.run(installation.product()),
     };
     let store = engine.info()?.store;
-    Stack::of(&installation.bundle)?
-        .render(installation.manifest(), store, &folders, &|name| secret_name(installation, name))
+    Ok(Stack::of(&installation.bundle)?.render(
+        installation.manifest(),
+        &|image| store.image_id(image),
+        &folders,
+        &|name| secret_name(installation, name),
+    )?)
 }

@@ -2,8 +2,8 @@ use wt_keys::console::Progress;
 
 use super::{Need, Step};
 use crate::installation::Installed;
-use crate::stack::Stack;
 use crate::{Installation, Result};
+use wt_manifests::stack::Stack;
 
 /// Says last of all what is installed.
 pub struct RecordRelease;

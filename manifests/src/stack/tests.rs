@@ -1,7 +1,6 @@
 use std::path::Path;
 
-use wt_manifests::image::Image;
-use wt_manifests::manifest::{Body, FORMAT, Site};
+use crate::manifest::{Body, FORMAT, Site};
 
 use super::*;
 
@@ -44,7 +43,7 @@ fn render_in(yaml: &str, home: &str) -> Result<Rendered> {
     let folders = Folders { home: home.into(), data: "/data/acme".into(), run: "/run/wt/acme".into() };
     let manifest = manifest(&["acme/web:1.0", "docker.io/library/redis:7"]);
     Stack::parse(yaml.as_bytes())?
-        .render(&manifest, StoreKind::Classic, &folders, &|name| format!("acme-{name}"))
+        .render(&manifest, &|image| image.config, &folders, &|name| format!("acme-{name}"))
 }
 
 fn manifest(images: &[&str]) -> Manifest {

@@ -12,16 +12,18 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 use wt_keys::Sha256Digest;
-use wt_manifests::bundle::Bundle;
-use wt_manifests::{ImageName, Manifest};
 
-use crate::engine::StoreKind;
-use crate::{Error, Result};
+use crate::bundle::Bundle;
+use crate::image::Image;
+use crate::release::ReleaseFile;
+use crate::{Error, ImageName, Manifest, Result};
 
 /// What Docker 20.10 and later take.
 const VERSION: &str = "3.8";
 const FILE: &str = "stack.yaml";
 const LARGEST: u64 = 1 << 20;
+/// What `site.toml` has to keep secret and a stack may ask for.
+pub const SITE_SECRETS: [&str; 2] = ["admin-password", "smtp-password"];
 /// The label that says which rendered stack a service was deployed from.
 pub const DIGEST_LABEL: &str = "wt.stack";
 
@@ -82,15 +84,42 @@ impl Stack {
         self.names_in("secrets")
     }
 
+    /// What a build must know before it signs: every image is one of the release, every variable and every secret one
+    /// that a site has, every service that `release.toml` names is there.
+    pub fn check(&self, release: &ReleaseFile) -> Result<()> {
+        let folders = Folders { home: "/home".into(), data: "/data".into(), run: "/run".into() };
+        substitute::strings(&mut Value::Object(self.root.clone()), &folders.variables())?;
+        let invalid = |why: String| Err(Error::Stack { why });
+        for (service, definition) in self.root["services"].as_object().into_iter().flatten() {
+            let image = definition["image"].as_str().unwrap_or_default();
+            find_image(release.images.iter().map(|image| &image.name), service, image)?;
+        }
+        if let Some(secret) = self.secrets().into_iter().find(|name| !SITE_SECRETS.contains(&name.as_str())) {
+            return invalid(format!(
+                "no site has the secret `{secret}`; there are {}",
+                SITE_SECRETS.join(", ")
+            ));
+        }
+        let services = self.services();
+        let license = release.license.iter().map(|place| &place.service);
+        let restarted = release.conf.iter().flat_map(|conf| &conf.restart);
+        match license.chain(restarted).find(|name| !services.contains(name)) {
+            Some(missing) => {
+                invalid(format!("release.toml names the service `{missing}`, which it does not have"))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn names_in(&self, section: &str) -> Vec<String> {
         self.root.get(section).and_then(Value::as_object).into_iter().flat_map(Map::keys).cloned().collect()
     }
 
-    /// Makes of the stack what this engine can run. `secret_name` tells what a secret is called in the engine.
+    /// Makes of the stack what an engine can run. `image_id` and `secret_name` tell what it calls an image and a secret.
     pub fn render(
         &self,
         manifest: &Manifest,
-        store: StoreKind,
+        image_id: &dyn Fn(&Image) -> Sha256Digest,
         folders: &Folders,
         secret_name: &dyn Fn(&str) -> String,
     ) -> Result<Rendered> {
@@ -99,7 +128,8 @@ impl Stack {
         root["version"] = json!(VERSION);
         let (mut images, mut sources) = (BTreeMap::new(), BTreeSet::new());
         for (name, service) in section(&mut root, "services") {
-            let id = image_id(manifest, store, name, service["image"].as_str().unwrap_or_default())?;
+            let image = image_of(&manifest.images, name, service["image"].as_str().unwrap_or_default())?;
+            let id = image_id(image).to_oci();
             service["image"] = json!(id);
             images.insert(name.clone(), id);
             sources.extend(bind_sources(name, service)?);
@@ -128,12 +158,22 @@ fn section<'a>(root: &'a mut Value, name: &str) -> impl Iterator<Item = (&'a Str
     root.get_mut(name).and_then(Value::as_object_mut).into_iter().flatten()
 }
 
-/// What the engine calls the bundle's image of this name.
-fn image_id(manifest: &Manifest, store: StoreKind, service: &str, image: &str) -> Result<String> {
+/// Which of the bundle's images a service names.
+fn find_image<'a>(
+    mut names: impl Iterator<Item = &'a ImageName>,
+    service: &str,
+    image: &str,
+) -> Result<&'a ImageName> {
     let wanted = image.parse::<ImageName>().ok().map(|name| name.canonical());
-    let found = manifest.images.iter().find(|candidate| Some(candidate.name.canonical()) == wanted);
+    names
+        .find(|name| Some(name.canonical()) == wanted)
+        .ok_or_else(|| Error::StackImage { service: service.to_owned(), image: image.to_owned() })
+}
+
+fn image_of<'a>(images: &'a [Image], service: &str, image: &str) -> Result<&'a Image> {
+    let name = find_image(images.iter().map(|image| &image.name), service, image)?;
     let missing = || Error::StackImage { service: service.to_owned(), image: image.to_owned() };
-    Ok(store.image_id(found.ok_or_else(missing)?).to_oci())
+    images.iter().find(|image| image.name == *name).ok_or_else(missing)
 }
 
 /// Labels the service, not its containers: a new version restarts only what really changed.
