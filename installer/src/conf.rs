@@ -146,8 +146,15 @@ impl Conf {
         }
     }
 
+    /// Tells whether something is left to be done about a file: it is not as it should be, or its readers may not have
+    /// been told, since a run was killed before [`Conf::remember`].
+    pub fn is_unfinished(&self, file: &ConfFile) -> bool {
+        let wanted = Sha256Digest::of(file.text.as_bytes());
+        self.rendered.get(&file.name) != Some(&wanted) || self.change(file) == Change::Write
+    }
+
     /// Brings the files to what they should be. Returns what was done to each that was touched.
-    pub fn apply(&mut self) -> Result<Vec<(String, Change)>> {
+    pub fn write(&self) -> Result<Vec<(String, Change)>> {
         let mut touched = Vec::new();
         for file in &self.files {
             let change = self.change(file);
@@ -163,11 +170,11 @@ impl Conf {
             durable::write_if_changed(&path, file.text.as_bytes(), 0o644)?;
             touched.push((file.name.clone(), change));
         }
-        self.remember()?;
         Ok(touched)
     }
 
-    fn remember(&mut self) -> Result<()> {
+    /// Records what was rendered; to be called when all who read the files have been told.
+    pub fn remember(&mut self) -> Result<()> {
         self.rendered = self
             .files
             .iter()
@@ -205,17 +212,36 @@ mod tests {
     fn an_edit_is_kept_and_a_new_template_is_put_beside_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("web/a.js");
-        assert_eq!(conf(folder.path(), "one").apply().unwrap(), [("web/a.js".to_owned(), Change::Write)]);
-        assert_eq!(conf(folder.path(), "one").apply().unwrap(), []);
-        assert_eq!(conf(folder.path(), "two").apply().unwrap(), [("web/a.js".to_owned(), Change::Write)]);
+        let apply = |text| {
+            let mut conf = conf(folder.path(), text);
+            let touched = conf.write().unwrap();
+            conf.remember().unwrap();
+            assert!(!conf.is_unfinished(&conf.files[0]));
+            touched
+        };
+        assert_eq!(apply("one"), [("web/a.js".to_owned(), Change::Write)]);
+        assert_eq!(apply("one"), []);
+        assert_eq!(apply("two"), [("web/a.js".to_owned(), Change::Write)]);
         fs::write(&path, "mine").unwrap();
-        assert_eq!(conf(folder.path(), "two").apply().unwrap(), []);
-        assert_eq!(
-            conf(folder.path(), "three").apply().unwrap(),
-            [("web/a.js".to_owned(), Change::OfferBeside)]
-        );
+        assert_eq!(apply("two"), []);
+        assert_eq!(apply("three"), [("web/a.js".to_owned(), Change::OfferBeside)]);
         assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
         assert_eq!(fs::read_to_string(path.with_file_name("a.js.new")).unwrap(), "three");
+    }
+
+    #[test]
+    fn a_file_is_unfinished_until_its_readers_were_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let unfinished = |conf: &Conf| conf.is_unfinished(&conf.files[0]);
+        assert!(unfinished(&conf(folder.path(), "one")));
+        conf(folder.path(), "one").write().unwrap(); // killed
+        let mut again = conf(folder.path(), "one");
+        assert_eq!(again.change(&again.files[0]), Change::None);
+        assert!(unfinished(&again));
+        again.remember().unwrap();
+        assert!(!unfinished(&conf(folder.path(), "one")));
+        fs::remove_file(folder.path().join("web/a.js")).unwrap();
+        assert!(unfinished(&conf(folder.path(), "one")));
     }
 
     #[test]

@@ -13,8 +13,10 @@ mod load;
 mod services;
 mod swarm;
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -32,9 +34,20 @@ use crate::{Error, Result};
 
 pub const SOCKET: &str = "/var/run/docker.sock";
 pub const OLDEST: EngineVersion = EngineVersion { major: 20, minor: 10 };
-const DATA_ROOT: &str = "/var/lib/docker";
+/// Where an engine keeps its data, unless it was told otherwise.
+pub const DATA_ROOT: &str = "/var/lib/docker";
 /// Where images are in the containerd store.
 const CONTAINERD_ROOT: &str = "/var/lib/containerd";
+/// Where there is one of these, below the root of a host, Docker is installed.
+const SIGNS: [&str; 7] = [
+    "usr/bin/dockerd",
+    "usr/sbin/dockerd",
+    "usr/local/bin/dockerd",
+    "snap/bin/docker",
+    "etc/systemd/system/docker.service",
+    "lib/systemd/system/docker.service",
+    "usr/lib/systemd/system/docker.service",
+];
 const REQUEST_LIMIT: u64 = 120; // seconds
 const START_POLL: Duration = Duration::from_millis(250);
 
@@ -50,12 +63,12 @@ pub struct Engine {
 pub struct EngineInfo {
     /// As the engine spells it: `20.10.24+dfsg1`.
     pub version: String,
-    pub api: String,
     pub store: StoreKind,
     pub data_root: PathBuf,
 }
 
-/// Where an engine keeps images, and so what their IDs are. They differ: `facts/engine.md`.
+/// Where an engine keeps images, and so what their IDs are: the classic store names an image by the digest of its
+/// config, the containerd store by that of its manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreKind {
     Classic,
@@ -89,29 +102,28 @@ impl Engine {
     pub fn connect() -> Result<Self> {
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(Error::io("start", "tokio"))?;
-        let unreachable = |source| Error::NoEngine { socket: SOCKET, source: Box::new(source) };
         let docker =
             Docker::connect_with_unix(SOCKET, REQUEST_LIMIT, API_DEFAULT_VERSION).map_err(unreachable)?;
         let (version, info) = runtime
             .block_on(async { Ok((docker.version().await?, docker.info().await?)) })
             .map_err(unreachable)?;
-        let info = EngineInfo::new(
-            version.version.unwrap_or_default(),
-            version.api_version.unwrap_or_default(),
-            info,
-        );
+        let info = EngineInfo::new(version.version.unwrap_or_default(), info);
         if EngineVersion::parse(&info.version).is_none_or(|version| version < OLDEST) {
             return Err(Error::EngineTooOld { expected: OLDEST, found: info.version });
         }
         Ok(Self { docker, runtime, info })
     }
 
-    /// The engine of this host, if one answers.
+    /// The engine of this host; `None` where no Docker is installed. One that is installed and does not answer is an
+    /// error: it is stopped or broken, and no reason to install another.
     pub fn find() -> Result<Option<Self>> {
         match Self::connect() {
-            Ok(engine) => Ok(Some(engine)),
-            Err(Error::NoEngine { .. }) => Ok(None),
-            Err(error) => Err(error),
+            Err(Error::NoEngine { source, .. })
+                if nobody_listens(&source) && !is_installed(Path::new("/")) =>
+            {
+                Ok(None)
+            }
+            answer => answer.map(Some),
         }
     }
 
@@ -126,13 +138,8 @@ impl Engine {
         }
     }
 
-    pub fn info(&self) -> Result<EngineInfo> {
-        Ok(self.info.clone())
-    }
-
-    /// Where the engine keeps its data, or would.
-    pub fn data_root_or_default() -> Result<PathBuf> {
-        Ok(Self::find()?.map_or_else(|| DATA_ROOT.into(), |engine| engine.info.data_root))
+    pub fn info(&self) -> &EngineInfo {
+        &self.info
     }
 
     /// Asks the engine and waits for the answer; `action` completes "the engine could not …".
@@ -168,13 +175,39 @@ impl Engine {
     }
 }
 
+fn unreachable(source: bollard::errors::Error) -> Error {
+    match io_kind(&source) {
+        Some(ErrorKind::PermissionDenied) => Error::NotRoot,
+        _ => Error::NoEngine { socket: SOCKET, source: Box::new(source) },
+    }
+}
+
+/// Neither a hanging engine nor one that answers with an error: there is no socket, or nothing behind it.
+fn nobody_listens(error: &bollard::errors::Error) -> bool {
+    matches!(error, bollard::errors::Error::SocketNotFoundError(_))
+        || matches!(io_kind(error), Some(ErrorKind::NotFound | ErrorKind::ConnectionRefused))
+}
+
+/// What the operating system said, where it was asked.
+fn io_kind(error: &bollard::errors::Error) -> Option<ErrorKind> {
+    if let bollard::errors::Error::IOError { err } = error {
+        return Some(err.kind()); // it passes for its own source
+    }
+    let error: &(dyn StdError + 'static) = error;
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind).last()
+}
+
+fn is_installed(root: &Path) -> bool {
+    SIGNS.iter().any(|sign| root.join(sign).symlink_metadata().is_ok())
+}
+
 impl EngineInfo {
-    fn new(version: String, api: String, info: SystemInfo) -> Self {
+    fn new(version: String, info: SystemInfo) -> Self {
         let snapshotter = |row: &Vec<String>| row.iter().any(|cell| cell == "io.containerd.snapshotter.v1");
         let containerd = info.driver_status.iter().flatten().any(snapshotter);
         Self {
             version,
-            api,
             store: if containerd { StoreKind::Containerd } else { StoreKind::Classic },
             data_root: info.docker_root_dir.unwrap_or_else(|| DATA_ROOT.to_owned()).into(),
         }
@@ -211,12 +244,47 @@ mod tests {
     }
 
     #[test]
+    fn only_a_socket_with_nobody_behind_it_means_that_there_is_no_engine() {
+        let said = |kind: ErrorKind| bollard::errors::Error::IOError { err: kind.into() };
+        let absent = bollard::errors::Error::SocketNotFoundError(SOCKET.to_owned());
+        let failing =
+            bollard::errors::Error::DockerResponseServerError { status_code: 500, message: "no".to_owned() };
+        assert!(nobody_listens(&absent));
+        assert!(nobody_listens(&asked_at_a_dead_socket()));
+        for other in [said(ErrorKind::ConnectionReset), bollard::errors::Error::RequestTimeoutError, failing]
+        {
+            assert!(!nobody_listens(&other), "{other}");
+            assert!(matches!(unreachable(other), Error::NoEngine { .. }));
+        }
+        assert!(matches!(unreachable(said(ErrorKind::PermissionDenied)), Error::NotRoot));
+    }
+
+    /// What the client library says where a process left its socket behind.
+    fn asked_at_a_dead_socket() -> bollard::errors::Error {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("docker.sock");
+        drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let docker = Docker::connect_with_unix(socket.to_str().unwrap(), 1, API_DEFAULT_VERSION).unwrap();
+        runtime.block_on(docker.version()).unwrap_err()
+    }
+
+    #[test]
+    fn a_stopped_engine_is_one_that_is_installed() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(!is_installed(root.path()));
+        std::fs::create_dir_all(root.path().join("usr/sbin")).unwrap();
+        std::fs::write(root.path().join("usr/sbin/dockerd"), "").unwrap();
+        assert!(is_installed(root.path()));
+    }
+
+    #[test]
     fn the_store_is_told_by_the_driver_status() {
         let info = |rows: &[[&str; 2]]| SystemInfo {
             driver_status: Some(rows.iter().map(|row| row.map(str::to_owned).to_vec()).collect()),
             ..SystemInfo::default()
         };
-        let store = |rows: &[[&str; 2]]| EngineInfo::new(String::new(), String::new(), info(rows)).store;
+        let store = |rows: &[[&str; 2]]| EngineInfo::new(String::new(), info(rows)).store;
         assert_eq!(store(&[["Backing Filesystem", "extfs"]]), StoreKind::Classic);
         assert_eq!(store(&[["driver-type", "io.containerd.snapshotter.v1"]]), StoreKind::Containerd);
     }

@@ -10,7 +10,8 @@ use wt_manifests::bundle::Bundle;
 
 use crate::engine::Engine;
 use crate::journal::Journal;
-use crate::{Error, Places, Result, SiteFile};
+use crate::steps::InstallEngine;
+use crate::{Error, Places, Result, SiteFile, packages};
 
 #[derive(Debug)]
 pub struct Installation {
@@ -73,6 +74,20 @@ impl Installation {
 
     pub fn engine(&self) -> Result<Engine> {
         Engine::connect()
+    }
+
+    /// The engine, where the host has one. What an earlier run of ours began to install, and does not answer, is none
+    /// yet: this run goes on with it.
+    pub fn find_engine(&self) -> Result<Option<Engine>> {
+        match Engine::find() {
+            Err(Error::NoEngine { .. }) if self.engine_was_left()? => Ok(None),
+            answer => answer,
+        }
+    }
+
+    fn engine_was_left(&self) -> Result<bool> {
+        Ok(self.journal.was_left(InstallEngine::NAME)?
+            || packages::is_interrupted(self.manifest(), self.places.root())?)
     }
 
     pub fn data_folder(&self, path: &impl AsRef<Path>) -> PathBuf {

@@ -91,6 +91,12 @@ impl Journal {
             .collect())
     }
 
+    /// Tells whether a step was begun on this host and not completed since.
+    pub fn was_left(&self, step: &str) -> Result<bool> {
+        let last = self.lines()?.into_iter().rfind(|line| line.step == step);
+        Ok(last.is_some_and(|line| line.event != Event::Done))
+    }
+
     /// Tells whether a step was ever completed on this host, whatever the release.
     pub fn was_done(&self, step: &str) -> Result<bool> {
         Ok(self.lines()?.iter().any(|line| line.step == step && line.event == Event::Done))
@@ -119,5 +125,18 @@ mod tests {
         }
         assert!(journal.was_done("init-data").unwrap());
         assert!(!journal.was_done("stack").unwrap());
+    }
+
+    #[test]
+    fn a_step_is_left_until_it_is_done() {
+        let root = tempfile::tempdir().unwrap();
+        let places = Places::below(root.path());
+        durable::create_folder(&places.state(), 0o700).unwrap();
+        let journal = Journal::open(&places, "v1");
+        assert!(!journal.was_left("engine").unwrap());
+        for (event, left) in [(Event::Began, true), (Event::Failed, true), (Event::Done, false)] {
+            journal.record(Utc::from_unix(0).unwrap(), "engine", event, "").unwrap();
+            assert_eq!(journal.was_left("engine").unwrap(), left, "{event:?}");
+        }
     }
 }

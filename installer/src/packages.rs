@@ -54,6 +54,15 @@ pub fn for_host<'a>(manifest: &'a Manifest, root: &Path) -> Result<&'a PackageSe
     })
 }
 
+/// The signed bytes of the packages for the host below `root`; 0 where there are none for it.
+pub fn bytes_for_host(manifest: &Manifest, root: &Path) -> Result<u64> {
+    let found = target(root)?;
+    let sets = manifest.packages.iter().filter(|set| set.target == found);
+    let sizes =
+        sets.flat_map(|set| &set.packages).map(|package| Ok(manifest.entry(package.path.as_str())?.size));
+    sizes.sum()
+}
+
 /// What an installation would do. Pure knowledge: nothing was changed yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackagePlan {
@@ -80,6 +89,13 @@ pub fn plan(set: &PackageSet) -> Result<PackagePlan> {
     Ok(plan)
 }
 
+/// Tells whether a run before this one was interrupted while dpkg was at work, so that what is there of an engine is ours.
+pub fn is_interrupted(manifest: &Manifest, root: &Path) -> Result<bool> {
+    let found = target(root)?;
+    let set = manifest.packages.iter().find(|set| set.target == found);
+    set.map_or(Ok(false), |set| Ok(plan(set)?.interrupted))
+}
+
 /// Installs what the plan found missing and starts the engine.
 pub fn install(bundle: &Bundle, places: &Places, progress: &Progress) -> Result<()> {
     let set = for_host(bundle.manifest(), places.root())?;
@@ -96,6 +112,15 @@ pub fn install(bundle: &Bundle, places: &Places, progress: &Progress) -> Result<
     }
     let _phase = progress.phase("starting Docker", None);
     start_engine()
+}
+
+/// The folder of packages that a killed run left.
+pub fn leftover(places: &Places) -> Option<PathBuf> {
+    Some(places.staging()).filter(|folder| folder.symlink_metadata().is_ok())
+}
+
+pub fn remove_leftover(places: &Places) -> Result<()> {
+    Staging::remove(&places.staging())
 }
 
 /// The fewest packages that apt would take. Nothing has been changed when this refuses.
@@ -116,8 +141,9 @@ fn choose(staging: &Staging, plan: &PackagePlan) -> Result<Vec<Package>> {
 }
 
 fn start_engine() -> Result<()> {
-    if Engine::find()?.is_some() {
-        return Ok(());
+    match Engine::connect() {
+        Err(Error::NoEngine { .. }) => {}
+        answer => return answer.map(drop),
     }
     let (program, args) = if Path::new("/run/systemd/system").is_dir() {
         ("systemctl", ["start", "docker.service"])
@@ -134,21 +160,26 @@ fn start_engine() -> Result<()> {
 pub(crate) struct Staging(PathBuf);
 
 impl Staging {
-    /// Creates the folder, or empties the one that an interrupted run left.
+    /// Creates the folder anew; one that an interrupted run left goes first.
     fn create(folder: &Path) -> Result<Self> {
-        match fs::symlink_metadata(folder) {
-            Ok(found) if found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() => {
-                fs::remove_dir_all(folder).map_err(Error::io("empty", folder))?;
-            }
-            Ok(_) => return Err(Error::Staging { path: folder.to_owned() }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::io("open", folder)(error)),
-        }
+        Self::remove(folder)?;
         durable::create_folder(&durable::folder_of(folder), 0o700)?;
         fs::create_dir(folder).map_err(Error::io("create the folder", folder))?;
         fs::set_permissions(folder, Permissions::from_mode(0o700))
             .map_err(Error::io("create the folder", folder))?;
         Ok(Self(folder.to_owned()))
+    }
+
+    /// Refuses to go through a link, or into what is not ours.
+    fn remove(folder: &Path) -> Result<()> {
+        match fs::symlink_metadata(folder) {
+            Ok(found) if found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() => {
+                fs::remove_dir_all(folder).map_err(Error::io("empty", folder))
+            }
+            Ok(_) => Err(Error::Staging { path: folder.to_owned() }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::io("open", folder)(error)),
+        }
     }
 
     fn fill(&self, bundle: &Bundle, plan: &PackagePlan, phase: &Phase) -> Result<()> {
@@ -211,6 +242,10 @@ mod tests {
             assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
             fs::write(staging.folder("left over"), "x").unwrap();
         }
+        Staging::remove(&folder).unwrap();
+        assert!(!folder.exists());
+        Staging::remove(&folder).unwrap();
+        let _kept = std::mem::ManuallyDrop::new(Staging::create(&folder).unwrap());
         let link = root.path().join("link");
         std::os::unix::fs::symlink(&folder, &link).unwrap();
         assert!(matches!(Staging::create(&link), Err(Error::Staging { .. })));

@@ -1,19 +1,25 @@
 //! What the host must be able to do, found out before the first change.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::net::{IpAddr, TcpListener};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::statvfs;
 use serde::Serialize;
 use wt_keys::console::Size;
 
-use crate::engine::Engine;
+use crate::engine::{DATA_ROOT, Engine};
+use crate::installation::Installed;
 use crate::{Error, Installation, Result, packages};
 
-/// Room that the data stores, the logs and the engine's own files need beside the images.
+/// What the logs and the engine's own files need beside new images.
 const SPARE_DISK: u64 = 1 << 30;
+/// The engine's packages grow to less than this many times their size when they are unpacked; only the packed size is
+/// signed.
+const UNPACKED: u64 = 5;
 const CLOCK_TOLERANCE_DAYS: i64 = 1;
 
 /// One row of the table.
@@ -35,15 +41,15 @@ pub struct Preflight {
 
 /// Examines the host. Looks only; changes nothing.
 pub fn examine(installation: &Installation) -> Result<Preflight> {
-    let engine = Engine::find()?;
+    let engine = installation.find_engine()?;
     let mut checks = vec![platform(installation)];
     if engine.is_none() {
         checks.push(target(installation));
     }
     checks.extend([processors(installation), memory(installation)?, address(installation)]);
-    checks.extend(disks(installation)?);
+    checks.extend(disks(installation, engine.as_ref())?);
     checks.push(clock(installation));
-    if !is_running(installation)? {
+    if !is_running(installation, engine.as_ref())? {
         checks.extend(installation.manifest().site.ports.iter().map(port));
     }
     Ok(Preflight { schema: "wt.preflight.v1", checks })
@@ -146,45 +152,75 @@ fn address(installation: &Installation) -> Check {
     )
 }
 
-fn disks(installation: &Installation) -> Result<[Check; 2]> {
-    let images: u64 = installation.manifest().layers().map(|layer| layer.size).sum();
-    // the classic store unpacks the stream beside the layers that it makes of it
-    let for_engine = missing_images(installation)?.map_or(2 * images, |missing| 2 * missing);
-    let engine_root = Engine::data_root_or_default()?;
-    let hint = "make room, or put the folder on a larger disk";
-    let engine = available(&engine_root);
-    let data = available(&installation.site.data_root);
-    let wanted = installation.manifest().site.requirements.disk.0.min(u64::MAX - SPARE_DISK);
-    Ok([
-        check(
-            &format!("disk {}", engine_root.display()),
-            engine >= for_engine,
-            format_args!("{} free", Size(engine)),
-            Size(for_engine),
-            hint,
-        ),
-        check(
-            &format!("disk {}", installation.site.data_root.display()),
-            data >= wanted,
-            format_args!("{} free", Size(data)),
-            Size(wanted),
-            hint,
-        ),
-    ])
+/// A row for each file system: folders that share one share its free bytes, too.
+fn disks(installation: &Installation, engine: Option<&Engine>) -> Result<Vec<Check>> {
+    let rooms = rooms(installation, engine)?;
+    Ok(by_file_system(&rooms, device).into_iter().map(|rooms| disk(&rooms)).collect())
 }
 
-/// The bytes of the layers that the engine lacks; `None` without an engine.
-fn missing_images(installation: &Installation) -> Result<Option<u64>> {
-    match Engine::find()? {
-        Some(engine) => Ok(Some(engine.plan_images(installation.manifest())?.bytes)),
-        None => Ok(None),
+/// Bytes that will be written below a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Room {
+    folder: PathBuf,
+    bytes: u64,
+}
+
+fn rooms(installation: &Installation, engine: Option<&Engine>) -> Result<Vec<Room>> {
+    let manifest = installation.manifest();
+    let images = match engine {
+        Some(engine) => engine.plan_images(manifest)?.bytes,
+        None => manifest.layers().map(|layer| layer.size).sum(),
+    };
+    // the classic store unpacks the stream beside the layers that it makes of it
+    let images = if images == 0 { 0 } else { 2 * images + SPARE_DISK };
+    let engine_root = engine.map_or_else(|| DATA_ROOT.into(), |engine| engine.info().data_root.clone());
+    let mut rooms = vec![Room { folder: engine_root, bytes: images }];
+    // afterwards the data itself fills what was asked for
+    if Installed::read(&installation.places)?.is_none() {
+        let bytes = manifest.site.requirements.disk.0;
+        rooms.push(Room { folder: installation.site.data_root.clone(), bytes });
     }
+    if engine.is_none() {
+        let bytes = packages::bytes_for_host(manifest, installation.places.root())?;
+        rooms.push(Room { folder: installation.places.staging(), bytes });
+        rooms.push(Room { folder: installation.places.root().join("usr"), bytes: UNPACKED * bytes });
+    }
+    Ok(rooms)
+}
+
+fn by_file_system(rooms: &[Room], device: impl Fn(&Path) -> u64) -> Vec<Vec<Room>> {
+    let mut found: BTreeMap<u64, Vec<Room>> = BTreeMap::new();
+    for room in rooms {
+        found.entry(device(&room.folder)).or_default().push(room.clone());
+    }
+    found.into_values().collect()
+}
+
+fn disk(rooms: &[Room]) -> Check {
+    let folders: Vec<String> = rooms.iter().map(|room| room.folder.display().to_string()).collect();
+    let free = available(&rooms[0].folder);
+    let needed = rooms.iter().fold(0_u64, |sum, room| sum.saturating_add(room.bytes));
+    check(
+        &format!("disk {}", folders.join(", ")),
+        free >= needed,
+        format_args!("{} free", Size(free)),
+        Size(needed),
+        "make room, or put a folder on a larger disk",
+    )
 }
 
 /// Free bytes where `path` is, or will be.
 fn available(path: &Path) -> u64 {
-    let existing = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-    statvfs(existing).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize))
+    statvfs(existing(path)).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// The file system where `path` is, or will be.
+fn device(path: &Path) -> u64 {
+    fs::metadata(existing(path)).map_or(0, |found| found.dev())
+}
+
+fn existing(path: &Path) -> &Path {
+    path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"))
 }
 
 /// A clock behind the bundle is wrong; one that is ahead may be right.
@@ -206,9 +242,26 @@ fn port(port: &wt_manifests::release::Port) -> Check {
 }
 
 /// Then the ports are taken by the product itself.
-fn is_running(installation: &Installation) -> Result<bool> {
-    match Engine::find()? {
+fn is_running(installation: &Installation, engine: Option<&Engine>) -> Result<bool> {
+    match engine {
         Some(engine) => Ok(!engine.services(installation.stack_name())?.is_empty()),
         None => Ok(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_on_one_file_system_share_its_free_bytes() {
+        let room = |folder: &str, bytes| Room { folder: folder.into(), bytes };
+        let rooms = [room("/data", u64::MAX), room("/srv/x", 3), room("/var/lib/docker", 2)];
+        let device = |path: &Path| u64::from(path.starts_with("/srv"));
+        let [root, srv] = &by_file_system(&rooms, device)[..] else { panic!("two file systems") };
+        assert_eq!((root.len(), srv.len()), (2, 1));
+        let row = disk(root);
+        assert_eq!((row.what.as_str(), row.passed), ("disk /data, /var/lib/docker", false));
+        assert!(disk(&[room("/not/there/yet", 1)]).passed);
     }
 }

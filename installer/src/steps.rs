@@ -2,17 +2,19 @@
 //! after a run that was killed in the middle of it.
 
 mod conf;
-mod folders;
 mod engine;
-pub mod request;
-mod journey;
+mod folders;
 mod images;
 mod init_data;
+mod journey;
 mod release;
-mod snapshot;
+pub mod request;
 mod services;
+pub mod snapshot;
 mod swarm;
 mod trust;
+
+pub use self::engine::InstallEngine;
 
 use wt_keys::console::Progress;
 
@@ -25,6 +27,16 @@ pub enum Need {
     Nothing,
     /// In words, for `plan`.
     Work(String),
+    /// To be looked at in every run, and nothing is changed by it; in words, too.
+    Check(String),
+}
+
+/// What became of a step; in words, but for nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Nothing,
+    Checked(String),
+    Changed(String),
 }
 
 pub trait Step {
@@ -42,7 +54,7 @@ pub fn all() -> [&'static dyn Step; 12] {
     [
         &trust::PinTrust,
         &folders::MakeFolders,
-        &engine::InstallEngine,
+        &InstallEngine,
         &images::LoadImages,
         &swarm::PrepareSwarm,
         &conf::RenderConf,
@@ -55,10 +67,12 @@ pub fn all() -> [&'static dyn Step; 12] {
     ]
 }
 
-/// Does what is left of one step and journals it. `None`: there was nothing to do.
-pub fn run(step: &dyn Step, installation: &Installation, progress: &Progress) -> Result<Option<String>> {
-    if step.need(installation)? == Need::Nothing {
-        return Ok(None);
+/// Does what is left of one step, and journals it where it changes something.
+pub fn run(step: &dyn Step, installation: &Installation, progress: &Progress) -> Result<Outcome> {
+    match step.need(installation)? {
+        Need::Nothing => return Ok(Outcome::Nothing),
+        Need::Check(_) => return step.apply(installation, progress).map(Outcome::Checked),
+        Need::Work(_) => {}
     }
     let record =
         |event, detail: &str| installation.journal.record((installation.clock)(), step.name(), event, detail);
@@ -66,7 +80,7 @@ pub fn run(step: &dyn Step, installation: &Installation, progress: &Progress) ->
     match step.apply(installation, progress) {
         Ok(done) => {
             record(Event::Done, &done)?;
-            Ok(Some(done))
+            Ok(Outcome::Changed(done))
         }
         Err(error) => {
             // the failure itself is what the operator must see, also where the journal cannot be written

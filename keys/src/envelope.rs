@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::key::SIGNATURE_BYTES;
 use crate::{Error, KeyId, PublicKey, Result, Sha256Digest};
 
+/// Old and new roots together, at most.
+const MOST_SIGNATURES: usize = 32;
+
 /// A kind of signed document.
 pub trait Document: Serialize + DeserializeOwned {
     /// The media type that is part of what is signed.
@@ -85,6 +88,9 @@ impl Envelope {
         let malformed = || Error::Malformed { what };
         let spelling: Spelling =
             serde_json::from_slice(bytes).map_err(|source| Error::Json { what, source })?;
+        if spelling.signatures.len() > MOST_SIGNATURES {
+            return Err(malformed());
+        }
         let payload = BASE64.decode(&spelling.payload).map_err(|_| malformed())?;
         let mut signatures = Vec::new();
         for SignatureSpelling { keyid, sig } in &spelling.signatures {
@@ -232,6 +238,19 @@ impl Envelope {
 
 #[cfg(test)]
 #[cfg(feature = "sign")]
+impl Envelope {
+    /// Signs bytes that no document would serialise to.
+    pub(crate) fn seal_for_test(payload_type: &str, payload: &[u8], signers: &[&crate::SigningKey]) -> Self {
+        let message = pre_authentication_encoding(payload_type, payload);
+        let sign = |signer: &&crate::SigningKey| (signer.public().id(), signer.sign(&message).unwrap());
+        let mut signatures: Vec<_> = signers.iter().map(sign).collect();
+        signatures.sort_by_key(|(keyid, _)| *keyid);
+        Self { payload_type: payload_type.to_owned(), payload: payload.to_vec(), signatures }
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "sign")]
 mod tests {
     use super::*;
     use crate::SigningKey;
@@ -342,6 +361,41 @@ mod tests {
             sealed_by(&[&key(1), &key(2)]).verify_named_key(named),
             Err(Error::UntrustedKey { .. })
         ));
+    }
+
+    #[test]
+    fn more_signatures_than_anybody_has_roots_are_refused_before_any_is_verified() {
+        let mut crowd = sealed();
+        crowd.signatures = (0..33_u8).map(|n| (key(n).public().id(), [n; SIGNATURE_BYTES])).collect();
+        crowd.signatures.sort_by_key(|(keyid, _)| *keyid);
+        assert!(matches!(Envelope::parse(&crowd.to_bytes(), "note"), Err(Error::Malformed { .. })));
+        crowd.signatures.truncate(32);
+        assert!(Envelope::parse(&crowd.to_bytes(), "note").is_ok());
+    }
+
+    #[test]
+    fn a_repeated_or_unknown_field_inside_what_is_signed_is_refused() {
+        for payload in [
+            "{\"text\":\"a\",\"text\":\"b\"}",
+            "{\"text\":\"a\",\"more\":1}",
+            "{}",
+            "\u{feff}{\"text\":\"a\"}",
+            "{\"text\":1e400}",
+            "{\"text\":\"a\"} x",
+        ] {
+            let envelope = Envelope::seal_for_test(Note::TYPE, payload.as_bytes(), &[&key(1)]);
+            assert!(
+                matches!(envelope.verify::<Note>(&key(1).public()), Err(Error::Payload { .. })),
+                "{payload}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_id_is_no_reason_to_trust() {
+        let mut stolen = Envelope::seal(&Note { text: "x".into() }, &[&key(2)]).unwrap();
+        stolen.signatures[0].0 = key(1).public().id();
+        assert!(matches!(stolen.verify::<Note>(&key(1).public()), Err(Error::BadSignature { .. })));
     }
 
     #[test]

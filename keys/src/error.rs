@@ -56,6 +56,10 @@ pub enum Error {
     TrustInvalid(&'static str),
     #[error("two different trust documents carry version {version}")]
     TrustFork { version: u64 },
+    #[error(
+        "{product} {found} was withdrawn by the vendor\n  expected at least {expected}\n  found    {found}"
+    )]
+    Withdrawn { product: String, expected: semver::Version, found: semver::Version },
     #[error("the key {key} was revoked: {reason}")]
     KeyRevoked { key: KeyId, reason: String },
     #[error("the certificate is for another role\n  expected {expected}\n  found    {found}")]
@@ -112,6 +116,7 @@ impl crate::console::Explain for Error {
             Self::UntrustedKey { .. } | Self::BadSignature { .. } => {
                 "the file was changed, or comes from somebody else; get it again from the vendor".into()
             }
+            Self::Withdrawn { .. } => "ask the vendor for a current release".into(),
             Self::CertificateKey { .. } => "put the certificate of this key beside it".into(),
             _ => return None,
         })

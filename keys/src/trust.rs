@@ -1,5 +1,8 @@
 //! The trust document: which roots there are, and what they have revoked. It only ever moves forward.
 
+use std::cmp::Ordering;
+
+use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::envelope::{Document, Envelope, Verified};
@@ -35,12 +38,12 @@ pub struct RevokedLicense {
     pub reason: String,
 }
 
-/// Releases of `product` below `version` (a semantic version) are not to be installed any more.
+/// Releases of `product` below `version` are not to be installed any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LowestRelease {
     pub product: String,
-    pub version: String,
+    pub version: Version,
 }
 
 impl Document for TrustDocument {
@@ -91,24 +94,23 @@ impl Trust {
         Self::pin(Envelope::parse(line, TrustDocument::NAME)?)
     }
 
-    /// Moves to a newer document, which the old and the new roots must both have signed; an older one, signed by a
-    /// threshold of its own roots, changes nothing.
+    /// Moves to a newer document; an older one changes nothing. Either must be signed by a threshold of the roots in
+    /// force, which is checked before anything in it is read, and by a threshold of its own.
     pub fn advance(self, envelope: &Envelope) -> Result<Self> {
         if *envelope == self.envelope {
             return Ok(self);
         }
-        let offered = Self::pin(envelope.clone())?;
-        if offered.document.version < self.document.version {
-            return Ok(self);
+        let in_force = (&self.document.roots[..], self.document.threshold);
+        let document: Verified<TrustDocument> = envelope
+            .verify_self_signed(Some(in_force), |trust: &TrustDocument| {
+                (trust.roots.clone(), trust.threshold)
+            })?;
+        document.check()?;
+        match document.version.cmp(&self.document.version) {
+            Ordering::Less => Ok(self),
+            Ordering::Equal => Err(Error::TrustFork { version: self.document.version }),
+            Ordering::Greater => Ok(Self { document, envelope: envelope.clone() }),
         }
-        envelope.verify_self_signed(
-            Some((&self.document.roots, self.document.threshold)),
-            |trust: &TrustDocument| (trust.roots.clone(), trust.threshold),
-        )?;
-        if offered.document.version == self.document.version {
-            return Err(Error::TrustFork { version: self.document.version });
-        }
-        Ok(offered)
     }
 
     /// Verifies a document that the roots sign themselves.
@@ -127,6 +129,19 @@ impl Trust {
     /// As it is kept in a file: the envelope and a line feed.
     pub fn to_bytes(&self) -> Vec<u8> {
         [&self.envelope.to_bytes()[..], b"\n"].concat()
+    }
+
+    /// Refuses a release that was withdrawn.
+    pub fn check_release(&self, product: &str, version: &Version) -> Result<()> {
+        let floors = self.document.lowest_releases.iter().filter(|lowest| lowest.product == product);
+        match floors.map(|lowest| &lowest.version).max() {
+            Some(lowest) if version < lowest => Err(Error::Withdrawn {
+                product: product.to_owned(),
+                expected: lowest.clone(),
+                found: version.clone(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     pub fn check_not_revoked(&self, key: KeyId) -> Result<()> {
@@ -196,6 +211,25 @@ mod tests {
         ] {
             assert_eq!(first().advance(&signed(&next, by)).is_ok(), accepted, "{by:?}");
         }
+    }
+
+    #[test]
+    fn a_document_of_strangers_is_not_even_read() {
+        let pinned = Trust::pin(signed(&document(1, 1, &[1]), &[1])).unwrap();
+        let nonsense = Envelope::seal_for_test(TrustDocument::TYPE, b"{ not JSON", &[&key(9)]);
+        assert!(matches!(pinned.advance(&nonsense), Err(Error::UntrustedKey { .. })));
+    }
+
+    #[test]
+    fn a_withdrawn_release_is_refused() {
+        let mut trust = document(1, 1, &[1]);
+        trust.lowest_releases =
+            vec![LowestRelease { product: "acme".into(), version: "2.0.0".parse().unwrap() }];
+        let trust = Trust::pin(signed(&trust, &[1])).unwrap();
+        assert!(trust.check_release("acme", &"2.0.0".parse().unwrap()).is_ok());
+        assert!(trust.check_release("other", &"1.0.0".parse().unwrap()).is_ok());
+        let refused = trust.check_release("acme", &"1.9.9".parse().unwrap());
+        assert!(matches!(refused, Err(Error::Withdrawn { .. })));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use wt_keys::console::{Done, Failure, Output};
 
 use super::lock::Lock;
 use super::open::{self, BundleArgument, SiteArgument};
-use crate::{Places, journey, preflight, steps};
+use crate::steps::{self, Outcome};
+use crate::{Places, preflight};
 
-const JOURNEY_PATIENCE: Duration = Duration::from_secs(30);
 const VERBS: [&str; 6] = ["plan", "verify", "status", "restart", "fingerprint", "help"];
 
 /// What `wt-install BUNDLE` takes.
@@ -47,19 +47,20 @@ impl Install {
         let mut changed = false;
         for step in steps::all() {
             let started = Instant::now();
-            let done = steps::run(step, &installation, &output.progress())?;
-            changed |= done.is_some();
+            let outcome = steps::run(step, &installation, &output.progress())?;
+            changed |= matches!(outcome, Outcome::Changed(_));
             let seconds = started.elapsed().as_secs_f32();
-            match done {
-                Some(done) => output.say(format_args!("  {:<10} {done} ({seconds:.1} s)", step.name())),
-                None => output.detail(format_args!("  {:<10} nothing to do", step.name())),
+            match outcome {
+                Outcome::Changed(said) | Outcome::Checked(said) => {
+                    output.say(format_args!("  {:<10} {said} ({seconds:.1} s)", step.name()));
+                }
+                Outcome::Nothing => output.detail(format_args!("  {:<10} nothing to do", step.name())),
             }
         }
         if changed {
             output.say(format_args!("\n{}", next(&installation)));
         } else {
-            journey::walk(installation.manifest(), &installation.site, JOURNEY_PATIENCE)?;
-            output.say("nothing to do: everything is as the bundle says, and the user journey passes");
+            output.say("nothing to do: everything is as the bundle says");
         }
         Ok(())
     }

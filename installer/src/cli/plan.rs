@@ -56,7 +56,7 @@ fn planned(installation: &Installation) -> Result<Vec<Planned>> {
         .map(|step| {
             let work = match step.need(installation)? {
                 Need::Nothing => None,
-                Need::Work(work) => Some(work),
+                Need::Work(work) | Need::Check(work) => Some(work),
             };
             Ok(Planned { step: step.name(), work })
         })

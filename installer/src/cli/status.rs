@@ -55,7 +55,7 @@ pub fn run(output: Output, places: &Places) -> Done {
         installed.services.iter().all(|name| services.iter().any(|row: &ServiceRow| row.name == *name));
     let report = Report {
         schema: "wt.status.v1",
-        engine: engine.map(|engine| engine.info()).transpose()?.map(|info| info.version),
+        engine: engine.map(|engine| engine.info().version.clone()),
         healthy: all_there && services.iter().all(|service| service.healthy),
         services,
         license: license(&installed, places)?,

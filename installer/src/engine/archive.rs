@@ -1,7 +1,7 @@
 //! The archive that the engine is fed: an OCI image layout and a docker archive at once, of what the engine lacks.
 //!
 //! Attacks: an engine is no verifier. It takes a changed config under an unchanged name, the last of two
-//! `manifest.json`, and any tag (`facts/engine.md`). So nothing of the bundle's own tar reaches it: every header and
+//! `manifest.json`, and any tag. So nothing of the bundle's own tar reaches it: every header and
 //! every index here is written by us from the signed manifest, and blobs are copied while they are authenticated.
 
 use std::collections::HashSet;

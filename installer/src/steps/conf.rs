@@ -1,11 +1,14 @@
+use std::collections::BTreeSet;
+
 use wt_keys::console::Progress;
 
 use super::{Need, Step};
-use crate::conf::{Change, Conf};
-use crate::engine::Engine;
+use crate::conf::{Change, Conf, ConfFile};
 use crate::{Installation, Result};
 
 /// Renders the configuration files, keeps what the operator edited, restarts the services that read a changed one.
+/// Only then is a file recorded as rendered: a run that was killed before it restarts them again.
+#[derive(Debug)]
 pub struct RenderConf;
 
 impl Step for RenderConf {
@@ -15,51 +18,52 @@ impl Step for RenderConf {
 
     fn need(&self, installation: &Installation) -> Result<Need> {
         let conf = Conf::render(&installation.bundle, &installation.site, &installation.places)?;
-        let changed: Vec<&str> = conf
-            .files
-            .iter()
-            .filter(|file| {
-                matches!(conf.change(file), Change::Write | Change::OfferBeside) && !is_offered(file)
-            })
-            .map(|file| file.name.as_str())
-            .collect();
-        if changed.is_empty() {
+        let names: Vec<&str> = unfinished(&conf).map(|file| file.name.as_str()).collect();
+        if names.is_empty() {
             Ok(Need::Nothing)
         } else {
-            Ok(Need::Work(format!("write {}", changed.join(", "))))
+            Ok(Need::Work(format!("write {}, and restart what reads it", names.join(", "))))
         }
     }
 
     fn apply(&self, installation: &Installation, _: &Progress) -> Result<String> {
         let mut conf = Conf::render(&installation.bundle, &installation.site, &installation.places)?;
-        let touched = conf.apply()?;
-        let engine = installation.engine()?;
-        let mut said = Vec::new();
-        for (name, change) in &touched {
-            match change {
-                Change::OfferBeside => said.push(format!("{name} was edited here: see {name}.new")),
-                _ => said.push(name.clone()),
-            }
-        }
-        let written = |name: &str| touched.iter().any(|(n, change)| n == name && *change == Change::Write);
-        for file in conf.files.iter().filter(|file| written(&file.name)) {
-            restart_readers(&engine, installation, &file.restart)?;
-        }
-        Ok(said.join(", "))
+        let readers = readers(&conf);
+        let touched = conf.write()?;
+        restart(installation, &readers)?;
+        conf.remember()?;
+        Ok(told(&touched))
     }
 }
 
-/// The new text already lies beside the edited file.
-fn is_offered(file: &crate::conf::ConfFile) -> bool {
-    let beside = format!("{}.new", file.path.display());
-    std::fs::read(beside).is_ok_and(|text| text == file.text.as_bytes())
+fn unfinished(conf: &Conf) -> impl Iterator<Item = &ConfFile> {
+    conf.files.iter().filter(|file| conf.is_unfinished(file))
 }
 
-fn restart_readers(engine: &Engine, installation: &Installation, readers: &[String]) -> Result<()> {
+/// Who reads a file that says, or is about to say, something new. An edited one stays as it is.
+fn readers(conf: &Conf) -> BTreeSet<String> {
+    unfinished(conf)
+        .filter(|file| matches!(conf.change(file), Change::Write | Change::None))
+        .flat_map(|file| file.restart.iter().cloned())
+        .collect()
+}
+
+/// In the first run there is no service yet: all of them will start with these files.
+fn restart(installation: &Installation, readers: &BTreeSet<String>) -> Result<()> {
+    let engine = installation.engine()?;
     for service in engine.services(installation.stack_name())? {
         if readers.contains(&service.name) {
             engine.restart_service(&service)?;
         }
     }
     Ok(())
+}
+
+fn told(touched: &[(String, Change)]) -> String {
+    let words = touched.iter().map(|(name, change)| match change {
+        Change::OfferBeside => format!("{name} was edited here: see {name}.new"),
+        Change::Write | Change::None | Change::KeepEdit => name.clone(),
+    });
+    let words: Vec<String> = words.collect();
+    if words.is_empty() { "told the services that read the files".to_owned() } else { words.join(", ") }
 }

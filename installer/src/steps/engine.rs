@@ -1,28 +1,40 @@
 use wt_keys::console::Progress;
 
 use super::{Need, Step};
-use crate::engine::Engine;
 use crate::{Installation, Result, packages};
 
-/// Installs Docker from the bundle's packages where there is none.
+/// Installs Docker from the bundle's packages where there is none, and leaves none of them lying about.
+#[derive(Debug)]
 pub struct InstallEngine;
+
+impl InstallEngine {
+    pub const NAME: &str = "engine";
+}
 
 impl Step for InstallEngine {
     fn name(&self) -> &'static str {
-        "engine"
+        Self::NAME
     }
 
     fn need(&self, installation: &Installation) -> Result<Need> {
-        if Engine::find()?.is_some() {
-            return Ok(Need::Nothing);
+        if installation.find_engine()?.is_some() {
+            return Ok(match packages::leftover(&installation.places) {
+                Some(folder) => {
+                    Need::Work(format!("remove {}, left by a run that was killed", folder.display()))
+                }
+                None => Need::Nothing,
+            });
         }
         let set = packages::for_host(installation.manifest(), installation.places.root())?;
         Ok(Need::Work(format!("install Docker from {} packages for {}", set.packages.len(), set.target)))
     }
 
     fn apply(&self, installation: &Installation, progress: &Progress) -> Result<String> {
+        if installation.find_engine()?.is_some() {
+            packages::remove_leftover(&installation.places)?;
+            return Ok("what a killed run left is removed".to_owned());
+        }
         packages::install(&installation.bundle, &installation.places, progress)?;
-        let info = installation.engine()?.info()?;
-        Ok(format!("Docker {} installed", info.version))
+        Ok(format!("Docker {} installed", installation.engine()?.info().version))
     }
 }

@@ -1,7 +1,6 @@
 use wt_keys::console::{Progress, Size};
 
 use super::{Need, Step};
-use crate::engine::Engine;
 use crate::{Installation, Result};
 
 /// Feeds the engine the layers that it lacks, and compares what it then has with the manifest.
@@ -14,7 +13,7 @@ impl Step for LoadImages {
 
     fn need(&self, installation: &Installation) -> Result<Need> {
         let manifest = installation.manifest();
-        let Some(engine) = Engine::find()? else {
+        let Some(engine) = installation.find_engine()? else {
             let bytes = manifest.layers().map(|layer| layer.size).sum();
             return Ok(Need::Work(format!("load {} images, {}", manifest.images.len(), Size(bytes))));
         };

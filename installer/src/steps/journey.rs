@@ -3,12 +3,12 @@ use std::time::Duration;
 use wt_keys::console::Progress;
 
 use super::{Need, Step};
-use crate::installation::Installed;
 use crate::{Installation, Result, journey};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Walks the user journey before a release is called installed. Later runs walk it, too, but need not journal it.
+/// Walks the user journey at the end of every run, before a release is called installed.
+#[derive(Debug)]
 pub struct WalkJourney;
 
 impl Step for WalkJourney {
@@ -17,17 +17,15 @@ impl Step for WalkJourney {
     }
 
     fn need(&self, installation: &Installation) -> Result<Need> {
-        let manifest = installation.manifest();
-        match Installed::read(&installation.places)? {
-            Some(installed) if installed.version == manifest.version => Ok(Need::Nothing),
-            _ if manifest.site.journey.is_empty() => Ok(Need::Nothing),
-            _ => Ok(Need::Work(format!("walk the user journey of {} steps", manifest.site.journey.len()))),
-        }
+        Ok(match installation.manifest().site.journey.len() {
+            0 => Need::Nothing,
+            steps => Need::Check(format!("walk the user journey of {steps} steps")),
+        })
     }
 
     fn apply(&self, installation: &Installation, progress: &Progress) -> Result<String> {
         let _phase = progress.phase("walking the user journey", None);
         let steps = journey::walk(installation.manifest(), &installation.site, PATIENCE)?;
-        Ok(format!("{steps} steps passed"))
+        Ok(format!("the user journey passes, all {steps} steps"))
     }
 }

@@ -21,7 +21,7 @@ impl Step for DeployServices {
     fn need(&self, installation: &Installation) -> Result<Need> {
         let services = Stack::of(&installation.bundle)?.services();
         let work = || Ok(Need::Work(format!("deploy {}", services.join(", "))));
-        let Some(engine) = Engine::find()? else { return work() };
+        let Some(engine) = installation.find_engine()? else { return work() };
         let running = engine.services(installation.stack_name())?;
         let rendered = render(installation, &engine)?;
         let as_rendered = services.iter().all(|name| {
@@ -49,7 +49,7 @@ fn render(installation: &Installation, engine: &Engine) -> Result<Rendered> {
         data: installation.site.data_root.clone(),
         run: installation.places.run(installation.product()),
     };
-    let store = engine.info()?.store;
+    let store = engine.info().store;
     Ok(Stack::of(&installation.bundle)?.render(
         installation.manifest(),
         &|image| store.image_id(image),

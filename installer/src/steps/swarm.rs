@@ -1,7 +1,7 @@
 use wt_keys::console::Progress;
 
 use super::{Need, Step};
-use crate::engine::{Engine, SwarmState};
+use crate::engine::SwarmState;
 use wt_manifests::Stack;
 
 use crate::{Error, Installation, Result};
@@ -16,7 +16,7 @@ impl Step for PrepareSwarm {
 
     fn need(&self, installation: &Installation) -> Result<Need> {
         let work = || Ok(Need::Work("start a Swarm of this host and store the secrets".to_owned()));
-        let Some(engine) = Engine::find()? else { return work() };
+        let Some(engine) = installation.find_engine()? else { return work() };
         if engine.swarm_state()? != SwarmState::Manager {
             return work();
         }

@@ -13,6 +13,8 @@ use crate::{Error, Result};
 /// 128 MiB: what any zstd opens without being asked to.
 pub const WINDOW_LOG: u32 = 27;
 const MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
+/// The bit of a frame's descriptor that announces a checksum.
+const CHECKSUM: u8 = 1 << 2;
 /// The longest header of a zstd frame.
 const HEADER_LIMIT: usize = 18;
 
@@ -149,6 +151,9 @@ fn check_header(part: &[u8], size: u64) -> Result<(), &'static str> {
     if get_dict_id_from_frame(part).is_some() {
         return Err("it asks for a dictionary");
     }
+    if part.get(4).is_none_or(|descriptor| descriptor & CHECKSUM == 0) {
+        return Err("it has no checksum");
+    }
     match get_frame_content_size(part) {
         Ok(Some(found)) if found == size => Ok(()),
         _ => Err("its size is not the signed one"),
@@ -185,7 +190,9 @@ mod tests {
             .flat_map(|n| *Sha256Digest::of(&n.to_le_bytes()).as_bytes())
             .take(size)
             .collect();
-        let body = zstd::bulk::compress(&noise, 1).unwrap();
+        let mut compressor = zstd::bulk::Compressor::new(1).unwrap();
+        compressor.include_checksum(true).unwrap();
+        let body = compressor.compress(&noise).unwrap();
         let chunks = (0_u64..)
             .zip(body.chunks(chunk))
             .map(|(n, bytes)| Authenticated::for_test(bytes.to_vec(), n * chunk as u64))
@@ -237,6 +244,9 @@ mod tests {
         assert!(read(Frame { size: 4999, ..good }, frame(5000, 1000).2).is_err());
         assert!(read(Frame { size: 5001, ..good }, frame(5000, 1000).2).is_err());
         assert!(read(Frame { length: good.length - 1, ..good }, frame(5000, 1000).2).is_err());
+        let plain = zstd::bulk::compress(b"no checksum", 1).unwrap();
+        let length = plain.len() as u64;
+        assert!(read(Frame { length, size: 11 }, vec![Authenticated::for_test(plain, 0)]).is_err());
         let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0][..], b"1234"].concat();
         let length = skippable.len() as u64;
         assert!(read(Frame { length, size: 0 }, vec![Authenticated::for_test(skippable, 0)]).is_err());

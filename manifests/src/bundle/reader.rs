@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -30,7 +31,11 @@ pub struct Bundle {
 impl Bundle {
     /// Opens a bundle and verifies its head by the roots of `pinned`. Reads nothing else.
     pub fn open(path: &Path, pinned: &Trust) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
+        let file = File::options()
+            .read(true)
+            .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()) // a FIFO must not hang us
+            .open(path)
+            .map_err(Error::io("open", path))?;
         let metadata = file.metadata().map_err(Error::io("read", path))?;
         if !metadata.is_file() {
             return Err(Error::NotABundle {
@@ -42,6 +47,7 @@ impl Bundle {
         let head = head::read(&file, path, metadata.len())?;
         let trusted: Trusted<Manifest> = head.chain.verify(pinned)?;
         trusted.document.check()?;
+        trusted.trust.check_release(&trusted.document.product, &trusted.document.version)?;
         let expected = head.body_offset.saturating_add(trusted.document.body.length);
         if metadata.len() != expected {
             return Err(Error::Length { path: path.to_owned(), expected, found: metadata.len() });
