@@ -21,8 +21,8 @@ use crate::press::{Frames, Press};
 use crate::source::Images;
 use crate::{Error, Result, documents, files};
 
-/// Measured on the workload of design.md section 9 beside `docker save | zstd -3`: level 6 makes 0.823 of its size, level 7
-/// 0.806 for a tenth more time, level 3 0.87.
+/// Measured on eight images over one Debian base (Node.js applications, Redis, nginx, PostgreSQL, a JRE) beside
+/// `docker save | zstd -3`: level 6 makes 0.823 of its size, level 7 0.806 for a tenth more time, level 3 0.87.
 const LAYERS: i32 = 7;
 /// A package is compressed already.
 const PACKAGES: i32 = 1;

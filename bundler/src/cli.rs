@@ -53,6 +53,7 @@ struct TrustFile {
 
 impl TrustFile {
     fn read(&self) -> Result<Trust> {
-        Ok(key_file::read_trust(self.trust.as_ref().ok_or(Error::NoTrust)?)?)
+        let path = self.trust.as_ref().ok_or(Error::NoTrust)?;
+        key_file::read_trust(path).map_err(Error::trust(path))
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong while a bundle is built, in words for the release engineer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wt_keys::Sha256Digest;
 use wt_keys::console::{Exit, Explain};
@@ -22,6 +22,8 @@ pub enum Error {
     NoKey,
     #[error("no trust document to check the bundle with")]
     NoTrust,
+    #[error("`{}` is not a trust document that can be used", path.display())]
+    Trust { path: PathBuf, source: wt_keys::Error },
     #[error("SOURCE_DATE_EPOCH is `{found}`\n  expected seconds since 1970")]
     Epoch { found: String },
     #[error("the release has no `{}`", path.display())]
@@ -49,6 +51,10 @@ pub enum Error {
 
     #[error("`{origin}` is not an image archive that can be used: {why}")]
     Archive { origin: String, why: &'static str },
+    #[error(
+        "the image archive `{origin}` holds more than is read\n  expected at most {limit} {what}\n  found    {found} or more"
+    )]
+    ArchiveTooLarge { origin: String, what: &'static str, limit: u64, found: u64 },
     #[error("`{origin}` cannot be understood: `{document}`")]
     Document { origin: String, document: String, source: serde_json::Error },
     #[error("`{origin}` holds no image `{wanted}`")]
@@ -90,7 +96,7 @@ pub enum Error {
     NoMirror { suite: String },
 }
 
-/// The transports of design.md section 4 that this version has.
+/// The transports that this version has, by the names that skopeo gives them.
 pub const KNOWN: &str = "docker-daemon, docker-archive, oci, rootfs";
 
 fn list(names: &[ImageName]) -> String {
@@ -111,13 +117,21 @@ impl Error {
             Err(source) => Self::Io { action, path, source },
         }
     }
+
+    /// For `map_err` on reading a trust document: names the file where keys does not.
+    pub fn trust(path: &Path) -> impl FnOnce(wt_keys::Error) -> Self {
+        move |source| match source {
+            named @ wt_keys::Error::Io { .. } => Self::Keys(named),
+            source => Self::Trust { path: path.to_owned(), source },
+        }
+    }
 }
 
 impl Explain for Error {
     fn exit(&self) -> Exit {
         match self {
             Self::Bundle(error) => error.exit(),
-            Self::Keys(error) => error.exit(),
+            Self::Keys(error) | Self::Trust { source: error, .. } => error.exit(),
             Self::NoKey | Self::NoTrust | Self::Epoch { .. } => Exit::Usage,
             Self::EngineUnreachable { .. }
             | Self::EngineAddress { .. }
@@ -136,7 +150,10 @@ impl Explain for Error {
             Self::NoKey => {
                 "pass `--key DIR/bundle.key` or set WT_KEY; `wt-keys init --dir DIR` makes keys".into()
             }
-            Self::NoTrust => "pass `--trust DIR/trust.json` or set WT_TRUST; `wt-keys init` made it".into(),
+            Self::NoTrust => {
+                "pass `--trust DIR/trust.json` or set WT_TRUST; `wt-keys init --dir DIR` made the file".into()
+            }
+            Self::Trust { .. } => "it is the trust.json that `wt-keys init --dir DIR` made in DIR".into(),
             Self::EngineUnreachable { .. } => {
                 "is it running, and may you use it? DOCKER_HOST says where it is".into()
             }
@@ -150,6 +167,9 @@ impl Explain for Error {
             Self::NoRootfs { prepare: Some(prepare), .. } => format!("run `{}` first", prepare.display()),
             Self::NoKeyring { .. } => "for Debian: apt-get install debian-archive-keyring".into(),
             Self::NoMirror { .. } => "name it in release.toml: mirror = \"http://HOST/debian\"".into(),
+            Self::Apt { said, .. } if said.contains("is expired") => {
+                "the mirror has not been renewed for long, or this machine's clock is wrong".into()
+            }
             Self::NoApt { .. } => "build on a Debian or Ubuntu machine, or in a container of one".into(),
             _ => return None,
         })

@@ -3,13 +3,15 @@
 //!
 //! Attacks this module is written against: an archive that is not signed, or by another key (apt refuses, and its
 //! warnings are errors here); a package that is not the one in the signed index (apt compares, and so do we, with the
-//! bytes that go into the bundle); a host whose own sources, keys or preferences would have a say (they have none).
+//! bytes that go into the bundle); an index from long ago (apt compares its dates); a host whose own sources, keys,
+//! preferences or leniency would have a say (they have none).
 
 mod apt;
 mod base;
 mod cache;
 mod index;
 mod mirror;
+mod scratch;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use wt_keys::console::{Exit, Explain};
 
 use crate::engine::EngineVersion;
+use crate::steps::ADMIN_PASSWORD;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -23,6 +24,8 @@ pub enum Error {
     NoSiteFile { path: PathBuf, source: std::io::Error },
     #[error("`{}` holds passwords and can be read by others\n  expected mode 0600\n  found    mode {mode:04o}", path.display())]
     SiteFileMode { path: PathBuf, mode: u32 },
+    #[error("`{}` belongs to somebody else\n  expected user {me}\n  found    user {owner}", path.display())]
+    SiteFileOwner { path: PathBuf, me: u32, owner: u32 },
     #[error("`{}` is not valid: {why}", path.display())]
     SiteFile { path: PathBuf, why: String },
     #[error("no roots to check the bundle by: none are built in, none are pinned on this host")]
@@ -35,6 +38,10 @@ pub enum Error {
     NotInstalled,
     #[error("this host has {installed_product} {installed}\n  found    {product} {version}")]
     OtherProduct { installed_product: String, installed: String, product: String, version: String },
+    #[error(
+        "the vendor has withdrawn this release\n  expected at least {product} {lowest}\n  found    {product} {found}"
+    )]
+    Withdrawn { product: String, lowest: String, found: String },
     #[error("the release is older than what is installed\n  expected at least {lowest}\n  found    {found}")]
     Older { lowest: String, found: String },
     #[error("the release cannot follow what is installed\n  expected {expected}\n  found    {found}")]
@@ -44,15 +51,17 @@ pub enum Error {
     #[error("the template `{template}` cannot be rendered: {why}")]
     Template { template: String, why: String },
     #[error("`{step}` of the user journey failed: {why}")]
-    Journey { step: String, why: String },
+    Journey { stack: String, step: String, why: String },
     #[error("the script `{script}` of the bundle failed")]
     Hook { script: String, source: Box<Error> },
     #[error(
         "the stack asks for a secret that no site has: `{name}`\n  expected admin-password or smtp-password"
     )]
     NoSecret { name: String },
-    #[error("not every service is healthy")]
-    NotHealthy,
+    #[error("the {name} in site.toml is not the one that this site was installed with")]
+    SecretChanged { name: String },
+    #[error("not every service is healthy: {} is not", services.join(", "))]
+    NotHealthy { stack: String, services: Vec<String> },
     #[error("there is no bundle `{word}`")]
     NoSuchBundle { word: String, near: Option<String> },
     #[error("no service `{name}`\n  expected one of {}", known.join(", "))]
@@ -90,7 +99,7 @@ pub enum Error {
     )]
     ImageDiffers { name: String, what: &'static str, expected: String, found: String },
     #[error("the stack `{stack}` is not healthy{}", reasons(services))]
-    StackUnhealthy { stack: String, services: Vec<(String, String)> },
+    StackUnhealthy { stack: String, services: Vec<(String, String)>, rolled_back: bool },
 
     #[error("this engine cannot be made a swarm manager\n  found    {found}")]
     Swarm { found: String },
@@ -133,10 +142,14 @@ impl Explain for Error {
             Self::License(error) => error.exit(),
             Self::NoSiteFile { .. }
             | Self::SiteFileMode { .. }
+            | Self::SiteFileOwner { .. }
             | Self::SiteFile { .. }
+            | Self::SecretChanged { .. }
             | Self::NoService { .. }
             | Self::NoSuchBundle { .. } => Exit::Usage,
-            Self::NoTrust | Self::OtherProduct { .. } | Self::Older { .. } => Exit::NotTrusted,
+            Self::NoTrust | Self::OtherProduct { .. } | Self::Withdrawn { .. } | Self::Older { .. } => {
+                Exit::NotTrusted
+            }
             Self::Preflight { .. }
             | Self::CannotFollow { .. }
             | Self::NoPackages { .. }
@@ -154,8 +167,22 @@ impl Explain for Error {
             | Self::LoadRefused { .. }
             | Self::ImageMissing { .. }
             | Self::ImageDiffers { .. } => Exit::Engine,
+            Self::StackUnhealthy { rolled_back: true, .. } => Exit::Unhealthy,
             Self::Locked { .. } => Exit::Locked,
-            _ => Exit::Failed,
+            Self::Io { .. }
+            | Self::NotRoot
+            | Self::NotInstalled
+            | Self::Template { .. }
+            | Self::Journey { .. }
+            | Self::Hook { .. }
+            | Self::NoSecret { .. }
+            | Self::NotHealthy { .. }
+            | Self::StackUnhealthy { rolled_back: false, .. }
+            | Self::Command { .. }
+            | Self::CommandFailed { .. }
+            | Self::CommandTime { .. }
+            | Self::AptAnswer { .. }
+            | Self::Staging { .. } => Exit::Failed,
         }
     }
 
@@ -173,10 +200,16 @@ impl Explain for Error {
             Self::Locked { .. } => "wait for it to end; `wt-install status` works meanwhile".into(),
             Self::NoSuchBundle { near: Some(verb), .. } => format!("did you mean `wt-install {verb}`?"),
             Self::NoSuchBundle { near: None, .. } => "`wt-install --help` lists what it can do".into(),
-            Self::NotHealthy => {
-                "`docker service ps NAME` says why; `wt-install restart NAME` starts it anew".into()
+            Self::NotHealthy { stack, services } => {
+                let name = services.first().map_or("", String::as_str);
+                format!(
+                    "`docker service ps {stack}_{name}` says why; `wt-install restart {name}` starts it anew"
+                )
             }
-            Self::NoEngine { .. } => "is Docker running? `systemctl status docker` says why not".into(),
+            Self::NoEngine { .. } => {
+                "`systemctl start docker` starts it; `systemctl status docker` says why it does not run"
+                    .into()
+            }
             Self::EngineTooOld { .. } => "upgrade Docker on this host".into(),
             Self::EngineClosed
             | Self::EngineSilent { .. }
@@ -187,8 +220,9 @@ impl Explain for Error {
             Self::ImageDiffers { .. } => {
                 "remove that image or tag from the engine (`docker image rm`), then run this again".into()
             }
-            Self::StackUnhealthy { .. } => {
-                "`docker service logs` of the service says more; run this again when it is mended".into()
+            Self::StackUnhealthy { stack, services, .. } => {
+                let name = services.first().map_or("", |(name, _)| name.as_str());
+                format!("`docker service logs {stack}_{name}` says more; run this again when it is mended")
             }
             Self::NoPackages { .. } => {
                 "install Docker 20.10 or later by other means, then run this again".into()
@@ -198,11 +232,37 @@ impl Explain for Error {
                 "`dpkg --audit` names it; mend it with `dpkg --configure -a` or apt".into()
             }
             Self::NotInstalled => "install a release with `wt-install BUNDLE`".into(),
-            Self::Older { .. } => "ask the vendor for a current release".into(),
-            Self::Journey { .. } => {
-                "`docker service logs` of the service named in the request says more".into()
+            Self::Older { .. } | Self::Withdrawn { .. } => "ask the vendor for a current release".into(),
+            Self::SecretChanged { name } if name == ADMIN_PASSWORD => {
+                "put the first one back; the administrator's password is changed in the product, not here"
+                    .into()
             }
-            _ => return None,
+            Self::SecretChanged { .. } => {
+                "put the first one back; what the services were given cannot be changed here".into()
+            }
+            Self::Journey { stack, .. } => format!(
+                "`wt-install status` shows the services; `docker service logs {stack}_NAME` says what one of them had to say"
+            ),
+            Self::NoSecret { .. } => "ask the vendor for a bundle without this mistake".into(),
+            Self::Staging { path } => format!("see what `{}` is, and remove it", path.display()),
+            Self::Io { .. }
+            | Self::SiteFile { .. }
+            | Self::OtherProduct { .. }
+            | Self::CannotFollow { .. }
+            | Self::Preflight { .. }
+            | Self::Template { .. }
+            | Self::Hook { .. }
+            | Self::NoService { .. }
+            | Self::Command { .. }
+            | Self::CommandFailed { .. }
+            | Self::CommandTime { .. }
+            | Self::Engine { .. }
+            | Self::Client { .. }
+            | Self::EngineAnswer { .. }
+            | Self::Swarm { .. }
+            | Self::PackagesRefused { .. }
+            | Self::AptAnswer { .. }
+            | Self::SiteFileOwner { .. } => return None,
         })
     }
 }

@@ -27,7 +27,10 @@ pub fn walk(manifest: &Manifest, site: &SiteFile, patience: Duration) -> Result<
             match take(&agent, step, manifest, site)? {
                 Ok(()) => break,
                 Err(_) if Instant::now() < deadline => std::thread::sleep(PAUSE),
-                Err(why) => return Err(Error::Journey { step: step.name.clone(), why }),
+                Err(why) => {
+                    let (stack, step) = (manifest.product.clone(), step.name.clone());
+                    return Err(Error::Journey { stack, step, why });
+                }
             }
         }
     }

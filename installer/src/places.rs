@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// What outlives a release, and an uninstall where it must: the pinned trust, the journal, the installation key.
+/// The files that are ours on a host, wherever the product's own are.
 #[derive(Clone, Debug)]
 pub struct Places {
     root: PathBuf,
@@ -45,7 +45,7 @@ impl Places {
         self.state().join("site.toml")
     }
 
-    /// What is installed, and the lowest release that may follow it.
+    /// What is installed.
     pub fn installed(&self) -> PathBuf {
         self.state().join("installed.json")
     }

@@ -13,7 +13,7 @@ use wt_keys::console::Size;
 
 use crate::engine::{DATA_ROOT, Engine};
 use crate::installation::Installed;
-use crate::{Error, Installation, Result, packages};
+use crate::{Error, Installation, Result, packages, steps};
 
 /// What the logs and the engine's own files need beside new images.
 const SPARE_DISK: u64 = 1 << 30;
@@ -42,6 +42,9 @@ pub struct Preflight {
 /// Examines the host. Looks only; changes nothing.
 pub fn examine(installation: &Installation) -> Result<Preflight> {
     let engine = installation.find_engine()?;
+    if let Some(engine) = &engine {
+        steps::check_secrets(installation, engine)?;
+    }
     let mut checks = vec![platform(installation)];
     if engine.is_none() {
         checks.push(target(installation));
@@ -258,9 +261,9 @@ mod tests {
         let room = |folder: &str, bytes| Room { folder: folder.into(), bytes };
         let rooms = [room("/data", u64::MAX), room("/srv/x", 3), room("/var/lib/docker", 2)];
         let device = |path: &Path| u64::from(path.starts_with("/srv"));
-        let [root, srv] = &by_file_system(&rooms, device)[..] else { panic!("two file systems") };
-        assert_eq!((root.len(), srv.len()), (2, 1));
-        let row = disk(root);
+        let [shared, alone] = &by_file_system(&rooms, device)[..] else { panic!("two file systems") };
+        assert_eq!((shared.len(), alone.len()), (2, 1));
+        let row = disk(shared);
         assert_eq!((row.what.as_str(), row.passed), ("disk /data, /var/lib/docker", false));
         assert!(disk(&[room("/not/there/yet", 1)]).passed);
     }

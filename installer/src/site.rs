@@ -1,10 +1,12 @@
 //! `site.toml`: what a customer says about the site.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::File;
+use std::io::Read as _;
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
@@ -132,17 +134,21 @@ fn host_address<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Resu
 }
 
 impl SiteFile {
-    /// Reads and checks a site file. It holds secrets, so nobody but its owner may be able to read it.
+    /// Reads and checks a site file. It holds secrets and is obeyed by root, so it must belong to who runs this, and
+    /// nobody else may be able to read or write it.
     pub fn read(path: &Path) -> Result<Self> {
-        let mode = fs::metadata(path)
-            .map_err(|source| Error::NoSiteFile { path: path.to_owned(), source })?
-            .permissions()
-            .mode()
-            & 0o777;
+        let file = File::open(path).map_err(|source| Error::NoSiteFile { path: path.to_owned(), source })?;
+        let found = file.metadata().map_err(Error::io("read", path))?;
+        let mode = found.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(Error::SiteFileMode { path: path.to_owned(), mode });
         }
-        let bytes = Zeroizing::new(wt_keys::durable::read_capped(path, "a site file", SITE_FILE_LIMIT)?);
+        let me = rustix::process::geteuid().as_raw();
+        if found.uid() != me {
+            return Err(Error::SiteFileOwner { path: path.to_owned(), me, owner: found.uid() });
+        }
+        let mut bytes = Zeroizing::new(Vec::new());
+        file.take(SITE_FILE_LIMIT).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
         let invalid = |why: String| Error::SiteFile { path: path.to_owned(), why };
         let text = std::str::from_utf8(&bytes).map_err(|_| invalid("it is not UTF-8 text".to_owned()))?;
         let site: Self = toml::from_str(text).map_err(|error| invalid(located(text, &error)))?;
@@ -157,8 +163,17 @@ impl SiteFile {
             _ => return Err("it names several nodes; this version installs on one".to_owned()),
         }
         for folder in [Some(&self.data_root), self.home.as_ref()].into_iter().flatten() {
-            if !folder.is_absolute() || folder.parent().is_none() {
-                return Err(format!("`{}` is not the absolute path of a folder", folder.display()));
+            let plain = |c: u8| c.is_ascii_alphanumeric() || b"/._-".contains(&c);
+            let up = folder.components().any(|part| part == Component::ParentDir);
+            if !folder.is_absolute()
+                || folder.parent().is_none()
+                || up
+                || !folder.as_os_str().as_bytes().iter().all(|c| plain(*c))
+            {
+                return Err(format!(
+                    "`{}` is not the absolute path of a folder in the characters A-Z a-z 0-9 . _ - /",
+                    folder.display()
+                ));
             }
         }
         if self.administrator.password.expose().is_empty() {
@@ -265,6 +280,12 @@ roles = ["lb", "app", "cache", "db"]
             ("password = \"a secret\"", "password = \"a secret", "line 12"),
             ("password = \"a secret\"", "password = [\"a secret\"]", "line 12"),
             ("\"db\"", "\"dbx\"", "unknown variant `dbx`"),
+            ("company-domain", "home = \"/opt/a b\"\ncompany-domain", "`/opt/a b` is not the absolute path"),
+            (
+                "company-domain",
+                "data-root = \"/data/../etc\"\ncompany-domain",
+                "`/data/../etc` is not the absolute",
+            ),
         ] {
             let wrong = GOOD.replacen(from, to, 1);
             assert_ne!(wrong, GOOD, "{from}");

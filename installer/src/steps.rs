@@ -15,6 +15,7 @@ mod swarm;
 mod trust;
 
 pub use self::engine::InstallEngine;
+pub use self::swarm::{ADMIN_PASSWORD, check_secrets};
 
 use wt_keys::console::Progress;
 

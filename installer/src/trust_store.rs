@@ -1,5 +1,6 @@
 //! Which roots a site trusts: pinned at the first install, moved forward by bundles, never back.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use wt_keys::{Trust, durable};
@@ -19,8 +20,12 @@ pub fn load(places: &Places, named: Option<&Path>) -> Result<Trust> {
         None => Some(Trust::parse(BUILT_IN)?),
     };
     let pinned = places.pinned_trust();
-    if !pinned.exists() {
-        return offered.ok_or(Error::NoTrust);
+    match pinned.try_exists() {
+        Ok(true) => {}
+        Ok(false) => return offered.ok_or(Error::NoTrust),
+        // what is pinned may have revoked what is offered
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(Error::NotRoot),
+        Err(error) => return Err(Error::io("look for", &pinned)(error)),
     }
     let pinned = Trust::parse(&durable::read_capped(&pinned, "a trust document", TRUST_LIMIT)?)?;
     match offered {

@@ -3,6 +3,7 @@
 //! Data goes to stdout, everything else to stderr. Nothing outside this module and the `cli` folders prints.
 
 mod clock;
+mod confirm;
 mod exit;
 mod failure;
 mod output;
@@ -11,6 +12,7 @@ mod program;
 mod progress;
 
 pub use clock::now;
+pub use confirm::{ask, confirm, is_interactive};
 pub use exit::Exit;
 pub use failure::{Explain, Failure};
 pub use output::{Output, Size, escaped};

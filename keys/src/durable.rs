@@ -9,6 +9,20 @@ use crate::{Error, Result};
 
 /// Replaces `path` with `bytes` under `mode`. Returns once the content and the name are on the disk.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    stage(path, bytes, mode)?.persist(path).map_err(|refused| Error::io("write", path)(refused.error))?;
+    sync_folder(&folder_of(path))
+}
+
+/// As [`write`], but never over a file that is there.
+pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    stage(path, bytes, mode)?
+        .persist_noclobber(path)
+        .map_err(|refused| Error::io("create", path)(refused.error))?;
+    sync_folder(&folder_of(path))
+}
+
+/// The content beside its place, on the disk already.
+fn stage(path: &Path, bytes: &[u8], mode: u32) -> Result<tempfile::NamedTempFile> {
     let folder = folder_of(path);
     let mut staged = tempfile::Builder::new()
         .prefix(".wt-")
@@ -19,8 +33,7 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     // the umask may have taken bits away
     staged.as_file().set_permissions(fs::Permissions::from_mode(mode)).map_err(Error::io("write", path))?;
     staged.as_file().sync_all().map_err(Error::io("write", path))?;
-    staged.persist(path).map_err(|refused| Error::io("write", path)(refused.error))?;
-    sync_folder(&folder)
+    Ok(staged)
 }
 
 /// As [`write`], but leaves a file alone that already says the same. Tells whether it wrote.

@@ -33,6 +33,11 @@ pub enum Error {
     #[error("`{}` can be read by others\n  expected mode 0600\n  found    mode {mode:04o}", path.display())]
     KeyFileMode { path: PathBuf, mode: u32 },
 
+    #[error("`{}` belongs to somebody else\n  expected user {me}\n  found    user {owner}", path.display())]
+    KeyFileOwner { path: PathBuf, me: u32, owner: u32 },
+    #[error("`{}` does not end in `.key`, as key files do", path.display())]
+    KeyFileName { path: PathBuf },
+
     #[error("{what} is larger than allowed\n  expected at most {limit} bytes\n  found    {found} bytes")]
     TooLarge { what: &'static str, limit: u64, found: u64 },
     #[error("{what} is not a signed document in its one valid spelling")]
@@ -98,8 +103,9 @@ impl crate::console::Explain for Error {
             | Self::KeyPair { .. }
             | Self::PassphraseNeeded { .. }
             | Self::PassphraseWrong { .. }
-            | Self::KeyFileMode { .. } => Exit::Failed,
-            Self::Digest { .. } | Self::Time { .. } => Exit::Usage,
+            | Self::KeyFileMode { .. }
+            | Self::KeyFileOwner { .. } => Exit::Failed,
+            Self::Digest { .. } | Self::Time { .. } | Self::KeyFileName { .. } => Exit::Usage,
             _ => Exit::NotTrusted,
         }
     }
@@ -112,7 +118,6 @@ impl crate::console::Explain for Error {
             Self::KeyFileMode { path, .. } => {
                 format!("chmod 600 `{}`, and consider whether the key was seen by others", path.display())
             }
-            Self::Threshold { .. } => "sign with more root keys: repeat `--root FILE`".into(),
             Self::UntrustedKey { .. } | Self::BadSignature { .. } => {
                 "the file was changed, or comes from somebody else; get it again from the vendor".into()
             }

@@ -2,7 +2,7 @@
 //! unless the caller insists, mode 0600. The certificate of `NAME.key` lies beside it as `NAME.cert`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::pkcs8::{
@@ -25,6 +25,7 @@ pub enum Protection {
 /// Asks for a passphrase when, and only when, the file turns out to be encrypted.
 pub type AskPassphrase<'a> = &'a dyn Fn(&Path) -> Result<Zeroizing<String>>;
 
+/// Writes a new file; a key is never overwritten.
 pub fn write(path: &Path, key: &SigningKey, protection: &Protection) -> Result<()> {
     // without the public half this is version 1; OpenSSL before 3.5 reads no other
     let bytes = KeypairBytes { secret_key: *key.seed(), public_key: None };
@@ -33,14 +34,11 @@ pub fn write(path: &Path, key: &SigningKey, protection: &Protection) -> Result<(
         Protection::None => bytes.to_pkcs8_pem(LineEnding::LF),
     };
     let pem = pem.map_err(|source| Error::KeyFile { path: path.to_owned(), source: source.into() })?;
-    durable::write(path, pem.as_bytes(), 0o600)
+    durable::create(path, pem.as_bytes(), 0o600)
 }
 
 pub fn read(path: &Path, ask: AskPassphrase<'_>) -> Result<SigningKey> {
-    let mode = fs::metadata(path).map_err(Error::io("open", path))?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(Error::KeyFileMode { path: path.to_owned(), mode });
-    }
+    check_private(path)?;
     let unreadable =
         |source: Box<dyn std::error::Error + Send + Sync>| Error::KeyFile { path: path.to_owned(), source };
     let bytes = Zeroizing::new(durable::read_capped(path, "a key file", KEY_FILE_LIMIT)?);
@@ -60,6 +58,20 @@ pub fn read(path: &Path, ask: AskPassphrase<'_>) -> Result<SigningKey> {
     }
 }
 
+/// A file with a secret in it belongs to who uses it, and nobody else can read it.
+pub fn check_private(path: &Path) -> Result<()> {
+    let found = fs::metadata(path).map_err(Error::io("open", path))?;
+    let mode = found.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(Error::KeyFileMode { path: path.to_owned(), mode });
+    }
+    let me = rustix::process::geteuid().as_raw();
+    if found.uid() != me {
+        return Err(Error::KeyFileOwner { path: path.to_owned(), me, owner: found.uid() });
+    }
+    Ok(())
+}
+
 /// A key with what a reader needs to trust it: loaded from `NAME.key`, `NAME.cert` and a trust file.
 #[derive(Debug)]
 pub struct Signer {
@@ -75,7 +87,7 @@ impl Signer {
         let trust_path =
             trust.map_or_else(|| durable::folder_of(key_path).join("trust.json"), Path::to_owned);
         let trust = read_trust(&trust_path)?;
-        let certificate_path = certificate_path(key_path);
+        let certificate_path = certificate_path(key_path)?;
         let bytes = durable::read_capped(&certificate_path, "a certificate", SIGNED_FILE_LIMIT)?;
         let certificate_envelope =
             Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(&bytes), "certificate")?;
@@ -93,9 +105,12 @@ impl Signer {
     }
 }
 
-/// `D/bundle.key` → `D/bundle.cert`
-pub fn certificate_path(key_path: &Path) -> PathBuf {
-    key_path.with_extension("cert")
+/// `D/bundle.key` → `D/bundle.cert`; another ending is refused, so that the two can never be one file.
+pub fn certificate_path(key_path: &Path) -> Result<PathBuf> {
+    match key_path.extension() {
+        Some(extension) if extension == "key" => Ok(key_path.with_extension("cert")),
+        _ => Err(Error::KeyFileName { path: key_path.to_owned() }),
+    }
 }
 
 pub fn read_trust(path: &Path) -> Result<Trust> {
@@ -132,6 +147,18 @@ mod tests {
         assert!(read(&path, &never).is_ok());
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(read(&path, &never), Err(Error::KeyFileMode { mode: 0o640, .. })));
+    }
+
+    #[test]
+    fn a_key_is_never_written_over_and_never_shares_a_name_with_its_certificate() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("INSECURE-test.key");
+        write(&path, &SigningKey::from_seed(&[7; 32]), &Protection::None).unwrap();
+        assert!(write(&path, &SigningKey::from_seed(&[8; 32]), &Protection::None).is_err());
+        assert_eq!(read(&path, &never).unwrap().public(), SigningKey::from_seed(&[7; 32]).public());
+        assert!(certificate_path(&path).is_ok());
+        assert!(certificate_path(&folder.path().join("x.cert")).is_err());
+        assert!(certificate_path(&folder.path().join("x")).is_err());
     }
 
     #[test]

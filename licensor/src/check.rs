@@ -1,7 +1,8 @@
 //! The check inside the product: reads files, starts nothing, opens no connection, never fails and never panics.
 //!
 //! First the license by itself (signature, revocation, product, release, dates), then the host beside it. The date is
-//! the clock's, but never before what is known to be past: a clock that runs behind is reported and locks nobody out.
+//! the clock's, but never before what is known to be past (the issue of the license, the snapshot of this host since its
+//! last start): a clock that runs behind is reported and locks nobody out.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -40,6 +41,8 @@ pub struct Bench<'a> {
     /// `None` if it is not to be compared.
     pub release: Option<&'a str>,
     pub now: Utc,
+    /// Known to be past, besides the dates of the license; [`Utc::START`] where nothing is.
+    pub past: Utc,
 }
 
 /// What is known about the host.
@@ -70,6 +73,7 @@ pub fn check(inputs: &LicenseInputs<'_>) -> Verdict {
         product: Some(inputs.product),
         release: inputs.release,
         now: inputs.now,
+        past: snapshot.as_ref().map_or(Utc::START, |snapshot| snapshot.taken_at),
     };
     let verdict = judge(&license, &host, &bench);
     match snapshot {
@@ -102,7 +106,7 @@ pub fn judge(license: &[u8], host: &Host<'_>, bench: &Bench<'_>) -> Verdict {
         Err(error) => return refused(&error),
     };
     let license = &*trusted.document;
-    let floor = license.issued_at.max(trusted.trust.document().issued);
+    let floor = license.issued_at.max(trusted.trust.document().issued).max(bench.past);
     let clock_behind = bench.now.plus_days(CLOCK_TOLERANCE_DAYS) < floor;
     let now = bench.now.max(floor);
     let verdict = judge_terms(&trusted, bench, now).unwrap_or_else(|| judge_host(license, host, now));

@@ -1,6 +1,7 @@
 //! `wt-license`: one file a verb.
 
 mod sign;
+mod summary;
 mod verify;
 
 use clap::{Parser, Subcommand};

@@ -1,6 +1,8 @@
 //! Components: the things about a host that identify it, each worth so much.
 //!
-//! Which there are, their classes and weights: `anchors/licensing.md` 4.2. Processor, memory and host name are none.
+//! The firmware's values are strong: they change with the machine. Those of disks, cards and the operating system are of
+//! medium strength: they are replaced while the machine stays. Processor, memory and host name are none: many machines
+//! share them, or they are changed at will.
 
 use std::fmt;
 
@@ -54,7 +56,7 @@ pub enum Quality {
 pub struct Component {
     pub kind: Kind,
     pub quality: Quality,
-    /// Ascending, each once; empty unless the quality is [`Quality::Ok`].
+    /// Ascending, each once, no more than [`Kind::most_tags`]; empty unless the quality is [`Quality::Ok`].
     pub tags: Vec<Tag>,
     /// What was found and does not count, in words.
     pub left_out: Vec<String>,
@@ -96,6 +98,21 @@ impl Kind {
             Environment::Metal => metal,
             Environment::Virtual => virtual_machine,
         }
+    }
+
+    /// How many values of it a machine may have: with more, one licensed machine could be many machines.
+    pub fn most_tags(self) -> usize {
+        match self {
+            Self::SmbiosUuid | Self::MachineId | Self::InstallKey => 1,
+            Self::Serials => 4,
+            Self::Disk => 16,
+            Self::Nic => 32,
+        }
+    }
+
+    /// Whether it is kept in a file, which a copy of the disk has too.
+    pub fn is_in_a_file(self) -> bool {
+        matches!(self, Self::MachineId | Self::InstallKey)
     }
 
     /// Whether one value in common is as good as all of them.

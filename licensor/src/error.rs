@@ -31,6 +31,12 @@ pub enum Error {
         "the fingerprint of node `{node}` is too weak\n  expected grade A or B\n  found    grade C: {usable}"
     )]
     Weak { node: String, usable: String },
+    #[error("the request is for another product\n  expected `{expected}`\n  found    `{found}`")]
+    OtherProduct { expected: String, found: String },
+    #[error("the request is for more nodes than are sold\n  expected at most {expected}\n  found    {found}")]
+    MoreNodes { expected: u32, found: usize },
+    #[error("`{}` is there already", path.display())]
+    FileExists { path: PathBuf },
     #[error("the license is refused: {state} ({reason})")]
     Refused { state: State, reason: Reason },
 }
@@ -48,7 +54,10 @@ impl wt_keys::console::Explain for Error {
             | Self::LicenseInvalid(_)
             | Self::Snapshot { .. }
             | Self::SnapshotSchema { .. } => Exit::NotTrusted,
-            Self::Weak { .. } | Self::Refused { .. } => Exit::LicenseRefused,
+            Self::FileExists { .. } => Exit::Failed,
+            Self::Weak { .. } | Self::OtherProduct { .. } | Self::MoreNodes { .. } | Self::Refused { .. } => {
+                Exit::LicenseRefused
+            }
         }
     }
 
@@ -62,6 +71,11 @@ impl wt_keys::console::Explain for Error {
                 "run `wt-install fingerprint` as root on the host itself; `--accept-weak` signs anyway, and the license \
                  can then be copied more easily"
                     .into()
+            }
+            Self::OtherProduct { expected, .. } => format!("ask the site for the `hw.json` of `{expected}`"),
+            Self::MoreNodes { found, .. } => format!("if that many were sold, say so: `--nodes {found}`"),
+            Self::FileExists { .. } => {
+                "name another file with `--output`, or replace it with `--replace`".into()
             }
             Self::Snapshot { .. } | Self::SnapshotSchema { .. } => {
                 "give the file that `wt-install` writes under `/run`".into()

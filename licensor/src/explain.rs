@@ -24,7 +24,7 @@ impl Verdict {
         }
         if self.clock_behind {
             text.push_str(
-                "  clock       more than a day behind the date of the license; it was not believed\n",
+                "  clock       more than a day behind what is known to be past; it was not believed\n",
             );
         }
         if let Some(next) = self.next_step() {
@@ -92,6 +92,7 @@ impl Terms {
         let _ = writeln!(text, "  customer    {}", self.customer);
         let _ =
             writeln!(text, "  product     {}, {}, releases {}", self.product, self.edition, self.releases);
+        let _ = writeln!(text, "  nodes       {}", self.nodes);
         let _ = writeln!(text, "  seats       {}", self.seats);
         let _ = writeln!(text, "  modules     {}", self.modules.join(", "));
         let _ = writeln!(text, "  expires     {}, restricted from {}", self.expires_at, self.restrict_at);

@@ -10,8 +10,8 @@ use crate::{Class, Component, Environment, Quality};
 pub enum Grade {
     /// At least one strong component and two of medium strength.
     A,
-    /// Enough to sign: two components, one of which is of the machine. Without a strong one, a copy of the disk may
-    /// pass for the machine.
+    /// Enough to sign: two components, one of which is more than the installation key. A copy of the disk may pass for
+    /// the machine.
     B,
     /// Not enough to tell this machine from another.
     C,

@@ -171,6 +171,11 @@ impl<'a> Gather<'a> {
         }
         self.tags.sort();
         self.tags.dedup();
+        let most = self.kind.most_tags();
+        if self.tags.len() > most {
+            let beyond = self.tags.split_off(most).len();
+            self.left_out.push(format!("{beyond} values beyond the {most} that count"));
+        }
         let quality = match () {
             () if !self.tags.is_empty() => Quality::Ok,
             () if self.unreadable => Quality::Unreadable,
@@ -230,6 +235,19 @@ mod tests {
         assert!(found.iter().all(|component| component.quality == Quality::Ok), "{found:?}");
         assert_eq!(found[1].tags.len(), 3, "board, product, chassis");
         assert_eq!(found[3].tags.len(), 2, "two cards");
+    }
+
+    #[test]
+    fn of_more_cards_than_a_machine_may_have_some_are_left_out() {
+        let machine = Machine::nothing();
+        for n in 0..40 {
+            machine.put_nic(&format!("eno{n}"), &format!("3c:ec:ef:00:00:{n:02x}"));
+        }
+        let found = component(&machine, Kind::Nic);
+        assert_eq!(
+            (found.tags.len(), found.left_out),
+            (32, vec!["8 values beyond the 32 that count".into()])
+        );
     }
 
     #[test]

@@ -12,14 +12,18 @@ pub const DEFAULT_EDITION: &str = "standard";
 pub const DEFAULT_SEATS: u32 = 100;
 pub const DEFAULT_MODULES: &str = ANY;
 pub const DEFAULT_DAYS: u32 = 365;
+pub const DEFAULT_NODES: u32 = 1;
 /// The product speaks of the end this long before it.
 const NOTIFY_DAYS: i64 = 30;
 /// The product works this long after the end.
 const GRACE_DAYS: u32 = 30;
 
-/// `anchors/licensing.md` 4.3
+/// Half of a machine may be replaced, as long as its board or its chassis stays.
 const MATCH_PERCENT: u32 = 50;
+/// Where no UUID and no serial number is bound, more of the rest must match.
 const MATCH_PERCENT_WITHOUT_STRONG: u32 = 70;
+/// A new mainboard with its cards in the same chassis is still the machine; a copy of the disk image on other metal
+/// (machine id and installation key: 20 of 100) is not.
 const DRIFT_PERCENT: u32 = 25;
 const DRIFT_GRACE_DAYS: u32 = 30;
 
@@ -27,6 +31,10 @@ const DRIFT_GRACE_DAYS: u32 = 30;
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub customer: String,
+    /// What the request must be for; `None`: whatever it names. The key's certificate says last what it may sign.
+    pub product: Option<String>,
+    /// The request may have no more.
+    pub nodes: u32,
     pub edition: String,
     pub seats: u32,
     pub modules: Vec<String>,
@@ -40,8 +48,10 @@ pub enum Weak {
     Accepted,
 }
 
-/// Writes the license that answers `request`, and binds it to what the request could read.
+/// Writes the license that answers `request`, and binds it to what the request could read. What is sold is the plan's:
+/// a request that asks for more is refused.
 pub fn draft(request: &Request, plan: Plan, license_id: Id, weak: Weak, now: Utc) -> Result<License> {
+    check_sold(request, &plan)?;
     let nodes = request.nodes.iter().map(|node| bind(node, weak)).collect::<Result<Vec<_>>>()?;
     let license = License {
         license_id,
@@ -51,7 +61,7 @@ pub fn draft(request: &Request, plan: Plan, license_id: Id, weak: Weak, now: Utc
         edition: plan.edition,
         seats: plan.seats,
         modules: plan.modules,
-        nodes: u32::try_from(nodes.len()).unwrap_or(u32::MAX),
+        nodes: plan.nodes,
         spares: 0,
         issued_at: now,
         not_before: now,
@@ -69,6 +79,17 @@ pub fn draft(request: &Request, plan: Plan, license_id: Id, weak: Weak, now: Utc
     };
     license.check()?;
     Ok(license)
+}
+
+fn check_sold(request: &Request, plan: &Plan) -> Result<()> {
+    let found = request.nodes.len();
+    if let Some(expected) = plan.product.as_ref().filter(|sold| **sold != request.product) {
+        return Err(Error::OtherProduct { expected: expected.clone(), found: request.product.clone() });
+    }
+    if u32::try_from(found).is_ok_and(|found| found <= plan.nodes) {
+        return Ok(());
+    }
+    Err(Error::MoreNodes { expected: plan.nodes, found })
 }
 
 /// What was absent or junk is left out here, so the weights that are signed are those of what can match.

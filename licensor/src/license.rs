@@ -28,9 +28,9 @@ pub struct License {
     pub seats: u32,
     /// Names of modules, or [`ANY`].
     pub modules: Vec<String>,
-    /// How many hosts may run it.
+    /// How many hosts were sold. Not judged yet: the check sees one host, and asks whether it is one of the `binding`.
     pub nodes: u32,
-    /// How many more may stand in for one that died.
+    /// How many more may stand in for one that died. Always 0, and not judged yet.
     pub spares: u32,
     pub issued_at: Utc,
     pub not_before: Utc,
@@ -54,8 +54,11 @@ pub struct Binding {
     pub match_percent: u32,
     /// At least this, where no strong component is bound: it is the machine.
     pub match_percent_without_strong: u32,
-    /// At least this, or a strong component that cannot be read: it is the machine, and has changed.
+    /// At least this, or anything that matches beside a strong component that cannot be read: it is the machine, and
+    /// has changed.
     pub drift_percent: u32,
+    /// How long a changed machine works. Not judged yet: it takes a stored day on which the change was first seen, which
+    /// comes with issue 5. Until then DRIFT lasts as long as the license.
     pub drift_grace_days: u32,
     pub nodes: Vec<BoundNode>,
 }
@@ -73,7 +76,7 @@ pub struct BoundComponent {
     pub kind: Kind,
     pub class: Class,
     pub weight: u32,
-    /// Ascending, each once, never none.
+    /// Ascending, each once, never none, and no more than [`Kind::most_tags`].
     pub tags: Vec<Tag>,
 }
 
@@ -171,6 +174,7 @@ impl BoundComponent {
         (1..=1000).contains(&self.weight)
             && !self.tags.is_empty()
             && self.tags.is_sorted_by(|a, b| a < b)
+            && self.tags.len() <= self.kind.most_tags()
             && self.tags.iter().all(|tag| tag.fits(self.kind))
     }
 }
@@ -179,7 +183,7 @@ impl BoundComponent {
 #[cfg(feature = "issue")]
 mod tests {
     use super::*;
-    use crate::testkit::{Desk, Machine};
+    use crate::testkit::{Desk, MOST_TAGS_OF_A_MACHINE, Machine, PRODUCT};
 
     #[test]
     fn releases_are_met_as_cargo_would() {
@@ -209,5 +213,21 @@ mod tests {
         assert!(invalid(&|license| license.binding.nodes[0].components[0].weight = 0));
         assert!(invalid(&|license| license.binding.drift_percent = 0));
         assert!(invalid(&|license| license.binding.match_percent = 101));
+    }
+
+    #[test]
+    fn one_machine_of_a_license_cannot_be_many_machines() {
+        for (kind, most) in MOST_TAGS_OF_A_MACHINE {
+            let checked = |count: usize| {
+                let mut license = Desk::license(&Machine::metal());
+                let bound =
+                    license.binding.nodes[0].components.iter_mut().find(|bound| bound.kind == kind).unwrap();
+                bound.tags = (0..count).map(|n| Tag::of(PRODUCT, kind, &n.to_string())).collect();
+                bound.tags.sort();
+                license.check()
+            };
+            assert!(checked(most).is_ok(), "{kind}");
+            assert!(checked(most + 1).is_err(), "{kind}");
+        }
     }
 }

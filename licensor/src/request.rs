@@ -15,7 +15,6 @@ use crate::{Component, Environment, Error, Fingerprint, Id, Info, Quality, Resul
 const LARGEST_FILE: u64 = 1024 * 1024;
 const MOST_NODES: usize = 64;
 const MOST_COMPONENTS: usize = 16;
-const MOST_TAGS: usize = 64;
 const MOST_LEFT_OUT: usize = 64;
 /// In characters, for every text in a request and in a license.
 pub const LONGEST_TEXT: usize = 200;
@@ -81,7 +80,7 @@ impl Node {
 
 fn check_component(component: &Component) -> Result<()> {
     let Component { kind, quality, tags, left_out } = component;
-    if tags.len() > MOST_TAGS || left_out.len() > MOST_LEFT_OUT {
+    if tags.len() > kind.most_tags() || left_out.len() > MOST_LEFT_OUT {
         return Err(Error::RequestInvalid("a component with more values than a machine has"));
     }
     if (*quality == Quality::Ok) == tags.is_empty() {
@@ -159,7 +158,8 @@ fn check_optional_text(text: &str, why: &'static str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testkit::{Machine, install_key, request};
+    use crate::Tag;
+    use crate::testkit::{MOST_TAGS_OF_A_MACHINE, Machine, PRODUCT, install_key, request};
 
     #[test]
     fn a_request_comes_back_as_it_was_signed() {
@@ -208,6 +208,25 @@ mod tests {
             &|request| request.nodes[0].components[3].tags = vec!["00".repeat(16).parse().unwrap()]
         ));
         assert!(refused(&|request| request.nodes[0].components[0].quality = Quality::Junk));
+    }
+
+    #[test]
+    fn one_machine_of_a_request_cannot_be_many_machines() {
+        for (kind, most) in MOST_TAGS_OF_A_MACHINE {
+            let sealed = |count: usize| {
+                let mut request = request(&Machine::metal(), &install_key(1));
+                let component =
+                    request.nodes[0].components.iter_mut().find(|found| found.kind == kind).unwrap();
+                component
+                    .tags
+                    .extend((0..).map(|n: usize| Tag::of(PRODUCT, kind, &n.to_string())).take(count));
+                component.tags.truncate(count);
+                component.tags.sort();
+                request.seal(&install_key(1)).map(drop)
+            };
+            assert!(sealed(most).is_ok(), "{kind}");
+            assert!(matches!(sealed(most + 1), Err(Error::RequestInvalid(_))), "{kind}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! How alike a host and a bound machine are: k of n, by weight (`anchors/licensing.md` 4.3).
+//! How alike a host and a bound machine are: the weight of the components that match, by the weight of all that are
+//! bound. Some may change, and none alone decides.
 
 use std::fmt;
 
@@ -73,7 +74,9 @@ fn score(binding: &Binding, node: &BoundNode, host: &[Component]) -> Score {
     };
     let likelihood = match () {
         () if is_match => Likelihood::Match,
-        () if reaches(binding.drift_percent) || strong(Some(Likeness::Unreadable)) => Likelihood::Drift,
+        () if reaches(binding.drift_percent) => Likelihood::Drift,
+        // not without anything in common: whoever hides the serial numbers would be let in on any machine
+        () if strong(Some(Likeness::Unreadable)) && halves > 0 => Likelihood::Drift,
         () => Likelihood::Foreign,
     };
     let percent = u32::try_from(halves * 100 / total.max(1)).unwrap_or(0);

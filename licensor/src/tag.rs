@@ -1,5 +1,5 @@
 //! Tags: keyed, shortened names of hardware values, so that neither the vendor nor a thief of the license can name the
-//! device behind one (design.md section 8).
+//! device behind one.
 //!
 //! `tag = HMAC-SHA256(key = "wt.fingerprint.v1" || product, kind || 0x00 || value)`, cut to the first 128 bits for kinds
 //! whose values cannot be guessed, and to the first 24 bits for MAC addresses and serial numbers: of those, tens of

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use wt_keys::{SigningKey, Utc};
 
 use crate::request::{Node, Occasion};
-use crate::{Id, Request, fingerprint};
+use crate::{Id, Kind, Request, fingerprint};
 
 #[cfg(feature = "issue")]
 mod desk;
@@ -16,6 +16,15 @@ mod desk;
 pub use desk::Desk;
 
 pub const PRODUCT: &str = "worktile";
+
+pub const MOST_TAGS_OF_A_MACHINE: [(Kind, usize); 6] = [
+    (Kind::SmbiosUuid, 1),
+    (Kind::Serials, 4),
+    (Kind::Disk, 16),
+    (Kind::Nic, 32),
+    (Kind::MachineId, 1),
+    (Kind::InstallKey, 1),
+];
 
 pub fn now() -> Utc {
     "2026-11-23T08:00:00Z".parse().unwrap()

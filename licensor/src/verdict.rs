@@ -88,12 +88,15 @@ pub struct Terms {
     pub customer: String,
     pub product: String,
     pub edition: String,
+    /// How many were sold; not judged yet.
+    pub nodes: u32,
     pub seats: u32,
     pub modules: Vec<String>,
     pub releases: String,
     pub notify_at: Utc,
     pub expires_at: Utc,
     pub restrict_at: Utc,
+    /// What was agreed; the verdict does not count them yet.
     pub drift_grace_days: u32,
 }
 
@@ -155,6 +158,7 @@ impl Terms {
             customer: license.customer.clone(),
             product: license.product.clone(),
             edition: license.edition.clone(),
+            nodes: license.nodes,
             seats: license.seats,
             modules: license.modules.clone(),
             releases: license.releases.clone(),

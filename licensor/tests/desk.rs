@@ -11,7 +11,7 @@ use wt_keys::issue::{issue_certificate, issue_trust};
 use wt_keys::key_file::{self, Protection};
 use wt_keys::{Certificate, Envelope, Role, SigningKey, TrustDocument, Utc};
 use wt_licensor::request::{Node, Occasion};
-use wt_licensor::{Id, Request, fingerprint};
+use wt_licensor::{Id, Kind, Quality, Request, Tag, fingerprint};
 
 struct Desk(tempfile::TempDir);
 
@@ -53,21 +53,26 @@ impl Desk {
 
     /// The request of a host that has nothing but an operating system, written to `name`.
     fn request(&self, name: &str, machine_id: &str, key: u8, customer: &str) {
+        self.request_with(name, machine_id, key, |request| request.customer_hint = customer.into());
+    }
+
+    fn request_with(&self, name: &str, machine_id: &str, key: u8, change: impl FnOnce(&mut Request)) {
         let key = SigningKey::from_seed(&[key; 32]);
         let sysroot = self.path(&format!("{name}.sysroot"));
         fs::create_dir_all(sysroot.join("etc")).unwrap();
         fs::write(sysroot.join("etc/machine-id"), machine_id).unwrap();
         let found = fingerprint::collect(&sysroot, "worktile", &key.public());
-        let request = Request {
+        let mut request = Request {
             request_id: Id::from_bytes([1; 16]),
             reason: Occasion::New,
             product: "worktile".into(),
             release: "5.2.0".into(),
-            customer_hint: customer.into(),
+            customer_hint: "Acme GmbH".into(),
             collected_at: "2026-11-23T08:00:00Z".parse().unwrap(),
             nodes: vec![Node::new("node-1", found)],
             install_key: key.public(),
         };
+        change(&mut request);
         fs::write(self.path(name), Envelope::seal(&request, &[&key]).unwrap().to_bytes()).unwrap();
     }
 
@@ -105,7 +110,10 @@ fn a_license_fits_the_machine_that_asked_and_no_other() {
     let signed = desk.sign(&[]);
     assert_eq!(code(&signed), 0, "{}", said(&signed));
     assert!(signed.stdout.is_empty());
-    assert!(said(&signed).contains("warning: `node-1` can be told from others only in part"));
+    assert!(said(&signed).contains(
+        "warning: `node-1` can be told from others only in part: it is bound to machine_id, install_key and to nothing \
+         of its hardware; a copy of its disk has these too and passes for it on any machine\n"
+    ));
     assert_eq!(code(&desk.verify(&[])), 0);
     let verdict = desk.verify(&["--hardware", "hw.json", "--json"]);
     assert_eq!(code(&verdict), 0);
@@ -171,4 +179,64 @@ fn off_a_terminal_a_missing_flag_is_named() {
     assert!(!desk.path("license.json").exists());
     assert_eq!(code(&desk.sign(&["--customer", "Acme", "-o", "acme.json"])), 0);
     assert!(desk.path("acme.json").exists());
+}
+
+#[test]
+fn the_desk_decides_for_which_product_and_how_many_nodes() {
+    let desk = Desk::new();
+    desk.request_with("hw.json", HERE, 11, |request| {
+        let mut second = request.nodes[0].clone();
+        second.label = "node-2".into();
+        request.nodes.push(second);
+    });
+    let refused = desk.sign(&[]);
+    assert_eq!(code(&refused), 4, "{}", said(&refused));
+    assert!(said(&refused).contains("\n  expected at most 1\n  found    2\nhint: "), "{}", said(&refused));
+    let refused = desk.sign(&["--nodes", "2", "--product", "other"]);
+    assert_eq!(code(&refused), 4, "{}", said(&refused));
+    assert!(said(&refused).contains("\n  expected `other`\n  found    `worktile`\n"), "{}", said(&refused));
+    assert!(!desk.path("license.json").exists());
+    let signed = desk.sign(&["--nodes", "2", "--json"]);
+    assert_eq!(code(&signed), 0, "{}", said(&signed));
+    assert!(said(&signed).contains("license of `worktile`, as the request names it, for 2 node(s)\n"));
+    assert!(String::from_utf8(signed.stdout).unwrap().contains("\"nodes\": 2"));
+    let signed = desk.sign(&["--nodes", "2", "--product", "worktile", "--output", "named.json"]);
+    assert!(said(&signed).contains("license of `worktile` for 2 node(s)\n"), "{}", said(&signed));
+}
+
+#[test]
+fn a_license_that_is_there_is_replaced_only_on_demand() {
+    let desk = Desk::new();
+    desk.request("hw.json", HERE, 11, "Acme GmbH");
+    assert_eq!(code(&desk.sign(&["-q"])), 0);
+    let before = fs::read(desk.path("license.json")).unwrap();
+    let refused = desk.sign(&["-q"]);
+    assert_eq!(
+        (code(&refused), said(&refused)),
+        (
+            1,
+            "error: `license.json` is there already\n\
+             hint: name another file with `--output`, or replace it with `--replace`\n"
+                .into()
+        )
+    );
+    assert!(fs::read(desk.path("license.json")).unwrap() == before);
+    assert_eq!(code(&desk.sign(&["-q", "--replace"])), 0);
+    assert!(fs::read(desk.path("license.json")).unwrap() != before, "another license id");
+}
+
+#[test]
+fn the_desk_sees_how_many_values_a_component_has() {
+    let desk = Desk::new();
+    desk.request_with("hw.json", HERE, 11, |request| {
+        let component = &mut request.nodes[0].components[3];
+        component.quality = Quality::Ok;
+        component.tags = (0..3).map(|n| Tag::of("worktile", Kind::Nic, &n.to_string())).collect();
+        component.tags.sort();
+    });
+    let shown = said(&desk.sign(&["--dry-run"]));
+    assert!(
+        shown.contains("machine     `node-1`, grade B: nic (3 values), machine_id, install_key\n"),
+        "{shown}"
+    );
 }

@@ -62,8 +62,9 @@ pub enum Error {
 
     #[error("no release `{name}` here\n  expected a folder `{}` with a release.toml", expected.display())]
     NoRelease { name: String, expected: PathBuf, known: Vec<String> },
-    #[error("`{}` cannot be understood\n{source}", path.display())]
-    Toml { path: PathBuf, source: Box<toml::de::Error> },
+    /// toml's text has lines of its own, so it stands in the text and is not a source.
+    #[error("`{}` cannot be understood\n{}", path.display(), what.to_string().trim_end())]
+    Toml { path: PathBuf, what: Box<toml::de::Error> },
     #[error("`{}` is not valid: {why}", path.display())]
     Release { path: PathBuf, why: String },
 }

@@ -163,9 +163,35 @@ impl Manifest {
         if let Some(feature) = self.features.first() {
             return Err(Error::Feature(feature.clone()));
         }
+        self.check_names()?;
+        self.check_data()?;
         self.check_body()?;
         self.check_entries()?;
         self.check_references()
+    }
+
+    /// Names that become parts of paths on site.
+    fn check_names(&self) -> Result<()> {
+        if !is_plain(&self.product) {
+            return Err(contradiction(format_args!("the product `{}` is not a plain word", self.product)));
+        }
+        for package in self.packages.iter().flat_map(|set| &set.packages) {
+            let debian = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"+.-".contains(&c);
+            let plain = |text: &str| !text.is_empty() && !text.starts_with('.') && text.bytes().all(debian);
+            if !plain(&package.name) || !plain(&package.architecture) {
+                return Err(contradiction(format_args!("`{}` is not a package's name", package.name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// A folder inside another would lie in the hands of a service that owns the outer one.
+    fn check_data(&self) -> Result<()> {
+        let folders = || self.site.data.iter().map(|folder| &folder.path);
+        match folders().find(|inner| folders().any(|outer| inner.starts_with(outer.as_str()))) {
+            Some(inner) => Err(contradiction(format_args!("the data folder `{inner}` lies inside another"))),
+            None => Ok(()),
+        }
     }
 
     fn check_body(&self) -> Result<()> {
@@ -198,6 +224,10 @@ impl Manifest {
             if !paths.insert(entry.path.as_str().to_ascii_lowercase()) {
                 return Err(contradiction(format_args!("two entries are named `{}`", entry.path)));
             }
+        }
+        let folders = |path: &str| path.match_indices('/').any(|(at, _)| paths.contains(&path[..at]));
+        if let Some(entry) = self.entries.iter().find(|e| folders(&e.path.as_str().to_ascii_lowercase())) {
+            return Err(contradiction(format_args!("`{}` lies in a folder that is a file", entry.path)));
         }
         if let Some(last) = sizes.last_mut() {
             *last += tar::END.len() as u64;
@@ -243,6 +273,11 @@ impl Manifest {
             self.images.iter().flat_map(|image| image.layers.iter().copied()).collect();
         self.entries.iter().filter(move |entry| layers.contains(&entry.sha256))
     }
+}
+
+/// A word of `a-z`, `0-9` and `-`: what a product is called, safe in a path and in a unit file.
+pub fn is_plain(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
 }
 
 fn contradiction(why: impl fmt::Display) -> Error {

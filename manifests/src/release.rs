@@ -8,7 +8,7 @@ use std::str::FromStr;
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::manifest::ByteSize;
+use crate::manifest::{ByteSize, is_plain};
 use crate::{Error, ImageName, RelativePath, Result};
 
 const RELEASE_FILE: &str = "release.toml";
@@ -267,20 +267,17 @@ impl ReleaseFile {
         let text = String::from_utf8(bytes)
             .map_err(|_| Error::Release { path: path.to_owned(), why: "it is not UTF-8 text".to_owned() })?;
         let file: Self = toml::from_str(&text)
-            .map_err(|source| Error::Toml { path: path.to_owned(), source: Box::new(source) })?;
+            .map_err(|error| Error::Toml { path: path.to_owned(), what: Box::new(error) })?;
         file.check().map_err(|why| Error::Release { path: path.to_owned(), why })?;
         Ok(file)
     }
 
     fn check(&self) -> Result<(), String> {
-        let plain = |word: &str| {
-            !word.is_empty()
-                && word.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
-        };
-        if !plain(&self.product) {
+        if !is_plain(&self.product) {
             return Err(format!("the product `{}` is not a word of a-z, 0-9 and `-`", self.product));
         }
-        if !matches!(self.platform.split_once('/'), Some((os, machine)) if plain(os) && plain(machine)) {
+        if !matches!(self.platform.split_once('/'), Some((os, machine)) if is_plain(os) && is_plain(machine))
+        {
             return Err(format!("the platform `{}` is not like `linux/amd64`", self.platform));
         }
         for (at, image) in self.images.iter().enumerate() {

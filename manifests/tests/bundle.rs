@@ -274,6 +274,8 @@ fn a_manifest_that_contradicts_its_body_is_not_even_signed() {
         |manifest| manifest.entries[0].size += 512,
         |manifest| manifest.entries[0].frame = 1,
         |manifest| manifest.entries[1].path = "CONF/A".parse().unwrap(),
+        |manifest| manifest.entries[1].path = "conf/a/b".parse().unwrap(),
+        |manifest| manifest.product = "../acme".into(),
         |manifest| manifest.site.hooks.init_data = Some("scripts/none.sh".parse().unwrap()),
     ];
     for change in wrong {

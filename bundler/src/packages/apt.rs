@@ -1,22 +1,21 @@
 //! apt-get with folders of its own. Of this machine's apt only the ways through the network are used (proxies): no
-//! source, key, preference, hook, list or installed package of it.
+//! source, key, preference, hook, list, installed package or leniency of it.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use tempfile::TempDir;
 use wt_keys::Sha256Digest;
 use wt_manifests::release::PackageTarget;
 
 use super::mirror;
+use super::scratch::Scratch;
 use crate::{Error, Result};
 
 /// A private apt for one target.
 pub struct Apt {
-    folder: TempDir,
+    folder: Scratch,
     target: String,
 }
 
@@ -34,12 +33,7 @@ impl Apt {
             return Err(Error::NoKeyring { target: target.target.clone(), path: target.keyring.clone() });
         }
         let architecture = platform.split_once('/').map_or(platform, |(_, machine)| machine);
-        let folder = tempfile::Builder::new()
-            .prefix("wt-bundle-apt-")
-            .permissions(fs::Permissions::from_mode(0o755)) // apt downloads as another user
-            .tempdir()
-            .map_err(Error::io("create a folder in", std::env::temp_dir()))?;
-        let apt = Self { folder, target: target.target.clone() };
+        let apt = Self { folder: Scratch::create(&std::env::temp_dir())?, target: target.target.clone() };
         for name in ["state/lists/partial", "cache/archives/partial"] {
             let path = apt.path(name);
             fs::create_dir_all(&path).map_err(Error::io("create the folder", path))?;
@@ -91,7 +85,7 @@ impl Apt {
 
     fn run(&self, action: &'static str, arguments: &[&str]) -> Result<String> {
         let output = Command::new("apt-get")
-            .arg("-c")
+            .arg("-c") // read behind the machine's apt.conf.d: what it says is the last word
             .arg(self.path("apt.conf"))
             .args(arguments)
             .env("LC_ALL", "C")
@@ -146,6 +140,8 @@ fn configuration(folder: &Path, architecture: &str) -> String {
         r#"#clear APT::Architectures;
 #clear APT::NeverAutoRemove;
 #clear APT::Default-Release;
+#clear Acquire::Min-ValidTime;
+#clear Acquire::Max-ValidTime;
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
@@ -174,6 +170,8 @@ Acquire::AllowInsecureRepositories "false";
 Acquire::AllowWeakRepositories "false";
 Acquire::AllowDowngradeToInsecureRepositories "false";
 Acquire::AllowReleaseInfoChange "false";
+Acquire::Check-Date "true";
+Acquire::Check-Valid-Until "true";
 Acquire::ForceHash "SHA256";
 Acquire::GzipIndexes "false";
 Acquire::Languages "none";
@@ -216,5 +214,39 @@ mod tests {
         ] {
             assert_eq!(planned(&wrong), None, "{wrong}");
         }
+    }
+
+    /// A machine that was told to take anything; apt itself says what it makes of both.
+    #[test]
+    fn the_leniency_of_the_machine_has_no_say() {
+        const STRICT: [&str; 6] = [
+            r#"APT::Get::AllowUnauthenticated "false";"#,
+            r#"Acquire::AllowDowngradeToInsecureRepositories "false";"#,
+            r#"Acquire::AllowInsecureRepositories "false";"#,
+            r#"Acquire::AllowWeakRepositories "false";"#,
+            r#"Acquire::Check-Date "true";"#,
+            r#"Acquire::Check-Valid-Until "true";"#,
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, content: &str| fs::write(folder.path().join(name), content).unwrap();
+        let swapped = |line: &str| match line.strip_suffix("\"false\";") {
+            Some(name) => format!("{name}\"true\";\n"),
+            None => line.replace("true", "false") + "\n",
+        };
+        fs::create_dir(folder.path().join("parts")).unwrap();
+        write("parts/99lenient", &(STRICT.map(swapped).concat() + "Acquire::Min-ValidTime \"99999999\";\n"));
+        write("machine.conf", &format!("Dir::Etc::parts \"{}/parts\";\n", folder.path().display()));
+        write("apt.conf", &configuration(folder.path(), "amd64"));
+        let dump = |arguments: &[&str]| {
+            let mut apt_config = Command::new("apt-config");
+            apt_config.current_dir(folder.path()).env("APT_CONFIG", "machine.conf").args(arguments);
+            String::from_utf8(apt_config.arg("dump").output().unwrap().stdout).unwrap()
+        };
+        let (lenient, ours) = (dump(&[]), dump(&["-c", "apt.conf"]));
+        for line in STRICT {
+            assert!(lenient.lines().any(|found| found == swapped(line).trim_end()), "{line} in\n{lenient}");
+            assert!(ours.lines().any(|found| found == line), "{line} in\n{ours}");
+        }
+        assert!(lenient.contains("99999999") && !ours.contains("99999999"), "{ours}");
     }
 }

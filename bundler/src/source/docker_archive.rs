@@ -2,7 +2,7 @@
 //! (`blobs/sha256/…`), in one reader, since both end in `manifest.json`.
 //!
 //! Attacks this module is written against: two files of one name, a list of layers that leads outside or in circles,
-//! a file whose name is not the digest it claims, documents of any size.
+//! a file whose name is not the digest it claims, documents of any size or number.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -20,8 +20,19 @@ use crate::source::hashed::Hashed;
 use crate::{Error, Result};
 
 const MOST_LINKS: usize = 8;
-const MOST_DOCUMENTS: usize = 10_000;
 const BLOBS: &str = "blobs/sha256/";
+
+/// How much of an archive is kept in memory. A compressed one of a few megabytes could ask for gigabytes.
+#[derive(Clone, Copy)]
+pub struct Amount {
+    /// Of any kind, folders too; Docker up to 24 writes four for a layer.
+    entries: u64,
+    /// Of documents and of names.
+    bytes: u64,
+}
+
+/// Room for thousands of layers.
+pub const MOST: Amount = Amount { entries: 20_000, bytes: 64 << 20 };
 
 /// An archive that was read to its end; its layers went to the press.
 pub struct Archive {
@@ -30,6 +41,8 @@ pub struct Archive {
     layers: HashMap<String, Blob>,
     links: HashMap<String, String>,
     images: Vec<ArchiveImage>,
+    kept: Amount,
+    most: Amount,
 }
 
 #[derive(Deserialize)]
@@ -45,17 +58,19 @@ impl Archive {
     pub fn open(path: &Path, press: &Press) -> Result<Self> {
         let file = std::fs::File::open(path).map_err(Error::io("open", path))?;
         let content = decompressed(file).map_err(Error::io("read", path))?;
-        Self::read(content, &path.display().to_string(), press)
+        Self::read(content, &path.display().to_string(), press, MOST)
     }
 
-    /// Reads a stream; `origin` is what to call it in an error.
-    pub fn read(stream: impl Read, origin: &str, press: &Press) -> Result<Self> {
+    /// Reads a stream and keeps at most `most` of it; `origin` is what to call it in an error.
+    pub fn read(stream: impl Read, origin: &str, press: &Press, most: Amount) -> Result<Self> {
         let mut archive = Self {
             origin: origin.to_owned(),
             documents: HashMap::new(),
             layers: HashMap::new(),
             links: HashMap::new(),
             images: Vec::new(),
+            kept: Amount { entries: 0, bytes: 0 },
+            most,
         };
         let failed = || Error::io("read", origin);
         let mut tar = tar::Archive::new(stream);
@@ -78,14 +93,14 @@ impl Archive {
         if !kind.is_dir() && known.contains(&true) {
             return Err(self.wrong("it has two files of one name"));
         }
-        if self.documents.len() + self.layers.len() + self.links.len() > MOST_DOCUMENTS {
-            return Err(self.wrong("it has more than 10000 files"));
-        }
+        self.kept.entries += 1;
+        self.keep(path.len() as u64)?;
         if kind.is_symlink() || kind.is_hard_link() {
             let target =
                 entry.link_name_bytes().and_then(|target| String::from_utf8(target.into_owned()).ok());
             let target = target.ok_or_else(|| self.wrong("a link in it leads nowhere"))?;
             let target = if kind.is_symlink() { beside(&path, &target) } else { clean(&target).to_owned() };
+            self.keep(target.len() as u64)?;
             self.links.insert(path, target);
         } else if kind.is_file() {
             self.take_file(path, &mut entry, press)?;
@@ -109,12 +124,12 @@ impl Archive {
             self.layers.insert(path, known); // it is not read again
             return Ok(());
         }
-        let failed = || Error::io("read", &self.origin);
         let mut first = Vec::new();
-        entry.take(1).read_to_end(&mut first).map_err(failed())?;
+        entry.take(1).read_to_end(&mut first).map_err(Error::io("read", &self.origin))?;
         let is_document = named_json(&path) || matches!(first[..], [] | [b'{' | b'[']);
         if is_document && entry.size() <= DOCUMENT_LIMIT {
-            entry.read_to_end(&mut first).map_err(failed())?;
+            self.keep(entry.size())?;
+            entry.read_to_end(&mut first).map_err(Error::io("read", &self.origin))?;
             self.check_name(&path, Sha256Digest::of(&first))?;
             self.documents.insert(path, first);
         } else {
@@ -122,6 +137,22 @@ impl Archive {
             self.layers.insert(path, blob);
         }
         Ok(())
+    }
+
+    /// Counts what is about to be kept.
+    fn keep(&mut self, bytes: u64) -> Result<()> {
+        self.kept.bytes = self.kept.bytes.saturating_add(bytes);
+        let (kept, most) = (self.kept, self.most);
+        let counts = [
+            ("entries", kept.entries, most.entries),
+            ("bytes of documents and names", kept.bytes, most.bytes),
+        ];
+        match counts.into_iter().find(|(_, found, limit)| found > limit) {
+            Some((what, found, limit)) => {
+                Err(Error::ArchiveTooLarge { origin: self.origin.clone(), what, limit, found })
+            }
+            None => Ok(()),
+        }
     }
 
     fn press_layer(&self, path: &str, content: impl Read, press: &Press) -> Result<Blob> {

@@ -22,7 +22,7 @@ use tokio::runtime::Runtime;
 use wt_manifests::ImageName;
 
 use self::groups::Weighed;
-use super::docker_archive::Archive;
+use super::docker_archive::{Archive, MOST};
 use crate::image::Content;
 use crate::press::Press;
 use crate::{Error, Result};
@@ -93,7 +93,7 @@ impl Connection {
         let docker = self.docker.with_timeout(EXPORT_TIMEOUT);
         let stream = Box::pin(docker.export_images(&texts));
         let reader = Export { runtime: &self.runtime, stream, rest: Bytes::new() };
-        let archive = Archive::read(reader, "the engine's export", press)?;
+        let archive = Archive::read(reader, "the engine's export", press, MOST)?;
         names.into_iter().map(|name| archive.image(Some(&name)).map(|content| (name, content))).collect()
     }
 }

@@ -1,14 +1,13 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use clap::CommandFactory as _;
 use wt_keys::console::{Done, Failure, Output};
 
 use super::lock::Lock;
-use super::open::{self, BundleArgument, SiteArgument};
+use super::open::{self, SiteArgument, TrustArgument};
 use crate::steps::{self, Outcome};
 use crate::{Places, preflight};
-
-const VERBS: [&str; 6] = ["plan", "verify", "status", "restart", "fingerprint", "help"];
 
 /// What `wt-install BUNDLE` takes.
 #[derive(Debug, clap::Args)]
@@ -16,9 +15,8 @@ pub struct Install {
     /// The bundle to install, or to upgrade to
     #[arg(value_name = "BUNDLE")]
     bundle: Option<PathBuf>,
-    /// The vendor's roots (left out: those pinned on this host, or built in)
-    #[arg(long, value_name = "FILE")]
-    trust: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgument,
     #[command(flatten)]
     site: SiteArgument,
 }
@@ -28,11 +26,10 @@ impl Install {
         let Some(bundle) = self.bundle else {
             return Err(Failure::usage("no bundle was named", "wt-install BUNDLE, or `wt-install --help`"));
         };
-        if let Some(error) = open::no_such_bundle(&bundle, &VERBS) {
+        if let Some(error) = open::no_such_bundle(&bundle, &super::WtInstall::command()) {
             return Err(error.into());
         }
-        let argument = BundleArgument { bundle, trust: self.trust };
-        let bundle = open::bundle(&argument, places)?;
+        let bundle = open::bundle(&bundle, &self.trust, places)?;
         output.say(open::headline(&bundle));
         super::require_root()?;
         let _lock = Lock::take(places)?;

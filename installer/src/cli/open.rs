@@ -11,10 +11,17 @@ use crate::{Error, Installation, Places, Result, SiteFile, trust_store};
 pub struct BundleArgument {
     /// The bundle that the vendor sent
     #[arg(value_name = "BUNDLE")]
-    pub bundle: PathBuf,
+    bundle: PathBuf,
+    #[command(flatten)]
+    trust: TrustArgument,
+}
+
+/// Which roots bundles are checked by.
+#[derive(Debug, clap::Args)]
+pub struct TrustArgument {
     /// The vendor's roots (left out: those pinned on this host, or built in)
     #[arg(long, value_name = "FILE")]
-    pub trust: Option<PathBuf>,
+    trust: Option<PathBuf>,
 }
 
 /// Where the answers about this site are.
@@ -25,10 +32,16 @@ pub struct SiteArgument {
     pub site: Option<PathBuf>,
 }
 
+impl BundleArgument {
+    pub fn open(&self, places: &Places) -> Result<Bundle> {
+        bundle(&self.bundle, &self.trust, places)
+    }
+}
+
 /// Opens a bundle: verifies its head.
-pub fn bundle(argument: &BundleArgument, places: &Places) -> Result<Bundle> {
-    let trust = trust_store::load(places, argument.trust.as_deref())?;
-    Ok(Bundle::open(&argument.bundle, &trust)?)
+pub fn bundle(path: &Path, trust: &TrustArgument, places: &Places) -> Result<Bundle> {
+    let trust = trust_store::load(places, trust.trust.as_deref())?;
+    Ok(Bundle::open(path, &trust)?)
 }
 
 /// Authenticates the whole body.
@@ -76,13 +89,14 @@ pub fn headline(bundle: &Bundle) -> String {
     )
 }
 
-/// A path that is no bundle may be a misspelt verb.
-pub fn no_such_bundle(path: &Path, verbs: &[&str]) -> Option<Error> {
+/// A path that is no bundle may be a misspelt verb of `program`.
+pub fn no_such_bundle(path: &Path, program: &clap::Command) -> Option<Error> {
     let word = path.to_str().filter(|word| !word.contains(['/', '.']))?;
     if path.exists() {
         return None;
     }
-    let near = verbs.iter().find(|verb| close(word, verb)).map(|verb| (*verb).to_owned());
+    let mut verbs = program.get_subcommands().filter(|verb| !verb.is_hide_set()).map(clap::Command::get_name);
+    let near = verbs.find(|verb| close(word, verb)).map(str::to_owned);
     Some(Error::NoSuchBundle { word: word.to_owned(), near })
 }
 

@@ -35,7 +35,8 @@ struct Planned {
 
 impl Plan {
     pub fn run(self, output: Output, places: &Places) -> Done {
-        let bundle = open::bundle(&self.bundle, places)?;
+        super::require_root()?;
+        let bundle = self.bundle.open(places)?;
         let headline = open::headline(&bundle);
         let installation = open::installation(bundle, &self.site, places)?;
         let report = Report {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::Serialize;
 use wt_keys::console::{Done, Output, now};
@@ -19,10 +20,14 @@ struct Report {
     product: String,
     version: String,
     release: String,
+    /// The key whose certificate the bundle came with.
+    signed_by: String,
+    home: PathBuf,
+    data_root: PathBuf,
     engine: Option<String>,
     healthy: bool,
     services: Vec<ServiceRow>,
-    license: Option<Verdict>,
+    license: Verdict,
 }
 
 #[derive(Serialize)]
@@ -45,32 +50,53 @@ impl From<&Service> for ServiceRow {
 }
 
 pub fn run(output: Output, places: &Places) -> Done {
+    super::require_root()?;
     let installed = Installed::read(places)?.ok_or(Error::NotInstalled)?;
-    let engine = Engine::find()?;
-    let services = match &engine {
-        Some(engine) => engine.services(&installed.product)?.iter().map(ServiceRow::from).collect(),
-        None => Vec::new(),
+    let engine = match Engine::connect() {
+        Err(silent @ Error::NoEngine { .. }) => Err(silent),
+        answer => Ok(answer?),
     };
-    let all_there =
-        installed.services.iter().all(|name| services.iter().any(|row: &ServiceRow| row.name == *name));
+    let services = match &engine {
+        Ok(engine) => rows(&installed, &engine.services(&installed.product)?),
+        Err(_) => rows(&installed, &[]),
+    };
+    let unhealthy: Vec<String> =
+        services.iter().filter(|row| !row.healthy).map(|row| row.name.clone()).collect();
     let report = Report {
         schema: "wt.status.v1",
-        engine: engine.map(|engine| engine.info().version.clone()),
-        healthy: all_there && services.iter().all(|service| service.healthy),
+        engine: engine.as_ref().ok().map(|engine| engine.info().version.clone()),
+        healthy: unhealthy.is_empty(),
         services,
         license: license(&installed, places)?,
         product: installed.product,
         version: installed.version.to_string(),
         release: installed.release,
+        signed_by: installed.bundle_signed_by,
+        home: installed.home,
+        data_root: installed.data_root,
     };
     output.report(&report, &report);
-    if report.healthy { Ok(()) } else { Err(Error::NotHealthy.into()) }
+    engine?;
+    if report.healthy {
+        Ok(())
+    } else {
+        Err(Error::NotHealthy { stack: report.product, services: unhealthy }.into())
+    }
 }
 
-/// What the product will say about its license. `None` where this user may not look.
-fn license(installed: &Installed, places: &Places) -> Result<Option<Verdict>> {
+/// A row for each service of the release; one that the engine does not have runs nowhere.
+fn rows(installed: &Installed, running: &[Service]) -> Vec<ServiceRow> {
+    let absent = |name: &String| ServiceRow { name: name.clone(), running: 0, wanted: 1, healthy: false };
+    let mut rows: Vec<ServiceRow> = running.iter().map(ServiceRow::from).collect();
+    let missing = installed.services.iter().filter(|name| running.iter().all(|s| s.name != **name));
+    rows.extend(missing.map(absent));
+    rows
+}
+
+/// What the product will say about its license.
+fn license(installed: &Installed, places: &Places) -> Result<Verdict> {
     let trust = trust_store::load(places, None)?;
-    Ok(Some(check(&LicenseInputs {
+    Ok(check(&LicenseInputs {
         license: &installed.home.join("conf/apps/web/license.json"),
         snapshot: &places.snapshot(&installed.product),
         boot_id: &places.boot_id(),
@@ -78,12 +104,14 @@ fn license(installed: &Installed, places: &Places) -> Result<Option<Verdict>> {
         product: &installed.product,
         release: Some(&installed.version.to_string()),
         now: now(),
-    })))
+    }))
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} {} ({})", self.product, self.version, self.release)?;
+        writeln!(f, "signed by  {:.16}…", self.signed_by)?;
+        writeln!(f, "folders    {} and {}", self.home.display(), self.data_root.display())?;
         match &self.engine {
             Some(version) => writeln!(f, "engine     Docker {version}")?,
             None => writeln!(f, "engine     does not answer")?,
@@ -92,9 +120,6 @@ impl fmt::Display for Report {
             let state = if service.healthy { "healthy" } else { "NOT HEALTHY" };
             writeln!(f, "{:<10} {}/{} {state}", service.name, service.running, service.wanted)?;
         }
-        match &self.license {
-            Some(verdict) => write!(f, "\nlicense\n{}", verdict.explain()),
-            None => Ok(()),
-        }
+        write!(f, "\nlicense\n{}", self.license.explain())
     }
 }

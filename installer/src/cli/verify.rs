@@ -26,7 +26,7 @@ struct Report {
 
 impl Verify {
     pub fn run(self, output: Output, places: &Places) -> Done {
-        let bundle = open::bundle(&self.bundle, places)?;
+        let bundle = self.bundle.open(places)?;
         open::verify_body(&bundle, output)?;
         let manifest = bundle.manifest();
         let report = Report {

@@ -8,6 +8,7 @@ use crate::{Error, Result};
 use wt_manifests::stack::Rendered;
 
 const LIMIT: Duration = Duration::from_mins(10);
+const MARK_LABEL: &str = "wt.mark";
 /// A folder that does not exist: root's own client configuration may name a context, that is, another engine.
 const NO_CONFIGURATION: &str = "/nonexistent";
 
@@ -18,20 +19,21 @@ impl Engine {
         client("deploy the stack", &args, stack.json.as_bytes()).map(drop)
     }
 
-    /// Creates a secret where there is none of that name. Tells whether it did; an existing one is not looked into.
-    pub fn ensure_secret(&self, name: &str, value: &[u8]) -> Result<bool> {
-        if self.secret_id(name)?.is_some() {
-            return Ok(false);
+    /// Creates a secret where there is none of that name; an existing one is left alone. The engine never shows a value
+    /// again, so the secret carries a mark that tells whether two are the same.
+    pub fn ensure_secret(&self, name: &str, value: &[u8], mark: &str) -> Result<()> {
+        if self.secret_mark(name)?.is_some() {
+            return Ok(());
         }
-        client("create a secret", &["secret", "create", name, "-"], value)?;
-        Ok(true)
+        let label = format!("{MARK_LABEL}={mark}");
+        client("create a secret", &["secret", "create", "--label", &label, name, "-"], value).map(drop)
     }
 
-    pub fn secret_id(&self, name: &str) -> Result<Option<String>> {
+    /// The mark of a secret, empty where somebody else made it; `None` where there is none of that name.
+    pub fn secret_mark(&self, name: &str) -> Result<Option<String>> {
         let found = self.ask_for("inspect a secret", self.docker.inspect_secret(name))?;
-        Ok(found
-            .filter(|secret| secret.spec.as_ref().is_some_and(|spec| spec.name.as_deref() == Some(name)))
-            .and_then(|secret| secret.id))
+        let spec = found.and_then(|secret| secret.spec).filter(|spec| spec.name.as_deref() == Some(name));
+        Ok(spec.map(|spec| spec.labels.and_then(|mut labels| labels.remove(MARK_LABEL)).unwrap_or_default()))
     }
 
     /// Replaces a service's tasks by new ones of the same kind. Returns before they are up.

@@ -5,6 +5,8 @@ use std::fmt;
 use super::services::{Service, Task, Update};
 
 const SHOWN: usize = 300;
+/// The state of an update that was taken back.
+const ROLLED_BACK: &str = "rollback_completed";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wellness {
@@ -13,13 +15,15 @@ pub(super) enum Wellness {
     Waiting(String),
     /// It will not by itself.
     Failed(String),
+    /// It runs as it did before, since the engine took its update back.
+    RolledBack(String),
 }
 
 impl fmt::Display for Wellness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Well => f.write_str("it is well"),
-            Self::Waiting(why) | Self::Failed(why) => f.write_str(why),
+            Self::Waiting(why) | Self::Failed(why) | Self::RolledBack(why) => f.write_str(why),
         }
     }
 }
@@ -32,7 +36,8 @@ pub(super) fn ailments(now: &[Service], before: &[Service]) -> Vec<(String, Well
             service.update.as_ref().filter(|update| update_before(&service.name) != Some(*update))?;
         let what = update.given_up()?;
         let told = [vec![format!("{what}: {}", update.message)], service.reasons()].concat();
-        Some(Wellness::Failed(told.join("; ")))
+        let verdict = if update.state == ROLLED_BACK { Wellness::RolledBack } else { Wellness::Failed };
+        Some(verdict(told.join("; ")))
     };
     now.iter()
         .map(|service| (service.name.clone(), given_up(service).unwrap_or_else(|| service.wellness())))
@@ -43,7 +48,7 @@ pub(super) fn ailments(now: &[Service], before: &[Service]) -> Vec<(String, Well
 impl Update {
     fn given_up(&self) -> Option<&'static str> {
         match self.state.as_str() {
-            "rollback_completed" => Some("the engine took its update back"),
+            ROLLED_BACK => Some("the engine took its update back"),
             "paused" => Some("the engine gave its update up"),
             "rollback_paused" => Some("the engine could not take its update back"),
             _ => None,
@@ -160,12 +165,14 @@ mod tests {
         };
         let waiting = |ill: Vec<(String, Wellness)>| matches!(&ill[..], [(_, Wellness::Waiting(_))]);
         let failed = |ill: Vec<(String, Wellness)>| matches!(&ill[..], [(_, Wellness::Failed(_))]);
+        let rolled_back = |ill: Vec<(String, Wellness)>| matches!(&ill[..], [(_, Wellness::RolledBack(_))]);
         let before = with("completed", "1");
         assert!(ailments(&with("completed", "2"), &before).is_empty());
         assert!(waiting(ailments(&with("updating", "2"), &before)));
         assert!(waiting(ailments(&with("rollback_started", "2"), &before)));
-        for state in ["rollback_completed", "paused", "rollback_paused"] {
-            assert!(failed(ailments(&with(state, "2"), &before)), "{state}");
+        for state in [ROLLED_BACK, "paused", "rollback_paused"] {
+            let ill = ailments(&with(state, "2"), &before);
+            assert!(if state == ROLLED_BACK { rolled_back(ill) } else { failed(ill) }, "{state}");
             assert!(ailments(&with(state, "2"), &with(state, "2")).is_empty(), "{state}");
         }
     }

@@ -23,8 +23,6 @@ pub struct Service {
     pub id: String,
     /// Without the stack's name before it.
     pub name: String,
-    /// `sha256:…`, as deployed.
-    pub image: String,
     /// Of the rendered stack that it was last deployed from.
     pub stack_digest: String,
     pub wanted: u64,
@@ -55,7 +53,6 @@ pub struct Task {
     pub current: bool,
     pub error: Option<String>,
     pub container: Option<String>,
-    pub image: String,
     /// `None`: it has no health check, or no container on this node.
     pub healthy: Option<bool>,
     /// What the last health check printed.
@@ -107,7 +104,7 @@ impl Engine {
             let services = self.services(stack)?;
             let ill = health::ailments(&services, &before);
             phase.detail(ill.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "));
-            if ill.iter().any(|(_, wellness)| matches!(wellness, Wellness::Failed(_))) {
+            if ill.iter().any(|(_, wellness)| !matches!(wellness, Wellness::Waiting(_))) {
                 return Err(unhealthy(stack, ill));
             }
             if ill.is_empty() {
@@ -133,8 +130,11 @@ impl Engine {
 const NO_SWARM: u16 = 503;
 
 fn unhealthy(stack: &str, ill: Vec<(String, Wellness)>) -> Error {
+    let is = |wanted: fn(&Wellness) -> bool| ill.iter().any(|(_, wellness)| wanted(wellness));
+    let rolled_back = is(|wellness| matches!(wellness, Wellness::RolledBack(_)))
+        && !is(|wellness| matches!(wellness, Wellness::Failed(_)));
     let services = ill.into_iter().map(|(name, wellness)| (name, wellness.to_string())).collect();
-    Error::StackUnhealthy { stack: stack.to_owned(), services }
+    Error::StackUnhealthy { stack: stack.to_owned(), services, rolled_back }
 }
 
 fn running(services: &[Service]) -> Vec<String> {
@@ -149,11 +149,9 @@ impl Service {
         let spec = service.spec.clone().unwrap_or_default();
         let name = spec.name.unwrap_or_default();
         let count = service.service_status.clone().unwrap_or_default();
-        let container = spec.task_template.and_then(|task| task.container_spec);
         Self {
             id: service.id.clone().unwrap_or_default(),
             name: name.strip_prefix(&format!("{stack}_")).unwrap_or(&name).to_owned(),
-            image: container.and_then(|container| container.image).unwrap_or_default(),
             stack_digest: spec.labels.and_then(|mut labels| labels.remove(DIGEST_LABEL)).unwrap_or_default(),
             wanted: count.desired_tasks.unwrap_or_default(),
             running: count.running_tasks.unwrap_or_default(),
@@ -199,7 +197,6 @@ impl Task {
             current,
             error: status.err.filter(|error| !error.is_empty()),
             container: container.filter(|id| !id.is_empty()),
-            image: spec.container_spec.and_then(|container| container.image).unwrap_or_default(),
             healthy: None,
             health_output: None,
         }

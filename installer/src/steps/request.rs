@@ -1,18 +1,28 @@
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use semver::Version;
 use wt_keys::console::Progress;
-use wt_keys::{SigningKey, durable};
+use wt_keys::{SigningKey, Utc, durable};
 use wt_licensor::fingerprint::collect;
 use wt_licensor::request::{Node, Occasion};
-use wt_licensor::{Component, Fingerprint, Id, Request, install_key};
+use wt_licensor::{Component, Id, Request, install_key};
 
 use super::{Need, Step};
-use crate::{Installation, Places, Result};
+use crate::{Installation, Places, Result, SiteFile};
 
 /// Writes `hw.json`: what the vendor needs to make a license for this site.
 #[derive(Debug)]
 pub struct WriteRequest;
+
+/// Who asks for a license: this host, for what is installed on it.
+#[derive(Debug)]
+pub struct Applicant<'a> {
+    pub places: &'a Places,
+    pub site: &'a SiteFile,
+    pub product: &'a str,
+    pub release: &'a Version,
+}
 
 impl Step for WriteRequest {
     fn name(&self) -> &'static str {
@@ -20,8 +30,8 @@ impl Step for WriteRequest {
     }
 
     fn need(&self, installation: &Installation) -> Result<Need> {
-        let path = request_path(installation);
-        if installation.places.installation_key().exists() && is_current(installation)? {
+        let path = request_path(&installation.home());
+        if installation.places.installation_key().exists() && is_current(installation, &path)? {
             return Ok(Need::Nothing);
         }
         Ok(Need::Work(format!("write {}", path.display())))
@@ -29,45 +39,64 @@ impl Step for WriteRequest {
 
     fn apply(&self, installation: &Installation, _: &Progress) -> Result<String> {
         let key = install_key::load_or_make(&installation.places.installation_key())?;
-        let request = Request {
-            request_id: Id::generate()?,
-            reason: Occasion::New,
-            product: installation.product().to_owned(),
-            release: installation.manifest().version.to_string(),
-            customer_hint: installation.site.company_domain.clone(),
-            collected_at: (installation.clock)(),
-            nodes: vec![Node::new(
-                &installation.site.node().name,
-                fingerprint(&installation.places, installation.product(), &key),
-            )],
-            install_key: key.public(),
-        };
-        let path = request_path(installation);
-        durable::write(&path, &request.seal(&key)?, 0o644)?;
+        let request = Applicant::of(installation).request(&key, (installation.clock)())?;
+        let path = request_path(&installation.home());
+        write(&request, &key, &path)?;
         Ok(path.display().to_string())
     }
 }
 
-pub fn request_path(installation: &Installation) -> PathBuf {
-    installation.home().join("hw.json")
+impl<'a> Applicant<'a> {
+    fn of(installation: &'a Installation) -> Self {
+        Self {
+            places: &installation.places,
+            site: &installation.site,
+            product: installation.product(),
+            release: &installation.manifest().version,
+        }
+    }
+
+    /// All that the vendor will be told.
+    pub fn request(&self, key: &SigningKey, now: Utc) -> Result<Request> {
+        Ok(Request {
+            request_id: Id::generate()?,
+            reason: Occasion::New,
+            product: self.product.to_owned(),
+            release: self.release.to_string(),
+            customer_hint: self.site.company_domain.clone(),
+            collected_at: now,
+            nodes: vec![self.node(key)],
+            install_key: key.public(),
+        })
+    }
+
+    fn node(&self, key: &SigningKey) -> Node {
+        Node::new(&self.site.node().name, collect(self.places.root(), self.product, &key.public()))
+    }
 }
 
-pub fn fingerprint(places: &Places, product: &str, key: &SigningKey) -> Fingerprint {
-    collect(places.root(), product, &key.public())
+/// Where the request lies unless it is put elsewhere.
+pub fn request_path(home: &Path) -> PathBuf {
+    home.join("hw.json")
+}
+
+pub fn write(request: &Request, key: &SigningKey, path: &Path) -> Result<()> {
+    Ok(durable::write(path, &request.seal(key)?, 0o644)?)
 }
 
 /// Tells whether the request that lies there is of this machine and this release.
-fn is_current(installation: &Installation) -> Result<bool> {
+fn is_current(installation: &Installation, path: &Path) -> Result<bool> {
     let key = install_key::load_or_make(&installation.places.installation_key())?;
-    let Ok(bytes) = fs::read(request_path(installation)) else { return Ok(false) };
+    let Ok(bytes) = fs::read(path) else { return Ok(false) };
     let Ok(request) = Request::parse(&bytes) else { return Ok(false) };
-    let now = fingerprint(&installation.places, installation.product(), &key);
+    let applicant = Applicant::of(installation);
+    let now = applicant.node(&key);
     let tags = |components: &[Component]| -> Vec<_> {
         components
             .iter()
             .map(|component| (component.kind, component.quality, component.tags.clone()))
             .collect()
     };
-    Ok(request.release == installation.manifest().version.to_string()
+    Ok(request.release == applicant.release.to_string()
         && request.nodes.iter().any(|node| tags(&node.components) == tags(&now.components)))
 }

@@ -3,16 +3,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wt_keys::console::Progress;
-use wt_keys::durable;
+use wt_keys::{SigningKey, Utc, durable};
 use wt_licensor::snapshot::read_boot_id;
 use wt_licensor::{Snapshot, install_key};
 
 use super::folders::program;
 use super::{Need, Step};
 use crate::command::Command;
-use crate::{Installation, Result};
+use crate::{Installation, Places, Result};
 
 /// Tells the containers which host they are on, now and after every boot: nothing inside them could find out.
+#[derive(Debug)]
 pub struct WriteSnapshot;
 
 const UNITS: &str = "etc/systemd/system";
@@ -36,10 +37,9 @@ impl Step for WriteSnapshot {
     }
 
     fn apply(&self, installation: &Installation, _: &Progress) -> Result<String> {
-        let key = install_key::load_or_make(&installation.places.installation_key())?;
         let places = &installation.places;
-        Snapshot::take(places.root(), installation.product(), &key.public(), (installation.clock)())?
-            .write(&places.snapshot(installation.product()))?;
+        let key = install_key::load_or_make(&places.installation_key())?;
+        write(places, installation.product(), &key, (installation.clock)())?;
         let mut changed = false;
         for (path, text) in units(installation) {
             durable::create_folder(&durable::folder_of(&path), 0o755)?;
@@ -52,6 +52,12 @@ impl Step for WriteSnapshot {
         }
         Ok(places.snapshot(installation.product()).display().to_string())
     }
+}
+
+/// Takes the snapshot anew.
+pub fn write(places: &Places, product: &str, key: &SigningKey, now: Utc) -> Result<()> {
+    let snapshot = Snapshot::take(places.root(), product, &key.public(), now)?;
+    Ok(snapshot.write(&places.snapshot(product))?)
 }
 
 fn is_of_this_boot(installation: &Installation) -> Result<bool> {

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::init::write_certificate;
 use crate::certificate::ANY_PRODUCT;
-use crate::console::{Done, Output, PassphraseFile};
+use crate::console::{Done, Failure, Output, PassphraseFile};
 use crate::issue::issue_certificate;
 use crate::{Certificate, Role, SigningKey, Utc, key_file};
 
@@ -42,6 +42,7 @@ pub struct Certify {
 
 impl Certify {
     pub fn run(self, output: Output, now: Utc) -> Done {
+        let path = key_file::certificate_path(&self.key)?; // before a key is made
         let trust_path = self
             .trust
             .clone()
@@ -59,8 +60,10 @@ impl Certify {
             not_after: now.plus_days(self.days),
             longest_term_days: (self.role == Role::License).then_some(self.longest_term),
         };
-        let path = key_file::certificate_path(&self.key);
-        write_certificate(&path, &issue_certificate(&certificate, &roots, &trust)?)?;
+        let envelope = issue_certificate(&certificate, &roots, &trust).map_err(|error| {
+            Failure::from(error).or_hint("repeat `--root FILE` until the threshold is reached")
+        })?;
+        write_certificate(&path, &envelope)?;
         output.say(format_args!(
             "`{}` says: key {} may sign {}s until {}",
             path.display(),

@@ -12,7 +12,7 @@ const LONGEST_LICENSE_DAYS: u32 = 5 * 366;
 /// Make a vendor's keys: roots, a bundle key and a license key with their certificates, and the trust document
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  wt-keys init --dir keys --roots 3 --threshold 2\n\nKeep the root keys off line, each in another place: they are needed again only to certify or revoke a key."
+    after_help = "Example:\n  wt-keys init --dir keys --roots 3 --threshold 2\n\nKeep the root keys off line, each in another place: they are needed again only to certify another key."
 )]
 pub struct Init {
     /// The folder to write to; made if it is not there
@@ -64,10 +64,13 @@ impl Init {
         Ok(())
     }
 
+    /// Every key is created, never written over; this says so before the first one is made.
     fn refuse_to_overwrite(&self) -> Done {
-        for name in ["trust.json", "root-1.key", "bundle.key", "license.key"] {
+        let roots = (1..=self.roots).map(|number| format!("root-{number}.key"));
+        let signers = ["bundle.key", "bundle.cert", "license.key", "license.cert", "trust.json"];
+        for name in roots.chain(signers.map(str::to_owned)) {
             let path = self.dir.join(name);
-            if path.exists() {
+            if path.symlink_metadata().is_ok() {
                 return Err(Failure::usage(
                     format!("`{}` is there already", path.display()),
                     "keys are never overwritten; choose another `--dir`",
@@ -114,7 +117,10 @@ impl Init {
         };
         let path = self.dir.join(format!("{role}.key"));
         key_file::write(&path, &key, protection)?;
-        write_certificate(&key_file::certificate_path(&path), &issue_certificate(&certificate, roots, trust)?)
+        write_certificate(
+            &key_file::certificate_path(&path)?,
+            &issue_certificate(&certificate, roots, trust)?,
+        )
     }
 }
 

@@ -64,13 +64,23 @@ impl Output {
     }
 }
 
+/// Characters that show nothing, or turn the direction of what follows.
+const INVISIBLE: [std::ops::RangeInclusive<char>; 9] = [
+    '\u{ad}'..='\u{ad}',
+    '\u{61c}'..='\u{61c}',
+    '\u{180e}'..='\u{180e}',
+    '\u{200b}'..='\u{200f}',
+    '\u{2028}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{feff}'..='\u{feff}',
+    '\u{fff9}'..='\u{fffb}',
+    '\u{e0000}'..='\u{e007f}',
+];
+
 /// Text from a file or another machine, with everything made visible that could steer a terminal.
 pub fn escaped(text: &str) -> String {
-    let harmless = |c: char| {
-        c == '\n'
-            || !(c.is_control()
-                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
-    };
+    let harmless =
+        |c: char| c == '\n' || !(c.is_control() || INVISIBLE.iter().any(|range| range.contains(&c)));
     text.chars().flat_map(|c| if harmless(c) { vec![c] } else { c.escape_unicode().collect() }).collect()
 }
 

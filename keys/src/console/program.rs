@@ -12,14 +12,14 @@ pub trait Program: CommandFactory + FromArgMatches {
 
 /// Parses the arguments, runs the program, prints what went wrong. `main` is this and nothing else.
 pub fn run<P: Program>() -> ExitCode {
+    keep_memory_private();
     let command = P::command()
         .subcommand(
             clap::Command::new("completions")
                 .about("Print completions for a shell")
-                .hide(true)
                 .arg(Arg::new("shell").required(true).value_parser(value_parser!(clap_complete::Shell))),
         )
-        .subcommand(clap::Command::new("man").about("Print the manual page").hide(true));
+        .subcommand(clap::Command::new("man").about("Print the manual page"));
     let matches = command.clone().get_matches();
     if let Some(printed) = print_shell_support(command, &matches) {
         return printed;
@@ -35,6 +35,14 @@ pub fn run<P: Program>() -> ExitCode {
             failure.exit().into()
         }
     }
+}
+
+/// No core file and no debugger of another process gets at a key or a passphrase. Where the kernel refuses, the program
+/// works all the same.
+fn keep_memory_private() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
 fn print_shell_support(mut command: clap::Command, matches: &ArgMatches) -> Option<ExitCode> {

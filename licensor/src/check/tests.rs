@@ -5,7 +5,7 @@ use crate::Id;
 use crate::testkit::{Desk, Machine, PRODUCT, install_key, now};
 
 fn bench(trust: &Trust) -> Bench<'_> {
-    Bench { trust, product: Some(PRODUCT), release: Some("5.2.0"), now: now() }
+    Bench { trust, product: Some(PRODUCT), release: Some("5.2.0"), now: now(), past: Utc::START }
 }
 
 fn components(machine: &Machine, key: u8) -> Vec<Component> {
@@ -103,6 +103,19 @@ fn a_strong_component_that_cannot_be_read_is_drift_and_says_so() {
     let verdict = judge(&license, &Host::Components(&components), &bench(&desk.signer.trust));
     assert_eq!(verdict.state, State::Drift);
     assert!(verdict.explain().contains("smbios_uuid  strong      weight  25  cannot be read"));
+}
+
+#[test]
+fn a_machine_that_is_like_the_licensed_one_in_nothing_is_foreign_also_where_it_cannot_be_read() {
+    let desk = Desk::new();
+    let license = desk.sign(&Desk::license(&Machine::metal()));
+    let mut components = components(&Machine::other_metal(), 2);
+    for component in &mut components[..2] {
+        component.quality = crate::Quality::Unreadable;
+        component.tags.clear();
+    }
+    let verdict = judge(&license, &Host::Components(&components), &bench(&desk.signer.trust));
+    assert_eq!((verdict.state, verdict.score_percent), (State::Foreign, Some(0)));
 }
 
 #[test]
@@ -255,12 +268,21 @@ impl Site {
     }
 
     fn snapshot(&self, product: &str) {
+        self.snapshot_at(product, now());
+    }
+
+    fn snapshot_at(&self, product: &str, now: Utc) {
         let snapshot =
-            Snapshot::take(self.machine.sysroot(), product, &install_key(1).public(), now()).unwrap();
+            Snapshot::take(self.machine.sysroot(), product, &install_key(1).public(), now).unwrap();
         snapshot.write(&self.machine.sysroot().join("run/wt/host.json")).unwrap();
     }
 
     fn check(&self) -> (State, Reason) {
+        let verdict = self.check_at(now());
+        (verdict.state, verdict.reason)
+    }
+
+    fn check_at(&self, now: Utc) -> Verdict {
         let root = self.machine.sysroot();
         let verdict = check(&LicenseInputs {
             license: &root.join("license.json"),
@@ -269,10 +291,10 @@ impl Site {
             trust: &self.desk.signer.trust,
             product: PRODUCT,
             release: Some("5.2.0"),
-            now: now(),
+            now,
         });
         assert!(!verdict.explain().is_empty());
-        (verdict.state, verdict.reason)
+        verdict
     }
 
     fn remove(&self, path: &str) {
@@ -294,6 +316,31 @@ fn a_snapshot_from_before_the_last_start_is_refused() {
     assert_eq!(site.check(), (State::Unreadable, Reason::BootIdUnreadable));
     site.remove(snapshot::BOOT_ID);
     assert_eq!(site.check(), (State::Unreadable, Reason::BootIdUnreadable));
+}
+
+#[test]
+fn a_clock_set_back_since_the_snapshot_is_reported_and_not_believed() {
+    let site = Site::new();
+    let judged_at = |moment: &str| {
+        let verdict = site.check_at(moment.parse().unwrap());
+        (verdict.state, verdict.clock_behind, verdict.days_left)
+    };
+    site.snapshot_at(PRODUCT, "2027-11-30T08:00:00Z".parse().unwrap());
+    assert_eq!(judged_at("2027-11-29T08:00:00Z"), (State::Grace, false, Some(-7)), "a day of tolerance");
+    assert_eq!(judged_at("2027-11-20T08:00:00Z"), (State::Grace, true, Some(-7)));
+    site.snapshot(PRODUCT);
+    assert_eq!(
+        judged_at("2027-11-20T08:00:00Z"),
+        (State::Match, false, Some(3)),
+        "a new snapshot, a new floor"
+    );
+    site.snapshot_at(PRODUCT, "2027-11-30T08:00:00Z".parse().unwrap());
+    site.machine.put(snapshot::BOOT_ID, "00000000-1111-2222-3333-444444444444\n");
+    assert_eq!(
+        judged_at("2027-11-20T08:00:00Z"),
+        (State::Unreadable, false, Some(3)),
+        "a stale one says nothing"
+    );
 }
 
 #[test]

@@ -1,18 +1,17 @@
-use std::fmt::Write as _;
-use std::io::{IsTerminal as _, stdin};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wt_keys::console::{Done, Failure, Output, PassphraseFile};
+use wt_keys::console::{Done, Failure, Output, PassphraseFile, ask, confirm, is_interactive};
 use wt_keys::{Signer, Utc, durable};
 
+use super::summary::{grade, summary, warning};
 use crate::issue::{
-    DEFAULT_DAYS, DEFAULT_EDITION, DEFAULT_MODULES, DEFAULT_SEATS, Plan, Weak, draft, end_of_day,
-    issue_license,
+    DEFAULT_DAYS, DEFAULT_EDITION, DEFAULT_MODULES, DEFAULT_NODES, DEFAULT_SEATS, Plan, Weak, draft,
+    end_of_day, issue_license,
 };
-use crate::request::{Node, is_plain};
+use crate::request::is_plain;
 use crate::verdict::Terms;
-use crate::{Grade, Id, License, Request};
+use crate::{Error, Grade, Id, License, Request};
 
 /// Sign a license for the machine that a hardware request describes
 #[derive(Debug, clap::Args)]
@@ -26,6 +25,9 @@ pub struct Sign {
     /// The license to write (left out: license.json beside the request)
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Replace the license that is there
+    #[arg(long)]
+    replace: bool,
     /// The license key; its certificate lies beside it as FILE with .cert
     #[arg(long, value_name = "FILE", env = "WT_LICENSE_KEY")]
     key: Option<PathBuf>,
@@ -37,7 +39,13 @@ pub struct Sign {
     /// Who it is for (left out: who the request says)
     #[arg(long, value_name = "NAME", value_parser = plain)]
     customer: Option<String>,
-    /// What is sold
+    /// What was sold; another product's request is refused (left out: the product that the request names)
+    #[arg(long, value_name = "NAME", value_parser = plain)]
+    product: Option<String>,
+    /// How many hosts were sold; a request of more is refused
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_NODES, value_parser = clap::value_parser!(u32).range(1..))]
+    nodes: u32,
+    /// The edition that was sold
     #[arg(long, value_name = "NAME", default_value = DEFAULT_EDITION, value_parser = plain)]
     edition: String,
     /// How many people may use it
@@ -79,19 +87,16 @@ impl Sign {
         let request = Request::read(&self.hw)?;
         let weak = if self.accept_weak { Weak::Accepted } else { Weak::Refused };
         let license = draft(&request, self.plan(&request, now)?, Id::generate()?, weak, now)?;
-        output.say(summary(&request, &license).trim_end());
-        for node in &request.nodes {
-            warn(node, output);
-        }
+        let whose_product = if self.product.is_some() { "" } else { ", as the request names it," };
+        output.say(summary(&request, &license, whose_product).trim_end());
+        warn(&request, output);
         let file = if self.dry_run { None } else { self.sign(&license)? };
         match &file {
             Some(file) => output.say(format_args!("license written to `{}`", file.display())),
             None => output.say("nothing was signed"),
         }
         if output.json {
-            let grades = request.nodes.iter().map(grade);
-            let grade = grades.max_by_key(|grade| *grade as u8).unwrap_or(Grade::C);
-            let terms = Terms::of(&license);
+            let (grade, terms) = (grade(&request), Terms::of(&license));
             output.report(&Signed { schema: "wt.license.sign.v1", file, grade, terms }, "");
         }
         Ok(())
@@ -107,6 +112,8 @@ impl Sign {
         }
         Ok(Plan {
             customer: self.customer(request)?,
+            product: self.product.clone(),
+            nodes: self.nodes,
             edition: self.edition.clone(),
             seats: self.seats,
             modules: self.modules.clone(),
@@ -120,7 +127,7 @@ impl Sign {
             return Ok(customer.clone());
         }
         if self.asks() {
-            return ask("Customer: ");
+            return typed_customer(&ask("Customer:")?);
         }
         Err(Failure::usage("the request does not say who the customer is", "say it: `--customer NAME`"))
     }
@@ -130,67 +137,49 @@ impl Sign {
         let key = self.key.as_ref().ok_or_else(|| {
             Failure::usage("no license key was given", "name it: `--key FILE`, or `WT_LICENSE_KEY=FILE`")
         })?;
-        if self.asks() && !matches!(ask("Sign this license? [y/N] ")?.as_str(), "y" | "Y" | "yes") {
+        let file = self.file.clone().unwrap_or_else(|| self.hw.with_file_name("license.json"));
+        if !self.replace {
+            refuse_to_replace(&file)?;
+        }
+        if self.asks() && !confirm("Sign this license?")? {
             return Ok(None);
         }
         let signer = Signer::load(key, self.trust.as_deref(), &|path| self.passphrase.ask(path))?;
         let chain = issue_license(license, &signer)?;
-        let beside = || durable::folder_of(&self.hw).join("license.json");
-        let file = self.file.clone().unwrap_or_else(beside);
         durable::write(&file, &chain.to_bytes(), 0o644)?;
         Ok(Some(file))
     }
 
     fn asks(&self) -> bool {
-        !self.yes && !self.dry_run && stdin().is_terminal()
+        !self.yes && !self.dry_run && is_interactive()
     }
 }
 
-fn grade(node: &Node) -> Grade {
-    Grade::of(node.environment, &node.components)
-}
-
-fn warn(node: &Node, output: Output) {
-    let why = match grade(node) {
-        Grade::A => return,
-        Grade::B => "a copy of its disk could pass for it",
-        Grade::C => "many machines could pass for it",
-    };
-    output.say(format_args!("warning: `{}` can be told from others only in part: {why}", node.label));
-    for component in &node.components {
-        for left_out in &component.left_out {
-            output.detail(format_args!("  {} left out: {left_out}", component.kind));
+fn warn(request: &Request, output: Output) {
+    for (node, warning) in request.nodes.iter().filter_map(|node| Some((node, warning(node)?))) {
+        output.say(warning);
+        for component in &node.components {
+            for left_out in &component.left_out {
+                output.detail(format_args!("  {} left out: {left_out}", component.kind));
+            }
         }
     }
 }
 
-fn summary(request: &Request, license: &License) -> String {
-    let mut text = format!("request {} of {}\n", request.request_id, request.collected_at);
-    Terms::of(license).describe(&mut text);
-    for (node, bound) in request.nodes.iter().zip(&license.binding.nodes) {
-        let kinds: Vec<_> = bound.components.iter().map(|component| component.kind.name()).collect();
-        let _ = writeln!(text, "  machine     `{}`, grade {}: {}", node.label, grade(node), kinds.join(", "));
-        if let Some(info) = &node.info {
-            let gib = info.memory_bytes >> 30;
-            let _ = writeln!(
-                text,
-                "              {} x {}, {gib} GiB, {}, {}",
-                info.cores, info.cpu, info.hostname, info.os
-            );
-        }
+fn refuse_to_replace(file: &Path) -> Result<(), Error> {
+    if file.symlink_metadata().is_ok() {
+        return Err(Error::FileExists { path: file.to_owned() });
     }
-    text
+    Ok(())
 }
 
-fn ask(question: &str) -> Result<String, Failure> {
-    use std::io::Write as _;
-    let mut answer = String::new();
-    let mut terminal = std::io::stderr();
-    terminal
-        .write_all(question.as_bytes())
-        .and_then(|()| stdin().read_line(&mut answer))
-        .map_err(wt_keys::Error::io("ask on", "the terminal"))?;
-    Ok(answer.trim().to_owned())
+fn typed_customer(typed: &str) -> Result<String, Failure> {
+    plain(typed).map_err(|why| {
+        Failure::usage(
+            format!("`{typed}` is no customer's name: {why}"),
+            "type it again, or say it: `--customer NAME`",
+        )
+    })
 }
 
 /// A text that may stand in a license.
@@ -203,4 +192,19 @@ fn last_second_of(day: &str) -> Result<Utc, wt_keys::Error> {
     format!("{day}T23:59:59Z")
         .parse()
         .map_err(|_| wt_keys::Error::Time { found: day.chars().take(40).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use wt_keys::console::Exit;
+
+    use super::*;
+
+    #[test]
+    fn a_typed_customer_that_may_not_stand_in_a_license_is_a_wrong_call() {
+        assert_eq!(typed_customer("Müller & Söhne").unwrap(), "Müller & Söhne");
+        for wrong in ["", "a\tb", "a\u{1b}[2J", &"x".repeat(201)] {
+            assert_eq!(typed_customer(wrong).unwrap_err().exit(), Exit::Usage, "{wrong}");
+        }
+    }
 }

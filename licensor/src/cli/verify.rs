@@ -31,7 +31,7 @@ impl Verify {
     pub fn run(self, output: Output, now: Utc) -> Done {
         let trust = key_file::read_trust(&self.trust)?;
         let license = durable::read_capped(&self.license, "a license", LARGEST_LICENSE)?;
-        let bench = Bench { trust: &trust, product: None, release: None, now };
+        let bench = Bench { trust: &trust, product: None, release: None, now, past: Utc::START };
         let verdict = match (&self.hardware, &self.snapshot) {
             (Some(request), _) => with_request(&license, &*Request::read(request)?, bench),
             (None, Some(snapshot)) => with_snapshot(&self.license, snapshot, &trust, now)?,

@@ -60,6 +60,8 @@ impl Desk {
     pub fn plan() -> Plan {
         Plan {
             customer: "Acme GmbH".into(),
+            product: None,
+            nodes: 1,
             edition: "standard".into(),
             seats: 100,
             modules: vec!["*".into()],

@@ -29,10 +29,14 @@ impl Tar {
     }
 
     fn read(self) -> Result<(Archive, Vec<Sha256Digest>)> {
+        self.read_at_most(MOST)
+    }
+
+    fn read_at_most(self, most: Amount) -> Result<(Archive, Vec<Sha256Digest>)> {
         let folder = tempfile::tempdir().unwrap();
         let press = Press::for_test(folder.path());
         let bytes = self.0.into_inner().unwrap();
-        let archive = Archive::read(&bytes[..], "test.tar", &press)?;
+        let archive = Archive::read(&bytes[..], "test.tar", &press, most)?;
         let mut pressed: Vec<_> = press.finish()?.into_keys().collect();
         pressed.sort();
         Ok((archive, pressed))
@@ -150,4 +154,21 @@ fn archives_that_mean_two_things_are_refused() {
         .link("l", "../../../etc/passwd", EntryType::Symlink)
         .file("manifest.json", manifest);
     assert!(matches!(outside.read().unwrap().0.image(None), Err(Error::Misses { .. })));
+}
+
+#[test]
+fn an_archive_keeps_no_more_than_it_may() {
+    let archive = |most| {
+        let tar = Tar::new().file("a.json", b"{}").file("manifest.json", b"[]");
+        tar.link("b", "a.json", EntryType::Symlink).read_at_most(most)
+    };
+    let bytes = ("a.json{}".len() + "manifest.json[]".len() + "ba.json".len()) as u64;
+    assert!(archive(Amount { entries: 3, bytes }).is_ok());
+    for most in [Amount { entries: 2, bytes }, Amount { entries: 3, bytes: bytes - 1 }] {
+        let refused = archive(most).err().unwrap();
+        assert!(
+            matches!(&refused, Error::ArchiveTooLarge { origin, .. } if origin == "test.tar"),
+            "{refused}"
+        );
+    }
 }
