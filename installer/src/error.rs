@@ -38,10 +38,6 @@ pub enum Error {
     NotInstalled,
     #[error("this host has {installed_product} {installed}\n  found    {product} {version}")]
     OtherProduct { installed_product: String, installed: String, product: String, version: String },
-    #[error(
-        "the vendor has withdrawn this release\n  expected at least {product} {lowest}\n  found    {product} {found}"
-    )]
-    Withdrawn { product: String, lowest: String, found: String },
     #[error("the release is older than what is installed\n  expected at least {lowest}\n  found    {found}")]
     Older { lowest: String, found: String },
     #[error("the release cannot follow what is installed\n  expected {expected}\n  found    {found}")]
@@ -147,9 +143,7 @@ impl Explain for Error {
             | Self::SecretChanged { .. }
             | Self::NoService { .. }
             | Self::NoSuchBundle { .. } => Exit::Usage,
-            Self::NoTrust | Self::OtherProduct { .. } | Self::Withdrawn { .. } | Self::Older { .. } => {
-                Exit::NotTrusted
-            }
+            Self::NoTrust | Self::OtherProduct { .. } | Self::Older { .. } => Exit::NotTrusted,
             Self::Preflight { .. }
             | Self::CannotFollow { .. }
             | Self::NoPackages { .. }
@@ -232,7 +226,7 @@ impl Explain for Error {
                 "`dpkg --audit` names it; mend it with `dpkg --configure -a` or apt".into()
             }
             Self::NotInstalled => "install a release with `wt-install BUNDLE`".into(),
-            Self::Older { .. } | Self::Withdrawn { .. } => "ask the vendor for a current release".into(),
+            Self::Older { .. } => "ask the vendor for a current release".into(),
             Self::SecretChanged { name } if name == ADMIN_PASSWORD => {
                 "put the first one back; the administrator's password is changed in the product, not here"
                     .into()

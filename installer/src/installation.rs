@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use wt_keys::{TrustDocument, Utc, durable};
+use wt_keys::{Utc, durable};
 use wt_manifests::Manifest;
 use wt_manifests::bundle::Bundle;
 
@@ -97,8 +97,7 @@ impl Installation {
 
     /// Refuses a release that was withdrawn, or may not follow what is installed.
     pub fn check_version(&self) -> Result<()> {
-        let trust = self.bundle.trusted().trust.document();
-        check_lowest(trust, self.product(), &self.manifest().version)?;
+        self.bundle.trusted().trust.check_release(self.product(), &self.manifest().version)?;
         let Some(installed) = Installed::read(&self.places)? else { return Ok(()) };
         let manifest = self.manifest();
         if installed.product != manifest.product {
@@ -122,54 +121,5 @@ impl Installation {
             });
         }
         Ok(())
-    }
-}
-
-/// The trust document in force may say below which version a product is not to be installed any more.
-fn check_lowest(trust: &TrustDocument, product: &str, version: &Version) -> Result<()> {
-    let mut floors = trust.lowest_releases.iter().filter(|lowest| lowest.product == product);
-    match floors.find(|lowest| *version < lowest.version) {
-        Some(lowest) => Err(Error::Withdrawn {
-            product: product.to_owned(),
-            lowest: lowest.version.to_string(),
-            found: version.to_string(),
-        }),
-        None => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use wt_keys::console::{Exit, Explain as _};
-
-    use super::*;
-
-    #[test]
-    fn a_release_below_the_lowest_of_its_product_is_refused() {
-        let trust = |lowest: &str| TrustDocument {
-            version: 2,
-            issued: Utc::from_unix(0).unwrap(),
-            threshold: 1,
-            roots: vec![],
-            revoked_keys: vec![],
-            revoked_licenses: vec![],
-            lowest_releases: serde_json::from_value(serde_json::json!([
-                { "product": "other", "version": "9.0.0" },
-                { "product": "acme", "version": lowest },
-            ]))
-            .unwrap(),
-        };
-        let check =
-            |lowest: &str, version: &str| check_lowest(&trust(lowest), "acme", &version.parse().unwrap());
-        assert!(check("5.2.0", "5.2.0").is_ok());
-        assert!(check("5.2.0", "5.10.0").is_ok());
-        assert!(check("5.2.0", "5.2.0-rc.1").is_err());
-        let error = check("5.2.1", "5.2.0").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the vendor has withdrawn this release\n  expected at least acme 5.2.1\n  found    acme 5.2.0"
-        );
-        assert_eq!(error.exit(), Exit::NotTrusted);
-        assert!(error.hint().is_some());
     }
 }

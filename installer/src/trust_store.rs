@@ -7,7 +7,7 @@ use wt_keys::{Trust, durable};
 
 use crate::{Error, Places, Result};
 
-/// The trust document that this program was built with (`WT_TRUST` at build time); empty where there was none.
+/// The trust document that this program was built with (`WT_ROOTS` at build time); empty where there was none.
 const BUILT_IN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/trust.json"));
 const TRUST_LIMIT: u64 = 16 << 20;
 

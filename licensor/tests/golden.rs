@@ -1,0 +1,140 @@
+//! The request and the license of format 1, as they are written today. `WT_BLESS=1` writes them anew: a change to them
+//! belongs under "Format" in the CHANGELOG, and licenses that customers have must still open.
+#![cfg(feature = "issue")]
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use wt_keys::issue::{issue_certificate, issue_trust};
+use wt_keys::{Certificate, Envelope, Role, Signer, SigningKey, Trust, TrustDocument, Utc};
+use wt_licensor::check::{Bench, Host, judge};
+use wt_licensor::issue::{Plan, Weak, draft, end_of_day, issue_license};
+use wt_licensor::request::{Node, Occasion};
+use wt_licensor::{
+    Component, Environment, Fingerprint, Id, Info, Kind, License, Quality, Reason, Request, State, Tag,
+};
+
+const PRODUCT: &str = "acme";
+
+fn now() -> Utc {
+    "2026-11-23T08:00:00Z".parse().unwrap()
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+fn signer() -> Signer {
+    let (root, key) = (SigningKey::from_seed(&[1; 32]), SigningKey::from_seed(&[3; 32]));
+    let document = TrustDocument {
+        version: 1,
+        issued: now(),
+        threshold: 1,
+        roots: vec![root.public()],
+        revoked_keys: vec![],
+        revoked_licenses: vec![],
+        lowest_releases: vec![],
+    };
+    let roots = [root];
+    let trust = issue_trust(&document, &roots).unwrap();
+    let certificate = Certificate {
+        key: key.public(),
+        role: Role::License,
+        product: PRODUCT.into(),
+        not_before: now(),
+        not_after: now().plus_days(365),
+        longest_term_days: Some(366),
+    };
+    let certificate_envelope = issue_certificate(&certificate, &roots, &trust).unwrap();
+    Signer { key, certificate, certificate_envelope, trust }
+}
+
+fn component(kind: Kind, values: &[&str]) -> Component {
+    let mut tags: Vec<Tag> = values.iter().map(|value| Tag::of(PRODUCT, kind, value)).collect();
+    tags.sort();
+    Component { kind, quality: Quality::Ok, tags, left_out: vec![] }
+}
+
+/// A machine with every component but a disk that has a number.
+fn request(install_key: &SigningKey) -> Request {
+    let disk = Component {
+        kind: Kind::Disk,
+        quality: Quality::Junk,
+        tags: vec![],
+        left_out: vec!["vda serial: `none`".into()],
+    };
+    let key = install_key.public().id().to_string();
+    let fingerprint = Fingerprint {
+        environment: Environment::Metal,
+        components: vec![
+            component(Kind::SmbiosUuid, &["4c4c4544-0051-3010-8052-b4c04f5a4d32"]),
+            component(Kind::Serials, &["board=cn7475137i00ab", "chassis=51qzm2x"]),
+            disk,
+            component(Kind::Nic, &["3c:ec:ef:12:34:56", "3c:ec:ef:12:34:57"]),
+            component(Kind::MachineId, &["8f14e45fceea167a5a36dedd4bea2543"]),
+            component(Kind::InstallKey, &[&key]),
+        ],
+        info: Some(Info {
+            cpu: "Example 3000".into(),
+            cores: 8,
+            memory_bytes: 32 << 30,
+            hostname: "site".into(),
+            os: "Debian GNU/Linux 12".into(),
+            kernel: "6.1.0".into(),
+        }),
+    };
+    Request {
+        request_id: Id::from_bytes([1; 16]),
+        reason: Occasion::New,
+        product: PRODUCT.into(),
+        release: "1.0.0".into(),
+        customer_hint: "Müller & Söhne".into(),
+        collected_at: now(),
+        nodes: vec![Node::new("node-1", fingerprint)],
+        install_key: install_key.public(),
+    }
+}
+
+fn license(request: &Request) -> License {
+    let plan = Plan {
+        customer: request.customer_hint.clone(),
+        product: Some(PRODUCT.into()),
+        nodes: 1,
+        edition: "standard".into(),
+        seats: 250,
+        modules: vec!["wiki".into(), "forms".into()],
+        expires_at: end_of_day(now().plus_days(365)),
+    };
+    draft(request, plan, Id::from_bytes([7; 16]), Weak::Refused, now()).unwrap()
+}
+
+#[test]
+fn the_golden_request_and_license_of_format_1_are_written_so_today() {
+    let (signer, install_key) = (signer(), SigningKey::from_seed(&[4; 32]));
+    let request = request(&install_key);
+    let hw = [&Envelope::seal(&request, &[&install_key]).unwrap().to_bytes()[..], b"\n"].concat();
+    let license = issue_license(&license(&request), &signer).unwrap().to_bytes();
+    for (name, bytes) in
+        [("hw.json", hw), ("license-1.json", license), ("trust.json", signer.trust.to_bytes())]
+    {
+        if std::env::var_os("WT_BLESS").is_some() {
+            fs::create_dir_all(golden("")).unwrap();
+            fs::write(golden(name), &bytes).unwrap();
+        }
+        assert!(fs::read(golden(name)).unwrap() == bytes, "{name} is not what format 1 says");
+    }
+}
+
+#[test]
+fn the_golden_license_of_format_1_opens_and_fits_the_machine_of_its_request() {
+    let trust = Trust::parse(&fs::read(golden("trust.json")).unwrap()).unwrap();
+    let request = Request::read(&golden("hw.json")).unwrap();
+    let license = fs::read(golden("license-1.json")).unwrap();
+    let opened = License::verify(&license, &trust).unwrap();
+    assert_eq!((opened.document.request_id, opened.document.seats), (request.request_id, 250));
+    let bench =
+        Bench { trust: &trust, product: Some(PRODUCT), release: Some("1.0.0"), now: now(), past: Utc::START };
+    let verdict = judge(&license, &Host::Components(&request.nodes[0].components), &bench);
+    assert_eq!((verdict.state, verdict.reason, verdict.score_percent), (State::Match, Reason::Ok, Some(100)));
+}
