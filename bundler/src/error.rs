@@ -20,10 +20,14 @@ pub enum Error {
 
     #[error("no key to sign the bundle with")]
     NoKey,
+    #[error("no key file `{}`", path.display())]
+    NoKeyFile { path: PathBuf },
     #[error("no trust document to check the bundle with")]
     NoTrust,
     #[error("`{}` is not a trust document that can be used", path.display())]
-    Trust { path: PathBuf, source: wt_keys::Error },
+    Trust { path: PathBuf, source: Box<wt_keys::Error> },
+    #[error("`{}` is a folder\n  expected the name of the bundle to write", path.display())]
+    OutputFolder { path: PathBuf, example: PathBuf },
     #[error("SOURCE_DATE_EPOCH is `{found}`\n  expected seconds since 1970")]
     Epoch { found: String },
     #[error("the release has no `{}`", path.display())]
@@ -122,7 +126,7 @@ impl Error {
     pub fn trust(path: &Path) -> impl FnOnce(wt_keys::Error) -> Self {
         move |source| match source {
             named @ wt_keys::Error::Io { .. } => Self::Keys(named),
-            source => Self::Trust { path: path.to_owned(), source },
+            source => Self::Trust { path: path.to_owned(), source: Box::new(source) },
         }
     }
 }
@@ -131,8 +135,9 @@ impl Explain for Error {
     fn exit(&self) -> Exit {
         match self {
             Self::Bundle(error) => error.exit(),
-            Self::Keys(error) | Self::Trust { source: error, .. } => error.exit(),
-            Self::NoKey | Self::NoTrust | Self::Epoch { .. } => Exit::Usage,
+            Self::Keys(error) => error.exit(),
+            Self::Trust { source, .. } => source.exit(),
+            Self::NoKey | Self::NoTrust | Self::OutputFolder { .. } | Self::Epoch { .. } => Exit::Usage,
             Self::EngineUnreachable { .. }
             | Self::EngineAddress { .. }
             | Self::Engine { .. }
@@ -147,13 +152,14 @@ impl Explain for Error {
         Some(match self {
             Self::Bundle(error) => return error.hint(),
             Self::Keys(error) => return error.hint(),
-            Self::NoKey => {
+            Self::NoKey | Self::NoKeyFile { .. } => {
                 "pass `--key DIR/bundle.key` or set WT_KEY; `wt-keys init --dir DIR` makes keys".into()
             }
             Self::NoTrust => {
                 "pass `--trust DIR/trust.json` or set WT_TRUST; `wt-keys init --dir DIR` made the file".into()
             }
             Self::Trust { .. } => "it is the trust.json that `wt-keys init --dir DIR` made in DIR".into(),
+            Self::OutputFolder { example, .. } => format!("for example `-o {}`", example.display()),
             Self::EngineUnreachable { .. } => {
                 "is it running, and may you use it? DOCKER_HOST says where it is".into()
             }

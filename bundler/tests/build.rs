@@ -196,7 +196,7 @@ fn a_build_that_cannot_be_done_says_why_and_leaves_nothing() {
         assert!(said.contains(message), "{said}");
         assert!(world.leftovers().is_empty(), "{:?}", world.leftovers());
     };
-    refused(&world.path("release"), 1, "trust.json");
+    refused(&world.path("release"), 1, "no key file");
     let mut early = world.command("build");
     early.args(["release", "--key", "keys/bundle.key"]).env("SOURCE_DATE_EPOCH", "1");
     assert_eq!(early.output().unwrap().status.code(), Some(3), "outside the certificate's validity");
@@ -225,4 +225,43 @@ fn without_a_key_or_a_trust_document_a_hint_says_which_flag_is_missing() {
     let verify = world.command("verify").arg("b.tar.zst").output().unwrap();
     assert_eq!(verify.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&verify.stderr).contains("hint: pass `--trust"));
+}
+
+#[test]
+fn a_wrong_file_is_named_before_the_work_begins() {
+    let world = World::with_keys();
+    world.write("keys/empty", "");
+    for (arguments, code, expected) in [
+        (
+            "build release --key absent.key",
+            1,
+            "error: no key file `absent.key`\n\
+             hint: pass `--key DIR/bundle.key` or set WT_KEY; `wt-keys init --dir DIR` makes keys\n",
+        ),
+        (
+            "build release --key keys/license.key",
+            3,
+            "error: the certificate is for another role\n  expected bundle\n  found    license\n",
+        ),
+        (
+            "build release --key keys/bundle.key -o keys",
+            2,
+            "error: `keys` is a folder\n  expected the name of the bundle to write\n\
+             hint: for example `-o keys/test-1.2.3-amd64.tar.zst`\n",
+        ),
+        (
+            "verify b.tar.zst --trust keys/empty",
+            3,
+            "error: `keys/empty` is not a trust document that can be used\n  \
+             because: trust document is not a signed document\n  \
+             because: EOF while parsing a value at line 1 column 0\n\
+             hint: it is the trust.json that `wt-keys init --dir DIR` made in DIR\n",
+        ),
+    ] {
+        let (verb, arguments) = arguments.split_once(' ').unwrap();
+        let output = world.command(verb).args(arguments.split(' ')).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
+        assert_eq!(output.status.code(), Some(code), "{expected}");
+    }
+    assert!(world.leftovers().is_empty());
 }

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use wt_keys::console::{Done, Output, PassphraseFile, Size};
-use wt_keys::{Signer, Utc};
+use wt_keys::{Signer, Utc, key_file};
 use wt_manifests::release::Release;
 
 use crate::build::{Build, Summary, created, default_output};
@@ -39,10 +39,15 @@ impl BuildVerb {
         let started = Instant::now();
         let release = Release::find(&self.release, Path::new("."))?;
         let signer = self.signer()?;
+        let output_file = self.file.unwrap_or_else(|| default_output(&release, Path::new("")));
+        if output_file.is_dir() {
+            let example = default_output(&release, &output_file);
+            return Err(Error::OutputFolder { path: output_file, example }.into());
+        }
         let build = Build {
             release: &release,
             signer: &signer,
-            output: self.file.unwrap_or_else(|| default_output(&release, Path::new(""))),
+            output: output_file,
             created: created(now)?,
             threads: self.threads.unwrap_or_else(processors),
             progress: output.progress(),
@@ -56,6 +61,12 @@ impl BuildVerb {
     /// Loaded first: a build that nobody can sign need not begin.
     fn signer(&self) -> Result<Signer> {
         let key = self.key.as_ref().ok_or(Error::NoKey)?;
+        if !key.is_file() {
+            return Err(Error::NoKeyFile { path: key.clone() });
+        }
+        if let Some(trust) = &self.trust {
+            key_file::read_trust(trust).map_err(Error::trust(trust))?;
+        }
         Ok(Signer::load(key, self.trust.as_deref(), &|path| self.passphrase.ask(path))?)
     }
 }

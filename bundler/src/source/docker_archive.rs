@@ -2,10 +2,13 @@
 //! (`blobs/sha256/…`), in one reader, since both end in `manifest.json`.
 //!
 //! Attacks this module is written against: two files of one name, a list of layers that leads outside or in circles,
-//! a file whose name is not the digest it claims, documents of any size or number.
+//! a file whose name is not the digest it claims, documents and names of any size or number.
 
+mod rationed;
+
+use std::cell::Cell;
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -13,6 +16,7 @@ use wt_keys::Sha256Digest;
 use wt_manifests::ImageName;
 use wt_manifests::image::Blob;
 
+use self::rationed::Rationed;
 use crate::decompress::{Coding, decompressed};
 use crate::image::{Content, DOCUMENT_LIMIT};
 use crate::press::Press;
@@ -20,6 +24,8 @@ use crate::source::hashed::Hashed;
 use crate::{Error, Result};
 
 const MOST_LINKS: usize = 8;
+/// What may stand before a file in the tar: its header, long names, pax headers.
+const LONGEST_HEADERS: u64 = 1 << 20;
 const BLOBS: &str = "blobs/sha256/";
 
 /// How much of an archive is kept in memory. A compressed one of a few megabytes could ask for gigabytes.
@@ -72,16 +78,20 @@ impl Archive {
             kept: Amount { entries: 0, bytes: 0 },
             most,
         };
-        let failed = || Error::io("read", origin);
-        let mut tar = tar::Archive::new(stream);
-        for entry in tar.entries().map_err(failed())? {
-            archive.take(entry.map_err(failed())?, press)?;
+        let ration = Cell::new(LONGEST_HEADERS);
+        let mut tar = tar::Archive::new(Rationed { stream, ration: &ration });
+        for entry in tar.entries().map_err(not_a_tar(origin))? {
+            let mut entry = entry.map_err(not_a_tar(origin))?;
+            ration.set(u64::MAX);
+            archive.take(&mut entry, press)?;
+            io::copy(&mut entry, &mut io::sink()).map_err(Error::io("read", origin))?;
+            ration.set(LONGEST_HEADERS);
         }
         archive.images = archive.manifest()?;
         Ok(archive)
     }
 
-    fn take<R: Read>(&mut self, mut entry: tar::Entry<'_, R>, press: &Press) -> Result<()> {
+    fn take<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>, press: &Press) -> Result<()> {
         let path = std::str::from_utf8(&entry.path_bytes()).ok().map(|path| clean(path).to_owned());
         let path = path.ok_or_else(|| self.wrong("a name in it is not UTF-8"))?;
         let kind = entry.header().entry_type();
@@ -103,7 +113,7 @@ impl Archive {
             self.keep(target.len() as u64)?;
             self.links.insert(path, target);
         } else if kind.is_file() {
-            self.take_file(path, &mut entry, press)?;
+            self.take_file(path, entry, press)?;
         } else if !kind.is_dir() {
             return Err(self.wrong("it has something that is neither file, folder nor link"));
         }
@@ -237,6 +247,15 @@ impl Archive {
 
     fn misses(&self, path: &str) -> Error {
         Error::Misses { origin: self.origin.clone(), path: path.to_owned() }
+    }
+}
+
+/// For what the tar reader refuses; a disk or a decompressor that failed below it is named as it is.
+fn not_a_tar(origin: &str) -> impl FnOnce(io::Error) -> Error {
+    move |error| match error.downcast::<Error>() {
+        Ok(own) => own,
+        Err(error) if error.raw_os_error().is_some() => Error::io("read", origin)(error),
+        Err(_) => Error::Archive { origin: origin.to_owned(), why: "it is not a tar, or it is damaged" },
     }
 }
 

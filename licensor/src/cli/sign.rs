@@ -15,6 +15,7 @@ use crate::{Error, Grade, Id, License, Request};
 
 /// Sign a license for the machine that a hardware request describes
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(
     after_help = "Example:\n  wt-license sign hw.json --key keys/license.key --customer 'Acme GmbH' --seats 250 --days 365\n\nOn a terminal it shows the license and asks before it signs; `--yes` does not ask."
 )]

@@ -172,3 +172,16 @@ fn an_archive_keeps_no_more_than_it_may() {
         );
     }
 }
+
+#[test]
+fn what_is_no_tar_and_names_without_end_are_refused() {
+    let read = |bytes: &[u8]| {
+        let folder = tempfile::tempdir().unwrap();
+        Archive::read(bytes, "test.tar", &Press::for_test(folder.path()), MOST).err().unwrap()
+    };
+    assert!(matches!(read(b"text"), Error::Archive { .. }));
+    assert!(matches!(read(&[b'x'; 1024]), Error::Archive { .. }));
+    let long = |length: usize| Tar::new().file(&"n/".repeat(length / 2), b"").0.into_inner().unwrap();
+    assert!(matches!(read(&long(1 << 19)), Error::Misses { path, .. } if path == "manifest.json"));
+    assert!(matches!(read(&long(1 << 21)), Error::Archive { .. }));
+}
