@@ -56,7 +56,7 @@ pub enum Error {
     NoSecret { name: String },
     #[error("the {name} in site.toml is not the one that this site was installed with")]
     SecretChanged { name: String },
-    #[error("not every service is healthy: {} is not", services.join(", "))]
+    #[error("not every service is healthy\n  unhealthy: {}", services.join(", "))]
     NotHealthy { stack: String, services: Vec<String> },
     #[error("there is no bundle `{word}`")]
     NoSuchBundle { word: String, near: Option<String> },
