@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use wt_keys::{Utc, durable};
+use wt_keys::{Sha256Digest, Utc, durable};
 use wt_manifests::Manifest;
 use wt_manifests::bundle::Bundle;
 
@@ -32,8 +32,12 @@ pub struct Installed {
     pub home: PathBuf,
     pub data_root: PathBuf,
     pub bundle_signed_by: String,
-    /// What the services are called; for `status` without the bundle.
+    /// Of the bundle: the digest of its signed manifest, and when it was built.
+    pub manifest: Sha256Digest,
+    pub created: Utc,
+    /// What the services are called, and where the license lies; for `status` without the bundle.
     pub services: Vec<String>,
+    pub license: Option<PathBuf>,
 }
 
 impl Installed {
@@ -91,6 +95,12 @@ impl Installation {
             || packages::is_interrupted(self.manifest(), self.places.root())?)
     }
 
+    /// Where the product looks for its license.
+    pub fn license(&self) -> Option<PathBuf> {
+        let place = self.manifest().site.license.as_ref()?;
+        Some(self.home().join("conf/apps").join(&place.service).join("license.json"))
+    }
+
     pub fn data_folder(&self, path: &impl AsRef<Path>) -> PathBuf {
         self.site.data_root.join(path)
     }
@@ -112,6 +122,13 @@ impl Installation {
             return Err(Error::Older {
                 lowest: installed.version.to_string(),
                 found: manifest.version.to_string(),
+            });
+        }
+        let other_build = installed.manifest != self.bundle.trusted().document.payload_digest();
+        if manifest.version == installed.version && other_build && manifest.created < installed.created {
+            return Err(Error::Older {
+                lowest: format!("{}, built {}", installed.version, installed.created),
+                found: format!("{}, built {}", manifest.version, manifest.created),
             });
         }
         if manifest.version > installed.version && !manifest.upgrades_from.matches(&installed.version) {

@@ -255,7 +255,10 @@ fn not_a_tar(origin: &str) -> impl FnOnce(io::Error) -> Error {
     move |error| match error.downcast::<Error>() {
         Ok(own) => own,
         Err(error) if error.raw_os_error().is_some() => Error::io("read", origin)(error),
-        Err(_) => Error::Archive { origin: origin.to_owned(), why: "it is not a tar, or it is damaged" },
+        Err(_) => Error::Archive {
+            origin: origin.to_owned(),
+            why: "it is not a tar, is damaged, or has a name longer than 1 MiB",
+        },
     }
 }
 

@@ -7,7 +7,7 @@ use wt_keys::console::{Done, Failure, Output};
 use super::lock::Lock;
 use super::open::{self, SiteArgument, TrustArgument};
 use crate::steps::{self, Outcome};
-use crate::{Places, preflight};
+use crate::{Installation, Places, preflight};
 
 /// What `wt-install BUNDLE` takes.
 #[derive(Debug, clap::Args)]
@@ -64,16 +64,23 @@ impl Install {
 }
 
 /// What the operator does next.
-fn next(installation: &crate::Installation) -> String {
-    let site = &installation.site;
-    let port = installation.manifest().site.ports.first().map_or(80, |port| port.number);
-    format!(
-        "{} {} is up: http://{}{}\nnext: send {} to the vendor, put the license that comes back into {} and run `wt-install restart web`",
+fn next(installation: &Installation) -> String {
+    let site = &installation.manifest().site;
+    let port = site.ports.first().map_or(80, |port| port.number);
+    let port = if port == 80 { String::new() } else { format!(":{port}") };
+    let up = format!(
+        "{} {} is up: http://{}{port}",
         installation.product(),
         installation.manifest().version,
-        site.node().address,
-        if port == 80 { String::new() } else { format!(":{port}") },
-        installation.home().join("hw.json").display(),
-        installation.home().join("conf/apps/web").display(),
-    )
+        installation.site.node().address,
+    );
+    match (&site.license, installation.license()) {
+        (Some(place), Some(license)) => format!(
+            "{up}\nnext: send {} to the vendor, put the license that comes back at {} and run `wt-install restart {}`",
+            installation.home().join("hw.json").display(),
+            license.display(),
+            place.service,
+        ),
+        _ => up,
+    }
 }

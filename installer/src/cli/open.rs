@@ -61,6 +61,7 @@ pub fn installation(bundle: Bundle, site: &SiteArgument, places: &Places) -> Res
         bundle,
         clock: now,
     };
+    installation.site.check_domains(&installation.site_path, &installation.manifest().site.domains)?;
     installation.check_version()?;
     Ok(installation)
 }

@@ -27,7 +27,7 @@ struct Report {
     engine: Option<String>,
     healthy: bool,
     services: Vec<ServiceRow>,
-    license: Verdict,
+    license: Option<Verdict>,
 }
 
 #[derive(Serialize)]
@@ -93,18 +93,19 @@ fn rows(installed: &Installed, running: &[Service]) -> Vec<ServiceRow> {
     rows
 }
 
-/// What the product will say about its license.
-fn license(installed: &Installed, places: &Places) -> Result<Verdict> {
+/// What the product will say about its license, where it asks for one.
+fn license(installed: &Installed, places: &Places) -> Result<Option<Verdict>> {
+    let Some(license) = &installed.license else { return Ok(None) };
     let trust = trust_store::load(places, None)?;
-    Ok(check(&LicenseInputs {
-        license: &installed.home.join("conf/apps/web/license.json"),
+    Ok(Some(check(&LicenseInputs {
+        license,
         snapshot: &places.snapshot(&installed.product),
         boot_id: &places.boot_id(),
         trust: &trust,
         product: &installed.product,
         release: Some(&installed.version.to_string()),
         now: now(),
-    }))
+    })))
 }
 
 impl fmt::Display for Report {
@@ -120,6 +121,9 @@ impl fmt::Display for Report {
             let state = if service.healthy { "healthy" } else { "NOT HEALTHY" };
             writeln!(f, "{:<10} {}/{} {state}", service.name, service.running, service.wanted)?;
         }
-        write!(f, "\nlicense\n{}", self.license.explain())
+        match &self.license {
+            Some(verdict) => write!(f, "\nlicense\n{}", verdict.explain()),
+            None => Ok(()),
+        }
     }
 }

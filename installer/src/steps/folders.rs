@@ -19,6 +19,9 @@ impl Step for MakeFolders {
 
     fn need(&self, installation: &Installation) -> Result<Need> {
         let home = installation.home();
+        if fs::symlink_metadata(&home).is_ok_and(|found| found.uid() != 0 || found.mode() & 0o022 != 0) {
+            return Err(Error::Staging { path: home }); // root will run what lies in it
+        }
         let missing = data_folders(installation).iter().any(|folder| !folder.is_as_wanted());
         if missing || !home.is_dir() || !same_answers(installation) || !same_program(&program(&home))? {
             return Ok(Need::Work(format!(

@@ -3,7 +3,7 @@ use wt_keys::console::Progress;
 use super::{Need, Step};
 use crate::{Installation, Result, hook};
 
-const NAME: &str = "init-data";
+pub const NAME: &str = "init-data";
 
 /// Fills the data stores, once in the life of the site. Only the journal knows whether it was done: the data belongs
 /// to the product. A run that was killed in the middle runs the script again, so the script must bear that.

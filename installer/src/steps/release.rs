@@ -37,6 +37,9 @@ fn installed(installation: &Installation) -> Result<Installed> {
         home: installation.home(),
         data_root: installation.site.data_root.clone(),
         bundle_signed_by: installation.bundle.trusted().certificate.key.id().to_string(),
+        manifest: installation.bundle.trusted().document.payload_digest(),
+        created: manifest.created,
+        license: installation.license(),
         services: Stack::of(&installation.bundle)?.services(),
     })
 }

@@ -4,7 +4,7 @@ use wt_licensor::install_key;
 use wt_manifests::Stack;
 use zeroize::Zeroizing;
 
-use super::{Need, Step};
+use super::{Need, Step, init_data};
 use crate::engine::{Engine, SwarmState};
 use crate::{Error, Installation, Places, Result};
 
@@ -57,6 +57,10 @@ pub fn check_secrets(installation: &Installation, engine: &Engine) -> Result<()>
         return Ok(());
     }
     for name in Stack::of(&installation.bundle)?.secrets() {
+        // once the administrator is made, the password lives in the product; the answers follow it there
+        if name == ADMIN_PASSWORD && installation.journal.was_done(init_data::NAME)? {
+            continue;
+        }
         let Some(found) = engine.secret_mark(&secret_name(installation, &name))? else { continue };
         if found != mark(&installation.places, &name, secret_value(installation, &name)?)? {
             return Err(Error::SecretChanged { name });
