@@ -336,7 +336,8 @@ fn the_golden_bundle_of_format_1_opens_and_is_written_so_today() {
     let body = usize::try_from(world.open().unwrap().body_offset()).unwrap();
     let documents: String =
         String::from_utf8(today[17..body].to_vec()).unwrap().trim_end_matches('\0').to_owned();
-    let hexadecimal: String = today[body..].iter().map(|byte| format!("{byte:02x}")).collect();
+    let hexadecimal: String =
+        today[body..].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     let files = [
         ("head.jsonl", documents.into_bytes()),
         ("body.hex", hexadecimal.into_bytes()),
