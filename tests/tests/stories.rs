@@ -107,6 +107,7 @@ fn license(host: &Host, name: &str) -> PathBuf {
             "--output",
             text(&output),
             "--yes",
+            "--replace",
         ],
     )
     .expect(0);
@@ -245,6 +246,7 @@ fn foreign_platform() -> PathBuf {
     fs::write(
         folder.join("release.toml"),
         "product = \"worktile\"\nversion = \"9.0.0\"\nplatform = \"linux/arm64\"\n\
+         domains = [\"web\", \"box\", \"hook\", \"im\"]\n\
          [[image]]\nname = \"a:1\"\nsource = \"rootfs:root\"\n",
     )
     .unwrap();
