@@ -107,6 +107,8 @@ pub enum Error {
     PackageConflict { changes: Vec<String> },
     #[error("the package system of this host is in the middle of something: {}", packages.join(", "))]
     PackagesBroken { packages: Vec<String> },
+    #[error("somebody else changes this host's packages: `{}` is locked", path.display())]
+    PackagesBusy { path: PathBuf },
     #[error("apt would not install the engine's packages")]
     PackagesRefused { source: Box<Error> },
     #[error("apt said something that cannot be understood: `{line}`")]
@@ -162,7 +164,7 @@ impl Explain for Error {
             | Self::ImageMissing { .. }
             | Self::ImageDiffers { .. } => Exit::Engine,
             Self::StackUnhealthy { rolled_back: true, .. } => Exit::Unhealthy,
-            Self::Locked { .. } => Exit::Locked,
+            Self::Locked { .. } | Self::PackagesBusy { .. } => Exit::Locked,
             Self::Io { .. }
             | Self::NotRoot
             | Self::NotInstalled
@@ -224,6 +226,9 @@ impl Explain for Error {
             Self::PackageConflict { .. } => "remove what conflicts, or install Docker by other means".into(),
             Self::PackagesBroken { .. } => {
                 "`dpkg --audit` names it; mend it with `dpkg --configure -a` or apt".into()
+            }
+            Self::PackagesBusy { .. } => {
+                "`fuser -v /var/lib/dpkg/lock-frontend` says who; run this again when it is done".into()
             }
             Self::NotInstalled => "install a release with `wt-install BUNDLE`".into(),
             Self::Older { .. } => "ask the vendor for a current release".into(),

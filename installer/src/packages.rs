@@ -99,6 +99,7 @@ pub fn is_interrupted(manifest: &Manifest, root: &Path) -> Result<bool> {
 /// Installs what the plan found missing and starts the engine.
 pub fn install(bundle: &Bundle, places: &Places, progress: &Progress) -> Result<()> {
     let set = for_host(bundle.manifest(), places.root())?;
+    dpkg::await_others()?;
     let plan = plan(set)?;
     if !plan.missing.is_empty() || plan.interrupted {
         let staging = Staging::create(&places.staging())?;

@@ -71,7 +71,9 @@ fn run(staging: &Staging, packages: &[Package], mode: &[&str], limit: Duration) 
         .args(mode)
         // not --no-download: apt 2.6 then stumbles over files that are named by their paths; without sources there is
         // nothing that it could download
-        .args(["install", "--no-install-recommends", "--"].map(OsString::from))
+        // --fix-broken: a run that was killed may have unpacked a package and not yet what it needs, and apt would not
+        // even look at the files before that is mended; what it would do besides is refused like any other change
+        .args(["install", "--fix-broken", "--no-install-recommends", "--"].map(OsString::from))
         .args(files)
         .succeed(b"")
         .map_err(|source| Error::PackagesRefused { source: Box::new(source) })

@@ -1,9 +1,12 @@
 //! What dpkg knows of this host's packages.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::io::Errno;
 
 use wt_manifests::manifest::{Package, PackageSet};
 
@@ -15,6 +18,11 @@ const CONFIGURE_LIMIT: Duration = Duration::from_mins(30);
 const FORMAT: &str = "${Package}\t${Architecture}\t${db:Status-Status}\t${db:Status-Eflag}\t${Version}\n";
 /// Changes that dpkg has not folded into its status file: it was interrupted.
 const UPDATES: &str = "/var/lib/dpkg/updates";
+
+/// Held by whoever changes packages; apt that a killed run left goes on to its end.
+const LOCK: &str = "/var/lib/dpkg/lock-frontend";
+const LOCK_LIMIT: Duration = Duration::from_mins(5);
+const LOCK_PAUSE: Duration = Duration::from_millis(200);
 
 /// All of the package is there; what it does when others change was put off, and is not done yet.
 const WAITING: [&str; 2] = ["triggers-pending", "triggers-awaited"];
@@ -82,6 +90,29 @@ fn has_updates(folder: &Path) -> bool {
     fs::read_dir(folder).into_iter().flatten().flatten().any(numbered)
 }
 
+/// Waits until nobody changes packages, so that what dpkg says now still holds when apt begins.
+pub(super) fn await_others() -> Result<()> {
+    await_lock(Path::new(LOCK), LOCK_LIMIT)
+}
+
+fn await_lock(path: &Path, limit: Duration) -> Result<()> {
+    let file = match File::options().write(true).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        opened => opened.map_err(Error::io("open", path))?,
+    };
+    let started = Instant::now();
+    loop {
+        match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()), // and it is let go with the file: apt takes it itself
+            Err(Errno::ACCESS | Errno::AGAIN) if started.elapsed() < limit => {
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            Err(Errno::ACCESS | Errno::AGAIN) => return Err(Error::PackagesBusy { path: path.to_owned() }),
+            Err(error) => return Err(Error::io("lock", path)(error.into())),
+        }
+    }
+}
+
 /// Whether version `a` comes before version `b`, as Debian counts.
 pub(super) fn is_older(a: &str, b: &str) -> Result<bool> {
     let finished = Command::new("dpkg", QUERY_LIMIT).args(["--compare-versions", a, "lt", b]).run(b"")?;
@@ -104,6 +135,10 @@ pub(super) fn configure_pending() -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Locks a file as dpkg does, says so, and holds it until its input ends. Perl is essential in Debian.
+    const PERL: &str = "use Fcntl; open(my $f, '>', $ARGV[0]); my $l = pack('s s x![q] q q i', F_WRLCK, 0, 0, 0, 0); \
+        fcntl($f, F_SETLK, $l) or die; $| = 1; print '1'; <STDIN>";
 
     fn package(name: &str) -> Package {
         Package {
@@ -150,6 +185,30 @@ mod tests {
         let installed = Installed::parse("libc-bin\tamd64\ttriggers-pending\tok\t2.36\n");
         assert!(installed.check_unfinished(&set(&["runc"])).unwrap());
         assert_eq!(installed.version(&package("libc-bin")), Some("2.36"));
+    }
+
+    #[test]
+    fn somebody_who_changes_packages_is_waited_for_and_not_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        assert!(await_lock(&path, Duration::ZERO).is_ok(), "no dpkg, no lock");
+        fs::write(&path, "").unwrap();
+        assert!(await_lock(&path, Duration::ZERO).is_ok());
+        // a record lock does not hold against its own process
+        let mut other = std::process::Command::new("perl")
+            .args(["-e", PERL])
+            .arg(&path)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = [0; 1];
+        std::io::Read::read_exact(other.stdout.as_mut().unwrap(), &mut line).unwrap();
+        let refused = await_lock(&path, Duration::ZERO).unwrap_err();
+        assert!(matches!(refused, Error::PackagesBusy { .. }), "{refused}");
+        drop(other.stdin.take());
+        other.wait().unwrap();
+        assert!(await_lock(&path, Duration::ZERO).is_ok());
     }
 
     #[test]
