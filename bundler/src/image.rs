@@ -42,8 +42,13 @@ impl Collected {
         }
         let blob = Blob { digest: Sha256Digest::of(&content.config), size: content.config.len() as u64 };
         let manifest = oci_manifest(blob, &content.layers);
-        let image =
-            Image { name: name.clone(), config: blob.digest, manifest: Sha256Digest::of(&manifest), layers };
+        let image = Image {
+            name: name.clone(),
+            config: blob.digest,
+            manifest: Sha256Digest::of(&manifest),
+            layers,
+            verbatim: None,
+        };
         Ok(Self { image, config: content.config, manifest })
     }
 }

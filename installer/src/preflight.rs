@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::statvfs;
 use serde::Serialize;
 use wt_keys::console::Size;
+use wt_manifests::Manifest;
 
 use crate::engine::{DATA_ROOT, Engine};
 use crate::installation::Installed;
@@ -20,6 +21,8 @@ const SPARE_DISK: u64 = 1 << 30;
 /// The engine's packages grow to less than this many times their size when they are unpacked; only the packed size is
 /// signed.
 const UNPACKED: u64 = 5;
+/// What a registry's compressed layers grow to, at most, but for rare ones.
+const COMPRESSED: u64 = 5;
 const CLOCK_TOLERANCE_DAYS: i64 = 1;
 
 /// One row of the table.
@@ -175,7 +178,7 @@ fn rooms(installation: &Installation, engine: Option<&Engine>) -> Result<Vec<Roo
         None => manifest.layers().map(|layer| layer.size).sum(),
     };
     // the classic store unpacks the stream beside the layers that it makes of it
-    let images = if images == 0 { 0 } else { 2 * images + SPARE_DISK };
+    let images = if images == 0 { 0 } else { images + unpacked(manifest, images) + SPARE_DISK };
     let engine_root = engine.map_or_else(|| DATA_ROOT.into(), |engine| engine.info().data_root.clone());
     let mut rooms = vec![Room { folder: engine_root, bytes: images }];
     // afterwards the data itself fills what was asked for
@@ -189,6 +192,12 @@ fn rooms(installation: &Installation, engine: Option<&Engine>) -> Result<Vec<Roo
         rooms.push(Room { folder: installation.places.root().join("usr"), bytes: UNPACKED * bytes });
     }
     Ok(rooms)
+}
+
+/// What layers of so many bytes become. Of a registry's own blobs nobody has said it; they are mostly compressed.
+fn unpacked(manifest: &Manifest, bytes: u64) -> u64 {
+    let verbatim = manifest.images.iter().any(|image| image.verbatim.is_some());
+    if verbatim { COMPRESSED * bytes } else { bytes }
 }
 
 fn by_file_system(rooms: &[Room], device: impl Fn(&Path) -> u64) -> Vec<Vec<Room>> {

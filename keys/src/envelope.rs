@@ -24,6 +24,19 @@ pub trait Document: Serialize + DeserializeOwned {
     const TYPE: &'static str;
     /// What to call it in messages.
     const NAME: &'static str;
+
+    /// What a signed payload says it needs that this program does not know. Asked before the rest is read, which may be
+    /// in words that only a newer program knows.
+    fn beyond_us(_payload: &[u8]) -> Option<String> {
+        None
+    }
+}
+
+fn read<D: Document>(payload: &[u8]) -> Result<D> {
+    match D::beyond_us(payload) {
+        Some(need) => Err(Error::BeyondUs { what: D::NAME, need }),
+        None => serde_json::from_slice(payload).map_err(|source| Error::Payload { what: D::NAME, source }),
+    }
 }
 
 /// A document whose signature was checked: the only way to its content.
@@ -135,8 +148,7 @@ impl Envelope {
             return Err(Error::PayloadType { expected: D::TYPE, found: self.payload_type.clone() });
         }
         self.check_signatures(D::NAME, keys, threshold, Strangers::Refused)?;
-        let content = serde_json::from_slice(&self.payload)
-            .map_err(|source| Error::Payload { what: D::NAME, source })?;
+        let content = read(&self.payload)?;
         Ok(Verified { content, payload: Sha256Digest::of(&self.payload) })
     }
 
@@ -154,8 +166,7 @@ impl Envelope {
         if let Some((keys, threshold)) = predecessors {
             self.check_signatures(D::NAME, keys, threshold, Strangers::Ignored)?;
         }
-        let content: D = serde_json::from_slice(&self.payload)
-            .map_err(|source| Error::Payload { what: D::NAME, source })?;
+        let content: D = read(&self.payload)?;
         let (mut keys, threshold) = own(&content);
         self.check_signatures(D::NAME, &keys, threshold, Strangers::Ignored)?;
         if let Some((predecessors, _)) = predecessors {

@@ -48,6 +48,8 @@ pub enum Error {
     PayloadType { expected: &'static str, found: String },
     #[error("the content of the signed {what} is not valid")]
     Payload { what: &'static str, source: serde_json::Error },
+    #[error("the {what} needs {need}, which this program does not know")]
+    BeyondUs { what: &'static str, need: String },
     #[error("the {what} is not signed by the key it names\n  key      {key}")]
     BadSignature { what: &'static str, key: KeyId },
     #[error("the {what} is signed by a key that is not trusted\n  expected {expected}\n  found    {found}")]
@@ -121,6 +123,7 @@ impl crate::console::Explain for Error {
             Self::UntrustedKey { .. } | Self::BadSignature { .. } => {
                 "the file was changed, or comes from somebody else; get it again from the vendor".into()
             }
+            Self::BeyondUs { .. } => "use the programs that came with it, or newer ones".into(),
             Self::Withdrawn { .. } => "ask the vendor for a current release".into(),
             Self::CertificateKey { .. } => "put the certificate of this key beside it".into(),
             _ => return None,

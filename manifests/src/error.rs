@@ -21,12 +21,6 @@ pub enum Error {
     Length { path: PathBuf, expected: u64, found: u64 },
     #[error("the bundle was signed by nobody yet")]
     Unsigned,
-    #[error(
-        "the bundle is of a format that this program does not know\n  expected format {expected}\n  found    format {found}"
-    )]
-    Format { expected: u32, found: u32 },
-    #[error("the bundle needs a feature that this program does not know: `{0}`")]
-    Feature(String),
     #[error("the manifest contradicts itself: {0}")]
     Manifest(String),
     #[error(
@@ -106,7 +100,6 @@ impl Explain for Error {
             Self::Chunk { .. } => {
                 "the file changed after it was signed, or the medium is bad; copy it again".into()
             }
-            Self::Format { .. } | Self::Feature(_) => "use the `wt-install` that came with the bundle".into(),
             Self::Unsigned => "sign it on the machine that has the key".into(),
             Self::StackImage { .. } => "name the image in release.toml, or correct the service".into(),
             Self::NotABundle { .. } => "is it the `.tar.zst` file that the vendor sent?".into(),

@@ -93,6 +93,48 @@ pub struct Image {
     pub manifest: Sha256Digest,
     /// The digests of the uncompressed layers (OCI calls them diff ids), lowest first.
     pub layers: Vec<Sha256Digest>,
+    /// Where the bundle keeps a registry's own blobs and manifest, bit for bit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verbatim: Option<Verbatim>,
+}
+
+/// An image as its registry had it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verbatim {
+    /// Of its manifest.
+    pub media_type: ManifestType,
+    /// The digests of the layers as they are stored, mostly compressed, lowest first.
+    pub layers: Vec<Sha256Digest>,
+}
+
+/// Which of the two equal forms a manifest has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ManifestType {
+    #[serde(rename = "application/vnd.oci.image.manifest.v1+json")]
+    Oci,
+    #[serde(rename = "application/vnd.docker.distribution.manifest.v2+json")]
+    Docker,
+}
+
+impl ManifestType {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Oci => "application/vnd.oci.image.manifest.v1+json",
+            Self::Docker => "application/vnd.docker.distribution.manifest.v2+json",
+        }
+    }
+}
+
+impl Image {
+    /// The digests of the layers as the bundle holds them, lowest first.
+    pub fn stored(&self) -> &[Sha256Digest] {
+        self.verbatim.as_ref().map_or(&self.layers, |verbatim| &verbatim.layers)
+    }
+
+    fn manifest_type(&self) -> ManifestType {
+        self.verbatim.as_ref().map_or(ManifestType::Oci, |verbatim| verbatim.media_type)
+    }
 }
 
 /// Where the bytes with this digest lie in a bundle.
@@ -132,7 +174,6 @@ impl Descriptor {
     }
 }
 
-const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
@@ -151,7 +192,7 @@ pub fn oci_manifest(config: Blob, layers: &[Blob]) -> Vec<u8> {
     }
     to_json(&OciManifest {
         schema_version: 2,
-        media_type: MANIFEST_TYPE,
+        media_type: ManifestType::Oci.as_str(),
         config: Descriptor::new(CONFIG_TYPE, config),
         layers: layers.iter().map(|layer| Descriptor::new(LAYER_TYPE, *layer)).collect(),
     })
@@ -171,7 +212,7 @@ pub fn oci_index<'a>(images: impl IntoIterator<Item = (&'a Image, u64)>) -> Vec<
             containerd_name: image.name.canonical(),
             ref_name: image.name.to_string(),
         }),
-        ..Descriptor::new(MANIFEST_TYPE, Blob { digest: image.manifest, size })
+        ..Descriptor::new(image.manifest_type().as_str(), Blob { digest: image.manifest, size })
     });
     to_json(&OciIndex { schema_version: 2, media_type: INDEX_TYPE, manifests: manifests.collect() })
 }
@@ -188,7 +229,7 @@ pub fn docker_manifest<'a>(images: impl IntoIterator<Item = &'a Image>) -> Vec<u
     let images = images.into_iter().map(|image| DockerImage {
         config: blob_path(image.config).to_string(),
         repo_tags: [image.name.to_string()],
-        layers: image.layers.iter().map(|layer| blob_path(*layer).to_string()).collect(),
+        layers: image.stored().iter().map(|layer| blob_path(*layer).to_string()).collect(),
     });
     to_json(&images.collect::<Vec<_>>())
 }

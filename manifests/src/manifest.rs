@@ -15,6 +15,9 @@ use crate::release::{ConfTemplate, DataFolder, Hooks, JourneyStep, LicensePlace,
 use crate::{Error, RelativePath, Result};
 
 pub const FORMAT: u32 = 1;
+/// Images whose registry's own blobs and manifest are kept.
+pub const VERBATIM: &str = "verbatim";
+const FEATURES: [&str; 1] = [VERBATIM];
 pub const CHUNK_SIZE: u64 = 4 << 20;
 const MOST_ENTRIES: usize = 1_000_000;
 
@@ -140,6 +143,20 @@ pub struct Site {
 impl Document for Manifest {
     const TYPE: &'static str = "application/vnd.wt.bundle.v1+json";
     const NAME: &'static str = "manifest";
+
+    fn beyond_us(payload: &[u8]) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Needs {
+            format: u32,
+            features: Vec<String>,
+        }
+        let needs: Needs = serde_json::from_slice(payload).ok()?;
+        if needs.format != FORMAT {
+            return Some(format!("bundle format {}", needs.format));
+        }
+        let unknown = needs.features.into_iter().find(|feature| !FEATURES.contains(&&**feature))?;
+        Some(format!("the feature `{}`", unknown.escape_debug()))
+    }
 }
 
 impl Certified for Manifest {
@@ -157,13 +174,8 @@ impl Certified for Manifest {
 impl Manifest {
     /// Refuses a manifest that needs more than this program knows, or contradicts itself.
     pub fn check(&self) -> Result<()> {
-        if self.format != FORMAT {
-            return Err(Error::Format { expected: FORMAT, found: self.format });
-        }
-        if let Some(feature) = self.features.first() {
-            return Err(Error::Feature(feature.clone()));
-        }
         self.check_names()?;
+        self.check_verbatim()?;
         self.check_data()?;
         self.check_body()?;
         self.check_entries()?;
@@ -183,6 +195,19 @@ impl Manifest {
             }
         }
         Ok(())
+    }
+
+    /// The feature is named where it is used, and a blob stands for each layer.
+    fn check_verbatim(&self) -> Result<()> {
+        let verbatim = |image: &&Image| image.verbatim.is_some();
+        if self.features.iter().any(|feature| feature == VERBATIM) != self.images.iter().any(|i| verbatim(&i))
+        {
+            return Err(contradiction("the feature `verbatim` and the images do not agree"));
+        }
+        match self.images.iter().find(|image| image.stored().len() != image.layers.len()) {
+            Some(image) => Err(contradiction(format_args!("`{}` has not a blob for each layer", image.name))),
+            None => Ok(()),
+        }
     }
 
     /// A folder inside another would lie in the hands of a service that owns the outer one.
@@ -242,7 +267,7 @@ impl Manifest {
         let digests: HashSet<Sha256Digest> = self.entries.iter().map(|entry| entry.sha256).collect();
         let paths: HashSet<&RelativePath> = self.entries.iter().map(|entry| &entry.path).collect();
         for image in &self.images {
-            let blobs = [image.config, image.manifest].into_iter().chain(image.layers.iter().copied());
+            let blobs = [image.config, image.manifest].into_iter().chain(image.stored().iter().copied());
             if let Some(missing) = blobs.into_iter().find(|blob| !digests.contains(blob)) {
                 return Err(contradiction(format_args!("`{}` misses {missing}", image.name)));
             }
@@ -267,10 +292,10 @@ impl Manifest {
         self.body.frames[..frame].iter().map(|frame| frame.length).sum()
     }
 
-    /// The distinct layers of all images, and what they weigh.
+    /// The distinct layers of all images as the bundle holds them.
     pub fn layers(&self) -> impl Iterator<Item = &Entry> {
         let layers: HashSet<Sha256Digest> =
-            self.images.iter().flat_map(|image| image.layers.iter().copied()).collect();
+            self.images.iter().flat_map(|image| image.stored().iter().copied()).collect();
         self.entries.iter().filter(move |entry| layers.contains(&entry.sha256))
     }
 }

@@ -11,6 +11,7 @@ use wt_keys::{Certificate, Role, Sha256Digest, Signer, SigningKey, Trust, TrustD
 use wt_manifests::bundle::head::BODY_ALIGNMENT;
 use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameWriter};
 use wt_manifests::bundle::{Bundle, tar};
+use wt_manifests::image::{Image, ManifestType, Verbatim};
 use wt_manifests::manifest::{CHUNK_SIZE, FORMAT, Manifest, Mode, Site};
 use wt_manifests::{Error, RelativePath};
 
@@ -262,12 +263,53 @@ fn a_key_signs_only_its_product_its_time_and_its_role() {
     assert!(!other.path().exists(), "nothing stands under the final name");
 }
 
+/// An image whose every blob is the first entry.
+fn image(manifest: &Manifest, stored: Option<Vec<Sha256Digest>>) -> Image {
+    let digest = manifest.entries[0].sha256;
+    let verbatim = stored.map(|layers| Verbatim { media_type: ManifestType::Docker, layers });
+    Image {
+        name: "acme/a:1".parse().unwrap(),
+        config: digest,
+        manifest: digest,
+        layers: vec![digest],
+        verbatim,
+    }
+}
+
+#[test]
+fn an_image_that_is_kept_as_its_registry_had_it_names_the_blobs_that_are_there() {
+    let world = World::new();
+    let write = |stored: fn(&Manifest) -> Sha256Digest| {
+        world.write_with(FRAMES, 1, |manifest| {
+            manifest.features = vec!["verbatim".into()];
+            manifest.images = vec![image(manifest, Some(vec![stored(manifest)]))];
+        })
+    };
+    let manifest = write(|manifest| manifest.entries[1].sha256).unwrap();
+    assert_eq!(world.open().unwrap().manifest(), &manifest);
+    assert!(manifest.layers().map(|entry| entry.sha256).eq([manifest.entries[1].sha256]));
+    assert!(matches!(write(|_| Sha256Digest::of(b"nowhere")), Err(Error::Manifest(_))));
+}
+
+#[test]
+fn what_a_newer_program_wrote_is_refused_by_name() {
+    let world = World::new();
+    let refused = |change: fn(&mut Manifest)| world.write_with(FRAMES, 1, change).unwrap_err().to_string();
+    assert!(refused(|manifest| manifest.format = 2).contains("bundle format 2"));
+    assert!(refused(|manifest| manifest.features.push("delta".into())).contains("the feature `delta`"));
+    let unreadable = br#"{"format":1,"features":["verbatim","sbom"],"sboms":[]}"#;
+    assert_eq!(<Manifest as wt_keys::Document>::beyond_us(unreadable).as_deref(), Some("the feature `sbom`"));
+}
+
 #[test]
 fn a_manifest_that_contradicts_its_body_is_not_even_signed() {
     let world = World::new();
     let wrong: &[fn(&mut Manifest)] = &[
         |manifest| manifest.format = 2,
         |manifest| manifest.features.push("delta".into()),
+        |manifest| manifest.features.push("verbatim".into()), // no image is
+        |manifest| manifest.images.push(image(manifest, Some(vec![]))),
+        |manifest| manifest.images.push(image(manifest, Some(vec![manifest.entries[0].sha256]))), // not a feature
         |manifest| manifest.body.length += 1,
         |manifest| manifest.body.chunks.truncate(1),
         |manifest| manifest.body.frames[0].size += 512,

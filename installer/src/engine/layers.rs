@@ -26,7 +26,7 @@ pub fn chain_ids(layers: &[Sha256Digest]) -> Vec<Sha256Digest> {
 pub struct ImagePlan {
     /// Images whose tag is absent or points elsewhere.
     pub images: Vec<Image>,
-    /// The layers that these need and the engine lacks.
+    /// The layers that these need and the engine lacks, as the bundle stores them.
     pub layers: BTreeSet<Sha256Digest>,
     /// What the engine will be sent, without the few bytes around it.
     pub bytes: u64,
@@ -43,10 +43,10 @@ impl ImagePlan {
         let images: Vec<Image> = manifest.images.iter().filter(|image| !has(image)).cloned().collect();
         let mut layers = BTreeSet::new();
         for image in &images {
-            for (layer, chain) in image.layers.iter().zip(chain_ids(&image.layers)) {
+            for (stored, chain) in image.stored().iter().zip(chain_ids(&image.layers)) {
                 // The containerd store takes an image whole or not at all, for now.
                 if store == StoreKind::Containerd || !chains.contains(&chain) {
-                    layers.insert(*layer);
+                    layers.insert(*stored);
                 }
             }
         }
@@ -84,6 +84,7 @@ pub(super) mod tests {
             config: digest(&format!("{name} config")),
             manifest: digest(&format!("{name} manifest")),
             layers: layers.iter().map(|layer| digest(layer)).collect(),
+            verbatim: None,
         }
     }
 

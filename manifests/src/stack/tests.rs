@@ -52,6 +52,7 @@ fn manifest(images: &[&str]) -> Manifest {
         config: Sha256Digest::of(name.as_bytes()),
         manifest: Sha256Digest::of(b"manifest"),
         layers: Vec::new(),
+        verbatim: None,
     };
     Manifest {
         format: FORMAT,
