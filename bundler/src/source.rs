@@ -137,7 +137,7 @@ impl Opened {
                 archive.image(reference.as_ref())
             }
             Source::Oci(path, reference) => {
-                oci::Layout::new(&path, platform).image(reference.as_deref(), press)
+                oci::Images::new(oci::Folder(&path), platform).image(reference.as_deref(), press)
             }
             Source::Rootfs(path) => {
                 let layer = match self.roots.get(&path) {
