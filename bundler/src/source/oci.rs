@@ -1,9 +1,11 @@
-//! Images as OCI and Docker describe them, by descriptors, wherever their blobs are; and `oci:`, a layout in a folder.
+//! Images as OCI and Docker describe them, by descriptors, wherever their blobs are; and `oci:`
+//! and `oci-archive:`, a layout in a folder and in a tar.
 //!
 //! Attacks this module is written against (CVE-2021-41190, CVE-2024-3727 and their kind): a document that is two things
 //! at once, a digest that is a path, an index in an index, layers that are fetched from elsewhere, a blob that is not
 //! what its name says, documents of any size. Every blob is compared with its digest and its size.
 
+mod archive;
 mod blobs;
 mod descriptor;
 mod folder;
@@ -14,6 +16,7 @@ use serde::de::DeserializeOwned;
 use wt_keys::Sha256Digest;
 use wt_manifests::image::{Blob, Config};
 
+pub use self::archive::Archive;
 use self::blobs::{Blobs, Checked, Layout};
 use self::descriptor::{Descriptor, Document, Kind};
 pub use self::folder::Folder;
@@ -25,7 +28,7 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// A place that has images, and the platform that is wanted of it.
 pub struct Images<'a, B> {
-    blobs: B,
+    blobs: &'a B,
     platform: &'a str,
 }
 
@@ -61,7 +64,7 @@ impl<B: Layout> Images<'_, B> {
 }
 
 impl<'a, B: Blobs> Images<'a, B> {
-    pub fn new(blobs: B, platform: &'a str) -> Self {
+    pub fn new(blobs: &'a B, platform: &'a str) -> Self {
         Self { blobs, platform }
     }
 
@@ -129,7 +132,7 @@ impl<'a, B: Blobs> Images<'a, B> {
         if !layer.urls.is_empty() {
             return Err(self.wrong("a layer of it is to be fetched from elsewhere"));
         }
-        let mut stored = Checked::open(&self.blobs, layer)?;
+        let mut stored = Checked::open(self.blobs, layer)?;
         let name = stored.name().to_owned();
         let mut content = coding.decoder(&mut stored).map_err(Error::io("read", &name))?;
         let blob = press.take(&mut content, &name)?;
@@ -143,7 +146,7 @@ impl<'a, B: Blobs> Images<'a, B> {
         if descriptor.size > DOCUMENT_LIMIT {
             return Err(self.wrong("a document in it is larger than 4 MiB"));
         }
-        let mut stored = Checked::open(&self.blobs, descriptor)?;
+        let mut stored = Checked::open(self.blobs, descriptor)?;
         let mut bytes = Vec::new();
         stored.read_to_end(&mut bytes).map_err(Error::io("read", stored.name()))?;
         stored.finish()?;

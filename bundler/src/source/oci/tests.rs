@@ -59,7 +59,7 @@ impl World {
     fn read(&self, reference: Option<&str>) -> Result<Content> {
         let frames = tempfile::tempdir().unwrap();
         let press = Press::for_test(frames.path());
-        Images::new(Folder(self.folder.path()), "linux/amd64").image(reference, &press)
+        Images::new(&Folder(self.folder.path()), "linux/amd64").image(reference, &press)
     }
 }
 
