@@ -101,7 +101,7 @@ pub enum Error {
 }
 
 /// The transports that this version has, by the names that skopeo gives them.
-pub const KNOWN: &str = "docker-daemon, docker-archive, oci, rootfs";
+pub const KNOWN: &str = "docker-daemon, docker-archive, oci, oci-archive, rootfs";
 
 fn list(names: &[ImageName]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")

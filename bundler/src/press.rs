@@ -51,6 +51,11 @@ impl Press {
         self.add(self.spool().fill(reader, origin)?)
     }
 
+    /// A nameless file, for what has to wait on the disk.
+    pub fn nameless(&self) -> std::io::Result<std::fs::File> {
+        tempfile::tempfile_in(&self.folder)
+    }
+
     pub fn spool(&self) -> Spool {
         Spool::new(&self.folder)
     }

@@ -27,6 +27,7 @@ enum Source {
     DockerDaemon(ImageName),
     DockerArchive(PathBuf, Option<ImageName>),
     Oci(PathBuf, Option<String>),
+    OciArchive(PathBuf, Option<String>),
     Rootfs(PathBuf),
 }
 
@@ -54,7 +55,7 @@ impl Source {
             "oci" => Ok(Self::Oci(path, reference.map(ToOwned::to_owned))),
             "rootfs" => Ok(Self::Rootfs(folder.join(rest))),
             "docker" => not_yet("docker"),
-            "oci-archive" => not_yet("oci-archive"),
+            "oci-archive" => Ok(Self::OciArchive(path, reference.map(ToOwned::to_owned))),
             _ => Err(unknown()),
         }
     }
@@ -80,7 +81,7 @@ impl<'a> Images<'a> {
         for (image, source) in &sources {
             match source {
                 Source::DockerDaemon(name) => in_engine.push(name.clone()),
-                Source::DockerArchive(path, _) | Source::Oci(path, _) => {
+                Source::DockerArchive(path, _) | Source::Oci(path, _) | Source::OciArchive(path, _) => {
                     path.metadata().map_err(Error::io("open", path))?;
                 }
                 Source::Rootfs(path) => {
@@ -97,7 +98,8 @@ impl<'a> Images<'a> {
     pub fn collect(self, press: &Press) -> Result<Vec<Collected>> {
         let platform = &self.release.file.platform;
         let in_engine = self.engine.map(|engine| engine.export(press)).transpose()?.unwrap_or_default();
-        let mut opened = Opened { in_engine, archives: BTreeMap::new(), roots: BTreeMap::new() };
+        let mut opened =
+            Opened { in_engine, archives: BTreeMap::new(), layouts: BTreeMap::new(), roots: BTreeMap::new() };
         let mut collected = Vec::new();
         for (image, source) in self.sources {
             let content = opened.content(source, image, platform, press)?;
@@ -111,6 +113,7 @@ impl<'a> Images<'a> {
 struct Opened {
     in_engine: BTreeMap<ImageName, Content>,
     archives: BTreeMap<PathBuf, Archive>,
+    layouts: BTreeMap<PathBuf, oci::Archive>,
     roots: BTreeMap<PathBuf, Blob>,
 }
 
@@ -137,7 +140,17 @@ impl Opened {
                 archive.image(reference.as_ref())
             }
             Source::Oci(path, reference) => {
-                oci::Layout::new(&path, platform).image(reference.as_deref(), press)
+                oci::Images::new(&oci::Folder(&path), platform).image(reference.as_deref(), press)
+            }
+            Source::OciArchive(path, reference) => {
+                let archive = match self.layouts.entry(path) {
+                    Entry::Occupied(archive) => archive.into_mut(),
+                    Entry::Vacant(place) => {
+                        let archive = oci::Archive::open(place.key(), press)?;
+                        place.insert(archive)
+                    }
+                };
+                oci::Images::new(&*archive, platform).image(reference.as_deref(), press)
             }
             Source::Rootfs(path) => {
                 let layer = match self.roots.get(&path) {
@@ -167,6 +180,7 @@ mod tests {
         );
         assert_eq!(read("oci:d"), Source::Oci("/r/d".into(), None));
         assert_eq!(read("oci:d:a/b:1"), Source::Oci("/r/d".into(), Some("a/b:1".into())));
+        assert_eq!(read("oci-archive:x.tar:1"), Source::OciArchive("/r/x.tar".into(), Some("1".into())));
         assert_eq!(read("rootfs:root/fs"), Source::Rootfs("/r/root/fs".into()));
     }
 
@@ -174,7 +188,6 @@ mod tests {
     fn other_sources_are_refused_by_name() {
         let refused = |text: &str| Source::parse(text, Path::new("/r")).unwrap_err();
         assert!(matches!(refused("docker://a:1"), Error::TransportNotYet { transport: "docker", .. }));
-        assert!(matches!(refused("oci-archive:a.tar"), Error::TransportNotYet { .. }));
         for unknown in ["a", "dir:x", "OCI:x", ""] {
             assert!(matches!(refused(unknown), Error::Transport { .. }), "{unknown}");
         }

@@ -4,7 +4,7 @@
 //! Attacks this module is written against: two files of one name, a list of layers that leads outside or in circles,
 //! a file whose name is not the digest it claims, documents and names of any size or number.
 
-mod rationed;
+pub mod rationed;
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -25,8 +25,8 @@ use crate::{Error, Result};
 
 const MOST_LINKS: usize = 8;
 /// What may stand before a file in the tar: its header, long names, pax headers.
-const LONGEST_HEADERS: u64 = 1 << 20;
-const BLOBS: &str = "blobs/sha256/";
+pub const LONGEST_HEADERS: u64 = 1 << 20;
+pub const BLOBS: &str = "blobs/sha256/";
 
 /// How much of an archive is kept in memory. A compressed one of a few megabytes could ask for gigabytes.
 #[derive(Clone, Copy)]
@@ -251,7 +251,7 @@ impl Archive {
 }
 
 /// For what the tar reader refuses; a disk or a decompressor that failed below it is named as it is.
-fn not_a_tar(origin: &str) -> impl FnOnce(io::Error) -> Error {
+pub fn not_a_tar(origin: &str) -> impl FnOnce(io::Error) -> Error {
     move |error| match error.downcast::<Error>() {
         Ok(own) => own,
         Err(error) if error.raw_os_error().is_some() => Error::io("read", origin)(error),
@@ -271,7 +271,7 @@ fn named_json(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|extension| extension == "json")
 }
 
-fn clean(path: &str) -> &str {
+pub fn clean(path: &str) -> &str {
     path.strip_prefix("./").unwrap_or(path).trim_end_matches('/')
 }
 

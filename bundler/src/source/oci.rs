@@ -1,99 +1,82 @@
-//! `oci:`, an OCI image layout in a folder.
+//! Images as OCI and Docker describe them, by descriptors, wherever their blobs are; and `oci:`
+//! and `oci-archive:`, a layout in a folder and in a tar.
 //!
 //! Attacks this module is written against (CVE-2021-41190, CVE-2024-3727 and their kind): a document that is two things
 //! at once, a digest that is a path, an index in an index, layers that are fetched from elsewhere, a blob that is not
 //! what its name says, documents of any size. Every blob is compared with its digest and its size.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+mod archive;
+mod blobs;
+mod descriptor;
+mod folder;
 
-use serde::Deserialize;
+use std::io::Read as _;
+
 use serde::de::DeserializeOwned;
-use wt_keys::{Sha256Digest, durable};
+use wt_keys::Sha256Digest;
 use wt_manifests::image::{Blob, Config};
 
-use crate::decompress::Coding;
-use crate::image::{Content, DOCUMENT_LIMIT, digest};
+pub use self::archive::Archive;
+use self::blobs::{Blobs, Checked, Layout};
+use self::descriptor::{Descriptor, Document, Kind};
+pub use self::folder::Folder;
+use crate::image::{Content, DOCUMENT_LIMIT};
 use crate::press::Press;
-use crate::source::hashed::Hashed;
 use crate::{Error, Result};
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Descriptor {
-    media_type: String,
-    digest: String,
-    size: u64,
-    #[serde(default)]
-    urls: Vec<String>,
-    platform: Option<Platform>,
-    #[serde(default)]
-    annotations: std::collections::BTreeMap<String, String>,
+/// A place that has images, and the platform that is wanted of it.
+pub struct Images<'a, B> {
+    blobs: &'a B,
+    platform: &'a str,
 }
 
-#[derive(Clone, Deserialize)]
-struct Platform {
-    os: String,
-    architecture: String,
+/// An image of which the documents were read and checked, and no layer yet.
+struct Resolved {
+    config: Vec<u8>,
+    layers: Vec<Descriptor>,
 }
 
-/// An index or a manifest; never both.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Document {
-    media_type: Option<String>,
-    manifests: Option<Vec<Descriptor>>,
-    config: Option<Descriptor>,
-    layers: Option<Vec<Descriptor>>,
-}
+impl<B: Layout> Images<'_, B> {
+    /// The image with this reference; without one, the only image.
+    pub fn image(&self, reference: Option<&str>, press: &Press) -> Result<Content> {
+        self.content(&self.find(reference)?, press)
+    }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Index,
-    Manifest,
-    Config,
-    Layer(Coding),
-}
-
-impl Kind {
-    fn of(media_type: &str) -> Option<Self> {
-        Some(match media_type {
-            "application/vnd.oci.image.index.v1+json"
-            | "application/vnd.docker.distribution.manifest.list.v2+json" => Self::Index,
-            "application/vnd.oci.image.manifest.v1+json"
-            | "application/vnd.docker.distribution.manifest.v2+json" => Self::Manifest,
-            "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json" => {
-                Self::Config
-            }
-            "application/vnd.oci.image.layer.v1.tar" | "application/vnd.docker.image.rootfs.diff.tar" => {
-                Self::Layer(Coding::Plain)
-            }
-            "application/vnd.oci.image.layer.v1.tar+gzip"
-            | "application/vnd.docker.image.rootfs.diff.tar.gzip" => Self::Layer(Coding::Gzip),
-            "application/vnd.oci.image.layer.v1.tar+zstd"
-            | "application/vnd.docker.image.rootfs.diff.tar.zstd" => Self::Layer(Coding::Zstd),
-            _ => return None,
+    fn find(&self, reference: Option<&str>) -> Result<Descriptor> {
+        let index: Document = self.parse(&self.blobs.index()?, "index.json")?;
+        let (Some(manifests), None, None) = (index.manifests, index.config, index.layers) else {
+            return Err(self.wrong("its index.json is not an index"));
+        };
+        let name = |descriptor: &Descriptor| descriptor.annotations.get(REF_NAME).cloned();
+        let only = manifests.len() == 1;
+        let wanted = |descriptor: &&Descriptor| match reference {
+            Some(reference) => name(descriptor).as_deref() == Some(reference),
+            None => only,
+        };
+        manifests.iter().find(wanted).cloned().ok_or_else(|| Error::NotInArchive {
+            origin: self.blobs.origin(),
+            wanted: reference.unwrap_or("(its only one)").to_owned(),
+            known: manifests.iter().filter_map(name).collect(),
         })
     }
 }
 
-/// A layout, and the platform that is wanted of it.
-pub struct Layout<'a> {
-    folder: &'a Path,
-    platform: &'a str,
-}
-
-impl<'a> Layout<'a> {
-    pub fn new(folder: &'a Path, platform: &'a str) -> Self {
-        Self { folder, platform }
+impl<'a, B: Blobs> Images<'a, B> {
+    pub fn new(blobs: &'a B, platform: &'a str) -> Self {
+        Self { blobs, platform }
     }
 
-    /// The image with this reference; without one, the only image.
-    pub fn image(&self, reference: Option<&str>, press: &Press) -> Result<Content> {
-        let mut found = self.find(reference)?;
+    /// The image behind a descriptor of an index or a manifest; its layers go to the press.
+    fn content(&self, image: &Descriptor, press: &Press) -> Result<Content> {
+        let Resolved { config, layers } = self.resolve(image)?;
+        let layers = self.layers(&layers, &Config::parse(&config)?.layers()?, press)?;
+        Ok(Content { config, layers })
+    }
+
+    fn resolve(&self, image: &Descriptor) -> Result<Resolved> {
+        let mut found = image.clone();
         if self.kind(&found)? == Kind::Index {
             found = self.for_platform(self.document(&found)?.manifests.unwrap_or_default())?;
         }
@@ -107,44 +90,22 @@ impl<'a> Layout<'a> {
         if self.kind(&config)? != Kind::Config {
             return Err(self.media_type(&config));
         }
-        let config = self.read(&config)?;
-        let layers = self.layers(&layers, &Config::parse(&config)?.layers()?, press)?;
-        Ok(Content { config, layers })
-    }
-
-    fn find(&self, reference: Option<&str>) -> Result<Descriptor> {
-        let path = self.folder.join("index.json");
-        let bytes = durable::read_capped(&path, "an index.json", DOCUMENT_LIMIT)?;
-        let index: Document = self.parse(&bytes, "index.json")?;
-        let (Some(manifests), None, None) = (index.manifests, index.config, index.layers) else {
-            return Err(self.wrong("its index.json is not an index"));
-        };
-        let name = |descriptor: &Descriptor| descriptor.annotations.get(REF_NAME).cloned();
-        let only = manifests.len() == 1;
-        let wanted = |descriptor: &&Descriptor| match reference {
-            Some(reference) => name(descriptor).as_deref() == Some(reference),
-            None => only,
-        };
-        manifests.iter().find(wanted).cloned().ok_or_else(|| Error::NotInArchive {
-            origin: self.origin(),
-            wanted: reference.unwrap_or("(its only one)").to_owned(),
-            known: manifests.iter().filter_map(name).collect(),
-        })
+        Ok(Resolved { config: self.read(&config)?, layers })
     }
 
     fn for_platform(&self, manifests: Vec<Descriptor>) -> Result<Descriptor> {
-        let platform = |descriptor: &Descriptor| {
-            descriptor.platform.as_ref().map(|platform| format!("{}/{}", platform.os, platform.architecture))
-        };
-        let known = manifests.iter().filter_map(platform).collect();
-        manifests.into_iter().find(|one| platform(one).as_deref() == Some(self.platform)).ok_or_else(|| {
-            Error::NotInArchive { origin: self.origin(), wanted: self.platform.to_owned(), known }
+        let known = manifests.iter().filter_map(Descriptor::platform).collect();
+        let wanted = |one: &Descriptor| one.platform().as_deref() == Some(self.platform);
+        manifests.into_iter().find(wanted).ok_or_else(|| Error::NotInArchive {
+            origin: self.blobs.origin(),
+            wanted: self.platform.to_owned(),
+            known,
         })
     }
 
     /// Reads the index or manifest behind a descriptor.
     fn document(&self, descriptor: &Descriptor) -> Result<Document> {
-        let document: Document = self.parse(&self.read(descriptor)?, &descriptor.digest)?;
+        let document: Document = self.parse(&self.read(descriptor)?, descriptor.digest_text())?;
         if document.media_type.as_ref().is_some_and(|found| *found != descriptor.media_type) {
             return Err(self.wrong("a document in it is of another type than its descriptor says"));
         }
@@ -171,38 +132,25 @@ impl<'a> Layout<'a> {
         if !layer.urls.is_empty() {
             return Err(self.wrong("a layer of it is to be fetched from elsewhere"));
         }
-        let path = self.blob(layer)?;
-        let mut stored = Hashed::new(open(&path, layer.size)?);
-        let failed = || Error::io("read", &path);
-        let mut content = coding.decoder(&mut stored).map_err(failed())?;
-        let blob = press.take(&mut content, &path.display().to_string())?;
+        let mut stored = Checked::open(self.blobs, layer)?;
+        let name = stored.name().to_owned();
+        let mut content = coding.decoder(&mut stored).map_err(Error::io("read", &name))?;
+        let blob = press.take(&mut content, &name)?;
         drop(content);
-        self.check_digest(layer, stored.finish().map_err(failed())?)?;
+        stored.finish()?;
         Ok(blob)
     }
 
-    /// A document of at most 4 MiB, compared with its digest.
+    /// The raw bytes of a document of at most 4 MiB, compared with its digest.
     fn read(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
-        let path = self.blob(descriptor)?;
         if descriptor.size > DOCUMENT_LIMIT {
             return Err(self.wrong("a document in it is larger than 4 MiB"));
         }
+        let mut stored = Checked::open(self.blobs, descriptor)?;
         let mut bytes = Vec::new();
-        open(&path, descriptor.size)?.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
-        self.check_digest(descriptor, Sha256Digest::of(&bytes))?;
+        stored.read_to_end(&mut bytes).map_err(Error::io("read", stored.name()))?;
+        stored.finish()?;
         Ok(bytes)
-    }
-
-    fn check_digest(&self, descriptor: &Descriptor, found: Sha256Digest) -> Result<()> {
-        let expected = digest(&descriptor.digest)?;
-        if expected == found {
-            return Ok(());
-        }
-        Err(Error::Digest { what: self.blob(descriptor)?.display().to_string(), expected, found })
-    }
-
-    fn blob(&self, descriptor: &Descriptor) -> Result<PathBuf> {
-        Ok(self.folder.join("blobs/sha256").join(digest(&descriptor.digest)?.to_string()))
     }
 
     fn kind(&self, descriptor: &Descriptor) -> Result<Kind> {
@@ -211,33 +159,18 @@ impl<'a> Layout<'a> {
 
     fn parse<T: DeserializeOwned>(&self, bytes: &[u8], document: &str) -> Result<T> {
         serde_json::from_slice(bytes).map_err(|source| Error::Document {
-            origin: self.origin(),
+            origin: self.blobs.origin(),
             document: document.to_owned(),
             source,
         })
     }
 
     fn media_type(&self, descriptor: &Descriptor) -> Error {
-        Error::MediaType { origin: self.origin(), kind: descriptor.media_type.clone() }
+        Error::MediaType { origin: self.blobs.origin(), kind: descriptor.media_type.clone() }
     }
 
     fn wrong(&self, why: &'static str) -> Error {
-        Error::Archive { origin: self.origin(), why }
-    }
-
-    fn origin(&self) -> String {
-        self.folder.display().to_string()
-    }
-}
-
-/// A blob of exactly this size.
-fn open(path: &Path, expected: u64) -> Result<std::io::Take<File>> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    let found = file.metadata().map_err(Error::io("read", path))?.len();
-    if found == expected {
-        Ok(file.take(expected))
-    } else {
-        Err(Error::Size { what: path.display().to_string(), expected, found })
+        Error::Archive { origin: self.blobs.origin(), why }
     }
 }
 

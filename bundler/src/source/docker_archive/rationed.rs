@@ -1,5 +1,5 @@
 use std::cell::Cell;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 /// A stream of which its reader takes no more than it was given.
 ///
@@ -18,5 +18,12 @@ impl<R: Read> Read for Rationed<'_, R> {
         let got = self.stream.read(&mut out[..most])?;
         self.ration.set(self.ration.get() - got as u64);
         Ok(got)
+    }
+}
+
+/// What is skipped is not read.
+impl<R: Seek> Seek for Rationed<'_, R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.stream.seek(to)
     }
 }

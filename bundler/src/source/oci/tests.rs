@@ -1,5 +1,6 @@
 use std::fs;
 use std::io::Write as _;
+use std::path::PathBuf;
 
 use super::*;
 
@@ -58,7 +59,7 @@ impl World {
     fn read(&self, reference: Option<&str>) -> Result<Content> {
         let frames = tempfile::tempdir().unwrap();
         let press = Press::for_test(frames.path());
-        Layout::new(self.folder.path(), "linux/amd64").image(reference, &press)
+        Images::new(&Folder(self.folder.path()), "linux/amd64").image(reference, &press)
     }
 }
 

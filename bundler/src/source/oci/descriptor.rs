@@ -1,0 +1,85 @@
+//! The documents of an image, as far as they are read here, and the media types that are taken.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use wt_keys::Sha256Digest;
+
+use crate::decompress::Coding;
+use crate::{Result, image};
+
+/// What one document says of another, or of a layer.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Descriptor {
+    pub media_type: String,
+    digest: String,
+    pub size: u64,
+    #[serde(default)]
+    pub urls: Vec<String>,
+    platform: Option<Platform>,
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Deserialize)]
+struct Platform {
+    os: String,
+    architecture: String,
+}
+
+impl Descriptor {
+    pub fn digest(&self) -> Result<Sha256Digest> {
+        image::digest(&self.digest)
+    }
+
+    /// As it stands in the document, for errors.
+    pub fn digest_text(&self) -> &str {
+        &self.digest
+    }
+
+    /// As in `linux/amd64`.
+    pub fn platform(&self) -> Option<String> {
+        self.platform.as_ref().map(|platform| format!("{}/{}", platform.os, platform.architecture))
+    }
+}
+
+/// An index or a manifest; never both.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document {
+    pub media_type: Option<String>,
+    pub manifests: Option<Vec<Descriptor>>,
+    pub config: Option<Descriptor>,
+    pub layers: Option<Vec<Descriptor>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Index,
+    Manifest,
+    Config,
+    Layer(Coding),
+}
+
+impl Kind {
+    pub fn of(media_type: &str) -> Option<Self> {
+        Some(match media_type {
+            "application/vnd.oci.image.index.v1+json"
+            | "application/vnd.docker.distribution.manifest.list.v2+json" => Self::Index,
+            "application/vnd.oci.image.manifest.v1+json"
+            | "application/vnd.docker.distribution.manifest.v2+json" => Self::Manifest,
+            "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json" => {
+                Self::Config
+            }
+            "application/vnd.oci.image.layer.v1.tar" | "application/vnd.docker.image.rootfs.diff.tar" => {
+                Self::Layer(Coding::Plain)
+            }
+            "application/vnd.oci.image.layer.v1.tar+gzip"
+            | "application/vnd.docker.image.rootfs.diff.tar.gzip" => Self::Layer(Coding::Gzip),
+            "application/vnd.oci.image.layer.v1.tar+zstd"
+            | "application/vnd.docker.image.rootfs.diff.tar.zstd" => Self::Layer(Coding::Zstd),
+            _ => return None,
+        })
+    }
+}

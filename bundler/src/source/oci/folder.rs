@@ -1,0 +1,37 @@
+//! An image layout in a folder.
+
+use std::fs::File;
+use std::path::Path;
+
+use wt_keys::{Sha256Digest, durable};
+
+use super::blobs::{Blobs, Layout, Stored};
+use super::descriptor::Descriptor;
+use crate::image::DOCUMENT_LIMIT;
+use crate::{Error, Result};
+
+pub struct Folder<'a>(pub &'a Path);
+
+impl Blobs for Folder<'_> {
+    fn origin(&self) -> String {
+        self.0.display().to_string()
+    }
+
+    fn name(&self, digest: Sha256Digest) -> String {
+        self.0.join("blobs/sha256").join(digest.to_string()).display().to_string()
+    }
+
+    fn open(&self, blob: &Descriptor) -> Result<Stored<'_>> {
+        let path = self.0.join("blobs/sha256").join(blob.digest()?.to_string());
+        let file = File::open(&path).map_err(Error::io("open", &path))?;
+        let size = file.metadata().map_err(Error::io("read", &path))?.len();
+        Ok(Stored { size, content: Box::new(file) })
+    }
+}
+
+impl Layout for Folder<'_> {
+    fn index(&self) -> Result<Vec<u8>> {
+        let bytes = durable::read_capped(&self.0.join("index.json"), "an index.json", DOCUMENT_LIMIT)?;
+        Ok(bytes)
+    }
+}
