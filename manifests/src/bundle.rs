@@ -7,11 +7,14 @@
 //! headers are not parsed but compared with the only ones that the manifest allows ([`tar`]).
 
 pub mod chunk;
+pub mod cut;
 pub mod frame;
 pub mod head;
 pub mod reader;
 pub mod tar;
+pub mod volume_problem;
+pub mod volumes;
 #[cfg(feature = "write")]
 pub mod writer;
 
-pub use reader::Bundle;
+pub use reader::{Bundle, Incomplete};

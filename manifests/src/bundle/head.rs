@@ -10,6 +10,8 @@ use crate::{Error, Result};
 /// An empty zstd frame, so that `file` and `tar -tf` know what the file is.
 pub const EMPTY_FRAME: [u8; 9] = [0x28, 0xB5, 0x2F, 0xFD, 0x20, 0x00, 0x01, 0x00, 0x00];
 const SKIPPABLE_MAGIC: [u8; 4] = 0x184D_2A57_u32.to_le_bytes();
+/// Of a bundle that nobody has signed yet: skipped by `zstd` as well.
+const UNSIGNED_MAGIC: [u8; 4] = 0x184D_2A56_u32.to_le_bytes();
 /// The empty frame, the magic and the length of the skippable frame.
 const PREFIX: usize = 17;
 /// The body begins at a multiple of this, so that file systems can move it without copying.
@@ -32,6 +34,9 @@ pub fn read(file: &std::fs::File, path: &Path, file_length: u64) -> Result<Head>
         return Err(refuse("a bundle's head", format!("a file of {file_length} bytes")));
     }
     file.read_exact_at(&mut prefix, 0).map_err(Error::io("read", path))?;
+    if prefix[..9] == EMPTY_FRAME && prefix[9..13] == UNSIGNED_MAGIC {
+        return Err(Error::Unsigned);
+    }
     if prefix[..9] != EMPTY_FRAME || prefix[9..13] != SKIPPABLE_MAGIC {
         return Err(refuse("a bundle's head", "something else at its front".to_owned()));
     }
