@@ -27,6 +27,14 @@ pub enum Error {
         "the bundle cannot be cut so small\n  expected at least {smallest} bytes a volume\n  found    {found} bytes"
     )]
     VolumeSize { smallest: u64, found: u64 },
+    #[error("`{}` is there already", path.display())]
+    VolumeExists { path: PathBuf },
+    #[error("a manifest to be signed cannot be understood")]
+    UnsignedManifest { source: serde_json::Error },
+    #[error(
+        "the head is of another bundle\n  expected the manifest sha256:{expected}\n  found    sha256:{found}"
+    )]
+    OtherManifest { expected: Sha256Digest, found: Sha256Digest },
     #[error("the bundle was signed by nobody yet")]
     Unsigned,
     #[error(
@@ -94,6 +102,7 @@ impl Explain for Error {
         match self {
             Self::Io { .. }
             | Self::NoEntry(_)
+            | Self::VolumeExists { .. }
             | Self::EntryTooLarge { .. }
             | Self::NoRelease { .. }
             | Self::Toml { .. }
@@ -126,6 +135,10 @@ impl Explain for Error {
             Self::Volumes { .. } => {
                 "copy these volumes again; `--volumes DIR` names further folders that hold some".into()
             }
+            Self::VolumeExists { .. } => {
+                "volumes replace no files; remove what is left of others, or name another folder".into()
+            }
+            Self::OtherManifest { .. } => "sign the `.manifest` that lies beside this bundle".into(),
             Self::VolumeSize { .. } => "larger volumes, of whole 4 MiB".into(),
             Self::StackImage { .. } => "name the image in release.toml, or correct the service".into(),
             Self::NotABundle { .. } => "is it the `.tar.zst` file that the vendor sent?".into(),

@@ -36,7 +36,15 @@ pub struct Incomplete(Bundle);
 impl Incomplete {
     /// As [`Bundle::open_in`], but goes on where volumes are missing or of a wrong length.
     pub fn open(path: &Path, folders: &[PathBuf], pinned: &Trust) -> Result<Self> {
-        let found = Found::at(path, folders)?;
+        Self::found(Found::at(path, folders)?, pinned)
+    }
+
+    /// A bundle in a file that may have no name yet; `path` is what it will be called.
+    pub fn of_file(file: &std::fs::File, path: &Path, pinned: &Trust) -> Result<Self> {
+        Self::found(Found::of_file(file, path)?, pinned)
+    }
+
+    fn found(found: Found, pinned: &Trust) -> Result<Self> {
         let (file, first, length) = found.first()?;
         let head = head::read(file, first, length)?;
         let trusted: Trusted<Manifest> = head.chain.verify(pinned)?;

@@ -50,6 +50,10 @@ impl Part {
             .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()) // a FIFO must not hang us
             .open(&path)
             .map_err(Error::io("open", &path))?;
+        Self::of_file(file, path)
+    }
+
+    fn of_file(file: File, path: PathBuf) -> Result<Self> {
         let metadata = file.metadata().map_err(Error::io("read", &path))?;
         if !metadata.is_file() {
             let found = "something else".to_owned();
@@ -74,9 +78,18 @@ impl Found {
                 return Ok(found);
             }
         }
-        let part = Part::open(path.to_owned())?;
+        Ok(Self::single(path, Part::open(path.to_owned())?))
+    }
+
+    /// A file that is open already, and may have no name yet.
+    pub fn of_file(file: &File, path: &Path) -> Result<Self> {
+        let file = file.try_clone().map_err(Error::io("read", path))?;
+        Ok(Self::single(path, Part::of_file(file, path.to_owned())?))
+    }
+
+    fn single(path: &Path, part: Part) -> Self {
         let parts = BTreeMap::from([(1, part)]);
-        Ok(Self { name: path.to_owned(), split: false, parts, problems: Vec::new() })
+        Self { name: path.to_owned(), split: false, parts, problems: Vec::new() }
     }
 
     fn volumes(path: &Path, base: &OsStr, folders: &[PathBuf]) -> Result<Self> {
