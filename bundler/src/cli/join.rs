@@ -16,7 +16,7 @@ pub struct Join {
     #[command(flatten)]
     bundle: BundleArgument,
     /// The bundle to write (left out: the volumes' name without a number)
-    #[arg(short, long = "output", value_name = "FILE")]
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
     file: Option<PathBuf>,
 }
 

@@ -19,7 +19,7 @@ pub struct SplitVerb {
     #[arg(long, value_name = "SIZE")]
     size: VolumeSize,
     /// The folder to write to (left out: where the bundle is)
-    #[arg(short, long = "output", value_name = "DIR")]
+    #[arg(short = 'o', long = "output", value_name = "DIR")]
     folder: Option<PathBuf>,
 }
 
