@@ -21,7 +21,7 @@ source = "rootfs:root"
 entrypoint = ["/bin/one"]
 "#;
 
-/// A folder with keys, a release, and its bundle `b.tar.zst` of four chunks.
+/// A folder with keys, a release, and its bundle `b.tar.zst` of three chunks.
 struct World {
     folder: tempfile::TempDir,
     epoch: String,
@@ -29,12 +29,12 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(3600);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_hours(1);
         let world = Self { folder: tempfile::tempdir().unwrap(), epoch: now.as_secs().to_string() };
         fs::create_dir_all(world.path("release/root/bin")).unwrap();
         fs::write(world.path("release/release.toml"), RELEASE).unwrap();
         fs::write(world.path("release/stack.yaml"), "services: {one: {image: \"test/one:1\"}}\n").unwrap();
-        fs::write(world.path("release/root/bin/one"), noise(13 << 20)).unwrap();
+        fs::write(world.path("release/root/bin/one"), noise(9 << 20)).unwrap();
         world.keys("keys");
         world
     }
@@ -232,7 +232,7 @@ fn a_head_of_another_bundle_and_a_damaged_body_are_refused() {
     world.done("sign u.tar.zst.manifest --key keys/bundle.key -y");
     let put = |head: &str| format!("sign u.tar.zst.unsigned --head {head} --trust keys/trust.json");
     world.refused(&put("o.tar.zst.head"), 3, &["the head is of another bundle"]);
-    world.flip("u.tar.zst.unsigned", 9 << 20);
+    world.flip("u.tar.zst.unsigned", 8 << 20);
     world.refused(&put("u.tar.zst.head"), 3, &["damaged"]);
     assert!(!world.path("u.tar.zst").exists());
     for hostile in ["{", "{}", "{\"format\":1}", &"{".repeat(100_000)] {

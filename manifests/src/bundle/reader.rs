@@ -46,7 +46,7 @@ impl Incomplete {
 
     fn found(found: Found, pinned: &Trust) -> Result<Self> {
         let (file, first, length) = found.first()?;
-        let head = head::read(file, first, length)?;
+        let head = head::read(file, first, length).map_err(|error| found.head_error(error))?;
         let trusted: Trusted<Manifest> = head.chain.verify(pinned)?;
         trusted.document.check()?;
         trusted.trust.check_release(&trusted.document.product, &trusted.document.version)?;

@@ -16,6 +16,11 @@ pub enum VolumeProblemKind {
         expected: u64,
         found: u64,
     },
+    /// Volume 1 ends inside the head, so that nothing more is known.
+    HeadCut {
+        least: u64,
+        found: u64,
+    },
     /// The same number in another folder.
     Twice {
         other: PathBuf,
@@ -46,6 +51,10 @@ impl fmt::Display for VolumeProblem {
                 let how = if found < expected { "cut short" } else { "too long" };
                 let path = self.path.display();
                 write!(f, "is {how}: `{path}` has {found} bytes, expected {expected}")
+            }
+            VolumeProblemKind::HeadCut { least, found } => {
+                let path = self.path.display();
+                write!(f, "is cut short: `{path}` has {found} bytes, expected at least {least}")
             }
             VolumeProblemKind::Twice { other } => {
                 write!(f, "is there twice: `{}` and `{}`", self.path.display(), other.display())

@@ -136,6 +136,16 @@ impl Found {
         }
     }
 
+    /// Names the volume where its head is cut short.
+    pub fn head_error(&self, error: Error) -> Error {
+        match error {
+            Error::Length { path, expected: least, found } if self.split => {
+                self.refused(vec![VolumeProblem { number: 1, path, kind: Kind::HeadCut { least, found } }])
+            }
+            other => other,
+        }
+    }
+
     fn refused(&self, problems: Vec<VolumeProblem>) -> Error {
         let problems = self.problems.iter().cloned().chain(problems).collect();
         Error::Volumes { name: self.name.clone(), problems }
@@ -163,16 +173,23 @@ impl Found {
     fn likely_cut(&self, body_offset: u64, total: u64) -> Cut {
         let last = self.parts.keys().next_back().copied();
         let mut best = Cut::whole(body_offset, total);
-        let mut fewest = self.problems_with(&best).len();
+        let mut fewest = self.disagreement(&best);
         for (number, part) in &self.parts {
             for cut in Cut::from_length(*number, part.length, last == Some(*number), body_offset, total) {
-                let problems = self.problems_with(&cut).len();
+                let problems = self.disagreement(&cut);
                 if problems < fewest {
                     (best, fewest) = (cut, problems);
                 }
             }
         }
         best
+    }
+
+    /// How many volumes have a length that the cut does not give them; then, how many are missing.
+    fn disagreement(&self, cut: &Cut) -> (usize, usize) {
+        let problems = self.problems_with(cut);
+        let missing = problems.iter().filter(|problem| problem.kind == Kind::Missing).count();
+        (problems.len() - missing, missing)
     }
 
     fn problems_with(&self, cut: &Cut) -> Vec<VolumeProblem> {
