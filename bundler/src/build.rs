@@ -10,7 +10,7 @@ use std::thread;
 use wt_keys::chain::{Certified, check_scope};
 use wt_keys::console::Progress;
 use wt_keys::{Signer, Utc, durable};
-use wt_manifests::bundle::Bundle;
+use wt_manifests::bundle::unsigned;
 use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameFile, UnsignedBundle};
 use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest, Site};
 use wt_manifests::release::{Release, ReleaseFile};
@@ -32,17 +32,26 @@ const SMALL_FILES: i32 = 19;
 #[derive(Debug)]
 pub struct Build<'a> {
     pub release: &'a Release,
-    pub signer: &'a Signer,
+    pub form: Form<'a>,
     pub output: PathBuf,
     pub created: Utc,
     pub threads: u32,
     pub progress: Progress,
 }
 
+/// What becomes of the body.
+#[derive(Clone, Copy, Debug)]
+pub enum Form<'a> {
+    /// Signed, and cut into volumes of at most `split` bytes.
+    Signed { signer: &'a Signer, split: Option<u64> },
+    /// Left to be signed elsewhere.
+    Unsigned,
+}
+
 /// What was built.
 #[derive(Debug)]
 pub struct Summary {
-    pub output: PathBuf,
+    pub files: Vec<PathBuf>,
     pub size: u64,
     pub images: usize,
     pub layers: usize,
@@ -60,8 +69,10 @@ struct Gathered {
 impl Build<'_> {
     pub fn run(&self) -> Result<Summary> {
         let mut manifest = self.draft();
-        check_role(self.signer)?;
-        check_scope(&self.signer.certificate, &manifest)?;
+        if let Form::Signed { signer, .. } = self.form {
+            check_role(signer)?;
+            check_scope(&signer.certificate, &manifest)?;
+        }
         let files = files::read(self.release)?;
         let images = Images::find(self.release)?;
         let Gathered { images, layers, packages } = self.gather(images)?;
@@ -71,9 +82,8 @@ impl Build<'_> {
         manifest.entries.clone_from(&bundle.entries);
         manifest.images = images.into_iter().map(|image| image.image).collect();
         manifest.packages = packages.into_iter().map(|resolved| resolved.set).collect();
-        bundle.sign(&manifest, self.signer)?;
-        self.check()?;
-        Ok(self.summary(&manifest))
+        let files = self.finish(bundle, &manifest)?;
+        Ok(summary(files, &manifest))
     }
 
     /// Images and packages, side by side.
@@ -126,7 +136,7 @@ impl Build<'_> {
     fn write(&self, frames: Vec<FrameFile>) -> Result<UnsignedBundle> {
         let total = frames.iter().map(|frame| frame.frame.length).sum();
         let phase = self.progress.phase("writing", Some(total));
-        let mut body = BodyWriter::create(&self.output, expected_head(&frames, total))?;
+        let mut body = BodyWriter::create(&self.body_output(), expected_head(&frames, total))?;
         for frame in frames {
             let length = frame.frame.length;
             body.append(frame)?;
@@ -155,28 +165,37 @@ impl Build<'_> {
         }
     }
 
-    /// Reads the bundle back. One that is not what was signed does not stay.
-    fn check(&self) -> Result<()> {
-        let checked = || -> Result<()> {
-            let bundle = Bundle::open(&self.output, &self.signer.trust)?;
-            let phase = self.progress.phase("reading it back", Some(bundle.file_length()));
-            Ok(bundle.verify_body(&|bytes| phase.advance(bytes))?)
+    /// Signs, reads back, and gives the result its name. Returns the files that were made.
+    fn finish(&self, bundle: UnsignedBundle, manifest: &Manifest) -> Result<Vec<PathBuf>> {
+        let Form::Signed { signer, split } = self.form else {
+            return self.leave_unsigned(bundle, manifest);
         };
-        checked().inspect_err(|_| {
-            let _ = std::fs::remove_file(&self.output);
-        })
+        let length = manifest.body.length;
+        let sealed = {
+            let phase = self.progress.phase("reading it back", Some(length));
+            bundle.seal(manifest, signer, &|bytes| phase.advance(bytes))?
+        };
+        if let Some(wanted) = split {
+            let phase = self.progress.phase("cutting volumes", Some(length));
+            return Ok(sealed.split(wanted, &|bytes| phase.advance(bytes))?);
+        }
+        sealed.publish()?;
+        Ok(vec![self.output.clone()])
     }
 
-    fn summary(&self, manifest: &Manifest) -> Summary {
-        let used: usize = manifest.images.iter().map(|image| image.layers.len()).sum();
-        let layers = manifest.layers().map(|entry| entry.sha256).collect::<HashSet<_>>().len();
-        Summary {
-            output: self.output.clone(),
-            size: std::fs::metadata(&self.output).map_or(0, |metadata| metadata.len()),
-            images: manifest.images.len(),
-            layers,
-            shared: used - layers,
-            packages: manifest.packages.iter().map(|set| set.packages.len()).sum(),
+    /// The manifest first: an unsigned bundle without it cannot be signed elsewhere.
+    fn leave_unsigned(&self, bundle: UnsignedBundle, manifest: &Manifest) -> Result<Vec<PathBuf>> {
+        let carried = self.output.with_added_extension("manifest");
+        durable::write(&carried, &unsigned::to_bytes(manifest), 0o644)?;
+        bundle.leave_unsigned(manifest)?;
+        Ok(vec![self.body_output(), carried])
+    }
+
+    /// The name of the file that the body goes to.
+    fn body_output(&self) -> PathBuf {
+        match self.form {
+            Form::Signed { .. } => self.output.clone(),
+            Form::Unsigned => self.output.with_added_extension("unsigned"),
         }
     }
 
@@ -186,6 +205,20 @@ impl Build<'_> {
 
     fn compression(&self, level: i32) -> Compression {
         Compression { level, threads: self.threads }
+    }
+}
+
+fn summary(files: Vec<PathBuf>, manifest: &Manifest) -> Summary {
+    let used: usize = manifest.images.iter().map(|image| image.layers.len()).sum();
+    let layers = manifest.layers().map(|entry| entry.sha256).collect::<HashSet<_>>().len();
+    let lengths = files.iter().filter_map(|file| std::fs::metadata(file).ok());
+    Summary {
+        size: lengths.map(|metadata| metadata.len()).sum(),
+        files,
+        images: manifest.images.len(),
+        layers,
+        shared: used - layers,
+        packages: manifest.packages.iter().map(|set| set.packages.len()).sum(),
     }
 }
 

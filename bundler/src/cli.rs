@@ -1,7 +1,12 @@
 //! `wt-bundle`: one file a verb.
 
 mod build;
+mod build_form;
+mod bundle_argument;
 mod inspect;
+mod join;
+mod sign;
+mod split;
 mod table;
 mod verify;
 
@@ -31,6 +36,9 @@ enum Verb {
     Build(build::BuildVerb),
     Verify(verify::Verify),
     Inspect(inspect::Inspect),
+    Sign(sign::Sign),
+    Split(split::SplitVerb),
+    Join(join::Join),
 }
 
 impl Program for WtBundle {
@@ -39,6 +47,9 @@ impl Program for WtBundle {
             Verb::Build(verb) => verb.run(self.output, now()),
             Verb::Verify(verb) => verb.run(self.output),
             Verb::Inspect(verb) => verb.run(self.output),
+            Verb::Sign(verb) => verb.run(self.output),
+            Verb::Split(verb) => verb.run(self.output),
+            Verb::Join(verb) => verb.run(self.output),
         }
     }
 }

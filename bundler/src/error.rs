@@ -28,6 +28,14 @@ pub enum Error {
     Trust { path: PathBuf, source: Box<wt_keys::Error> },
     #[error("`{}` is a folder\n  expected the name of the bundle to write", path.display())]
     OutputFolder { path: PathBuf, example: PathBuf },
+    #[error("`{}` is there already", path.display())]
+    OutputExists { path: PathBuf },
+    #[error("`{}` is a volume; volumes are not signed", path.display())]
+    SignVolumes { path: PathBuf },
+    #[error("`{}` takes no `--head`: it is not an unsigned bundle", path.display())]
+    HeadWithoutUnsigned { path: PathBuf },
+    #[error("nothing was signed")]
+    NotSigned,
     #[error("SOURCE_DATE_EPOCH is `{found}`\n  expected seconds since 1970")]
     Epoch { found: String },
     #[error("the release has no `{}`", path.display())]
@@ -137,7 +145,11 @@ impl Explain for Error {
             Self::Bundle(error) => error.exit(),
             Self::Keys(error) => error.exit(),
             Self::Trust { source, .. } => source.exit(),
-            Self::NoKey | Self::NoTrust | Self::OutputFolder { .. } | Self::Epoch { .. } => Exit::Usage,
+            Self::NoKey
+            | Self::NoTrust
+            | Self::HeadWithoutUnsigned { .. }
+            | Self::OutputFolder { .. }
+            | Self::Epoch { .. } => Exit::Usage,
             Self::EngineUnreachable { .. }
             | Self::EngineAddress { .. }
             | Self::Engine { .. }
@@ -160,6 +172,8 @@ impl Explain for Error {
             }
             Self::Trust { .. } => "it is the trust.json that `wt-keys init --dir DIR` made in DIR".into(),
             Self::OutputFolder { example, .. } => format!("for example `-o {}`", example.display()),
+            Self::OutputExists { .. } => "name another with `-o`, or remove it".into(),
+            Self::SignVolumes { .. } => "`wt-bundle join` makes one file of them, which can be signed".into(),
             Self::EngineUnreachable { .. } => {
                 "is it running, and may you use it? DOCKER_HOST says where it is".into()
             }

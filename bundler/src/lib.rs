@@ -16,6 +16,7 @@ mod packages;
 mod press;
 mod source;
 mod spool;
+mod volume_size;
 
 pub use build::{Build, Summary};
 pub use error::{Error, Result};

@@ -6,12 +6,23 @@
 //! what the decompressor gets ([`chunk::Authenticated`]); sizes are compared with the signed ones at every step; tar
 //! headers are not parsed but compared with the only ones that the manifest allows ([`tar`]).
 
+#[cfg(feature = "write")]
+pub mod assemble;
 pub mod chunk;
+pub mod cut;
 pub mod frame;
 pub mod head;
+#[cfg(feature = "write")]
+pub mod nameless;
 pub mod reader;
+#[cfg(feature = "write")]
+pub mod split;
 pub mod tar;
+#[cfg(feature = "write")]
+pub mod unsigned;
+pub mod volume_problem;
+pub mod volumes;
 #[cfg(feature = "write")]
 pub mod writer;
 
-pub use reader::Bundle;
+pub use reader::{Bundle, Incomplete};

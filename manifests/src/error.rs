@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use wt_keys::Sha256Digest;
 use wt_keys::console::{Exit, Explain};
 
+use crate::bundle::volume_problem::VolumeProblem;
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +21,20 @@ pub enum Error {
     NotABundle { path: PathBuf, expected: &'static str, found: String },
     #[error("`{}` is not complete\n  expected {expected} bytes\n  found    {found} bytes", path.display())]
     Length { path: PathBuf, expected: u64, found: u64 },
+    #[error("the volumes of `{}` are not complete\n{}", name.display(), listed(problems))]
+    Volumes { name: PathBuf, problems: Vec<VolumeProblem> },
+    #[error(
+        "the bundle cannot be cut so small\n  expected at least {smallest} bytes a volume\n  found    {found} bytes"
+    )]
+    VolumeSize { smallest: u64, found: u64 },
+    #[error("`{}` is there already", path.display())]
+    VolumeExists { path: PathBuf },
+    #[error("a manifest to be signed cannot be understood")]
+    UnsignedManifest { source: serde_json::Error },
+    #[error(
+        "the head is of another bundle\n  expected the manifest sha256:{expected}\n  found    sha256:{found}"
+    )]
+    OtherManifest { expected: Sha256Digest, found: Sha256Digest },
     #[error("the bundle was signed by nobody yet")]
     Unsigned,
     #[error("the manifest contradicts itself: {0}")]
@@ -63,6 +79,10 @@ pub enum Error {
     Release { path: PathBuf, why: String },
 }
 
+fn listed(problems: &[VolumeProblem]) -> String {
+    problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n")
+}
+
 impl Error {
     /// For `map_err` on an [`std::io::Error`].
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
@@ -76,6 +96,7 @@ impl Explain for Error {
         match self {
             Self::Io { .. }
             | Self::NoEntry(_)
+            | Self::VolumeExists { .. }
             | Self::EntryTooLarge { .. }
             | Self::NoRelease { .. }
             | Self::Toml { .. }
@@ -85,6 +106,7 @@ impl Explain for Error {
             | Self::StackYaml { .. }
             | Self::Stack { .. }
             | Self::StackImage { .. } => Exit::Failed,
+            Self::VolumeSize { .. } => Exit::Usage,
             Self::Keys(error) => error.exit(),
             _ => Exit::NotTrusted,
         }
@@ -100,7 +122,17 @@ impl Explain for Error {
             Self::Chunk { .. } => {
                 "the file changed after it was signed, or the medium is bad; copy it again".into()
             }
-            Self::Unsigned => "sign it on the machine that has the key".into(),
+            Self::Unsigned => {
+                "`wt-bundle sign` signs it, with the key or with a head made where the key is".into()
+            }
+            Self::Volumes { .. } => {
+                "copy these volumes again; `--volumes DIR` names further folders that hold some".into()
+            }
+            Self::VolumeExists { .. } => {
+                "volumes replace no files; remove what is left of others, or name another folder".into()
+            }
+            Self::OtherManifest { .. } => "sign the `.manifest` that lies beside this bundle".into(),
+            Self::VolumeSize { .. } => "larger volumes, of whole 4 MiB".into(),
             Self::StackImage { .. } => "name the image in release.toml, or correct the service".into(),
             Self::NotABundle { .. } => "is it the `.tar.zst` file that the vendor sent?".into(),
             Self::NoRelease { known, .. } if known.is_empty() => {

@@ -5,7 +5,7 @@ use wt_keys::console::{Done, Output, PassphraseFile, Size};
 use wt_keys::{Signer, Utc, key_file};
 use wt_manifests::release::Release;
 
-use crate::build::{Build, Summary, created, default_output};
+use crate::build::{Build, Form, Summary, created, default_output};
 use crate::{Error, Result};
 
 /// Build the bundle of a release and sign it
@@ -28,6 +28,8 @@ pub struct BuildVerb {
     #[arg(long, value_name = "FILE", env = "WT_TRUST")]
     trust: Option<PathBuf>,
     #[command(flatten)]
+    form: super::build_form::BuildForm,
+    #[command(flatten)]
     passphrase: PassphraseFile,
     /// Processors to use; the bundle is the same with any number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
@@ -38,7 +40,7 @@ impl BuildVerb {
     pub fn run(self, output: Output, now: Utc) -> Done {
         let started = Instant::now();
         let release = Release::find(&self.release, Path::new("."))?;
-        let signer = self.signer()?;
+        let signer = if self.form.unsigned { None } else { Some(self.signer()?) };
         let output_file = self.file.unwrap_or_else(|| default_output(&release, Path::new("")));
         if output_file.is_dir() {
             let example = default_output(&release, &output_file);
@@ -46,7 +48,10 @@ impl BuildVerb {
         }
         let build = Build {
             release: &release,
-            signer: &signer,
+            form: match &signer {
+                None => Form::Unsigned,
+                Some(signer) => Form::Signed { signer, split: self.form.split.map(|size| size.0) },
+            },
             output: output_file,
             created: created(now)?,
             threads: self.threads.unwrap_or_else(processors),
@@ -54,7 +59,7 @@ impl BuildVerb {
         };
         let summary = build.run()?;
         output.say(format_args!("{}, {:.1} s", describe(&summary), started.elapsed().as_secs_f32()));
-        output.data(format_args!("{}\n", summary.output.display()));
+        super::split::list(output, &summary.files);
         Ok(())
     }
 

@@ -1,7 +1,6 @@
 mod page;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 use serde::Serialize;
 use wt_keys::console::{Done, Output};
@@ -10,7 +9,7 @@ use wt_manifests::bundle::Bundle;
 use wt_manifests::image::Image;
 use wt_manifests::manifest::{Entry, Manifest, PackageSet, Site};
 
-use super::TrustFile;
+use super::bundle_argument::BundleArgument;
 
 /// Show what is in a bundle; reads its head only
 #[derive(Debug, clap::Args)]
@@ -18,11 +17,8 @@ use super::TrustFile;
     after_help = "Example:\n  wt-bundle inspect worktile-5.2.0-amd64.tar.zst --trust keys/trust.json\n\nWith -v every layer and who uses it."
 )]
 pub struct Inspect {
-    /// The bundle
-    #[arg(value_name = "BUNDLE")]
-    bundle: PathBuf,
     #[command(flatten)]
-    trust: TrustFile,
+    bundle: BundleArgument,
 }
 
 /// What the head says.
@@ -72,7 +68,7 @@ struct Layer<'a> {
 
 impl Inspect {
     pub fn run(self, output: Output) -> Done {
-        let bundle = Bundle::open(&self.bundle, &self.trust.read()?)?;
+        let bundle = self.bundle.open()?;
         let names: Vec<String> =
             bundle.manifest().images.iter().map(|image| image.name.to_string()).collect();
         let contents = contents(&bundle, &names);

@@ -1,5 +1,4 @@
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -7,18 +6,15 @@ use wt_keys::console::{Done, Output, Size};
 use wt_keys::{KeyId, Utc};
 use wt_manifests::bundle::Bundle;
 
-use super::TrustFile;
+use super::bundle_argument::BundleArgument;
 use crate::Result;
 
 /// Check a bundle: who signed it, and that every byte is the one that was signed
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  wt-bundle verify worktile-5.2.0-amd64.tar.zst --trust keys/trust.json")]
 pub struct Verify {
-    /// The bundle
-    #[arg(value_name = "BUNDLE")]
-    bundle: PathBuf,
     #[command(flatten)]
-    trust: TrustFile,
+    bundle: BundleArgument,
     /// Decompress it too, and check every file in it by itself
     #[arg(long)]
     full: bool,
@@ -41,12 +37,11 @@ struct Verified {
 impl Verify {
     pub fn run(self, output: Output) -> Done {
         let started = Instant::now();
-        let bundle = Bundle::open(&self.bundle, &self.trust.read()?)?;
-        let progress = output.progress();
-        {
-            let phase = progress.phase("checking chunks", Some(bundle.manifest().body.length));
-            bundle.verify_body(&|bytes| phase.advance(bytes))?;
-        }
+        let bundle = self.bundle.open_incomplete()?;
+        let bundle = {
+            let phase = output.progress().phase("checking chunks", Some(bundle.manifest().body.length));
+            bundle.verify_body(&|bytes| phase.advance(bytes))?
+        };
         let entries = if self.full { check_entries(&bundle, output)? } else { 0 };
         let verified = verified(&bundle, entries);
         output.report(&verified, text(&verified));

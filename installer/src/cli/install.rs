@@ -5,7 +5,7 @@ use clap::CommandFactory as _;
 use wt_keys::console::{Done, Failure, Output};
 
 use super::lock::Lock;
-use super::open::{self, SiteArgument, TrustArgument};
+use super::open::{self, SiteArgument, TrustArgument, VolumeFolders};
 use crate::steps::{self, Outcome};
 use crate::{Installation, Places, preflight};
 
@@ -15,6 +15,8 @@ pub struct Install {
     /// The bundle to install, or to upgrade to
     #[arg(value_name = "BUNDLE")]
     bundle: Option<PathBuf>,
+    #[command(flatten)]
+    volumes: VolumeFolders,
     #[command(flatten)]
     trust: TrustArgument,
     #[command(flatten)]
@@ -29,7 +31,7 @@ impl Install {
         if let Some(error) = open::no_such_bundle(&bundle, &super::WtInstall::command()) {
             return Err(error.into());
         }
-        let bundle = open::bundle(&bundle, &self.trust, places)?;
+        let bundle = open::bundle(&bundle, &self.volumes, &self.trust, places)?;
         output.say(open::headline(&bundle));
         super::require_root()?;
         let _lock = Lock::take(places)?;

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use wt_keys::console::{Output, Size, now};
-use wt_manifests::bundle::Bundle;
+use wt_manifests::bundle::{Bundle, Incomplete};
 
 use crate::journal::Journal;
 use crate::{Error, Installation, Places, Result, SiteFile, trust_store};
@@ -9,11 +9,21 @@ use crate::{Error, Installation, Places, Result, SiteFile, trust_store};
 /// Which bundle, checked by which roots.
 #[derive(Debug, clap::Args)]
 pub struct BundleArgument {
-    /// The bundle that the vendor sent
+    /// The bundle that the vendor sent, or its first volume (`….001`)
     #[arg(value_name = "BUNDLE")]
     bundle: PathBuf,
     #[command(flatten)]
+    volumes: VolumeFolders,
+    #[command(flatten)]
     trust: TrustArgument,
+}
+
+/// Where else volumes of a bundle are; they are read where they lie.
+#[derive(Debug, clap::Args)]
+pub struct VolumeFolders {
+    /// A further folder with volumes of the bundle; may be repeated
+    #[arg(long, value_name = "DIR")]
+    volumes: Vec<PathBuf>,
 }
 
 /// Which roots bundles are checked by.
@@ -33,15 +43,26 @@ pub struct SiteArgument {
 }
 
 impl BundleArgument {
+    /// A bundle to be verified, of which volumes may be missing.
+    pub fn open_incomplete(&self, places: &Places) -> Result<Incomplete> {
+        let trust = trust_store::load(places, self.trust.trust.as_deref())?;
+        Ok(Incomplete::open(&self.bundle, &self.volumes.volumes, &trust)?)
+    }
+
     pub fn open(&self, places: &Places) -> Result<Bundle> {
-        bundle(&self.bundle, &self.trust, places)
+        bundle(&self.bundle, &self.volumes, &self.trust, places)
     }
 }
 
 /// Opens a bundle: verifies its head.
-pub fn bundle(path: &Path, trust: &TrustArgument, places: &Places) -> Result<Bundle> {
+pub fn bundle(
+    path: &Path,
+    volumes: &VolumeFolders,
+    trust: &TrustArgument,
+    places: &Places,
+) -> Result<Bundle> {
     let trust = trust_store::load(places, trust.trust.as_deref())?;
-    Ok(Bundle::open(path, &trust)?)
+    Ok(Bundle::open_in(path, &volumes.volumes, &trust)?)
 }
 
 /// Authenticates the whole body.

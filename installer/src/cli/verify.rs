@@ -26,8 +26,11 @@ struct Report {
 
 impl Verify {
     pub fn run(self, output: Output, places: &Places) -> Done {
-        let bundle = self.bundle.open(places)?;
-        open::verify_body(&bundle, output)?;
+        let bundle = self.bundle.open_incomplete(places)?;
+        let bundle = {
+            let phase = output.progress().phase("verifying the bundle", Some(bundle.manifest().body.length));
+            bundle.verify_body(&|bytes| phase.advance(bytes))?
+        };
         let manifest = bundle.manifest();
         let report = Report {
             schema: "wt.verify.v1",

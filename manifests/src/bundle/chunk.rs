@@ -1,11 +1,9 @@
 //! Chunks: the unit of authentication. FORMAT.md section 4.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
-use std::path::Path;
-
 use wt_keys::Sha256Digest;
 
+use crate::bundle::volume_problem::{VolumeProblem, VolumeProblemKind};
+use crate::bundle::volumes::Volumes;
 use crate::manifest::{Body, CHUNK_SIZE};
 use crate::{Error, Result};
 
@@ -41,8 +39,7 @@ impl Authenticated {
 /// The chunks of an open bundle.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunks<'a> {
-    pub file: &'a File,
-    pub path: &'a Path,
+    pub volumes: &'a Volumes,
     pub body_offset: u64,
     pub body: &'a Body,
 }
@@ -66,12 +63,29 @@ impl Chunks<'_> {
         let offset = index as u64 * CHUNK_SIZE;
         let length = CHUNK_SIZE.min(self.body.length.saturating_sub(offset));
         bytes.resize(usize::try_from(length).unwrap_or_default(), 0);
-        self.file.read_exact_at(bytes, self.body_offset + offset).map_err(Error::io("read", self.path))?;
+        let from = self.body_offset + offset;
+        self.volumes.read_exact_at(bytes, from)?;
         let (expected, found) = (self.body.chunks[index], Sha256Digest::of(bytes));
-        if expected != found {
-            let from = self.body_offset + offset;
-            return Err(Error::Chunk { index, from, to: from + length - 1, expected, found });
+        if expected == found {
+            return Ok(offset);
         }
-        Ok(offset)
+        if self.volumes.is_split() {
+            return Err(self.volumes.refused(vec![self.problem(index, from, length, found)]));
+        }
+        Err(Error::Chunk { index, from, to: from + length - 1, expected, found })
+    }
+
+    /// A chunk lies in one volume: which, and whether it begins as another one does.
+    fn problem(&self, index: usize, offset: u64, length: u64, found: Sha256Digest) -> VolumeProblem {
+        let (number, path, from) = self.volumes.locate(offset);
+        let place = |chunk: usize| self.volumes.locate(self.body_offset + chunk as u64 * CHUNK_SIZE);
+        let other = self.body.chunks.iter().position(|chunk| *chunk == found).map(place);
+        let kind = match other {
+            Some((holds, _, there)) if holds != number && there == from => {
+                VolumeProblemKind::Swapped { holds }
+            }
+            _ => VolumeProblemKind::Damaged { chunk: index, from, to: from + length - 1, more: 0 },
+        };
+        VolumeProblem { number, path: path.to_owned(), kind }
     }
 }

@@ -1,19 +1,20 @@
 //! Reading a bundle: head, chunks, frames, entries, in that order and never another.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use wt_keys::digest::Hasher;
-use wt_keys::{Sha256Digest, Trust, Trusted};
+use wt_keys::{Chain, Sha256Digest, Trust, Trusted};
 
 use crate::bundle::chunk::{Authenticated, Chunks};
 use crate::bundle::frame::FrameReader;
+use crate::bundle::volume_problem::{VolumeProblem, VolumeProblemKind};
+use crate::bundle::volumes::{Found, Volumes};
 use crate::bundle::{head, tar};
-use crate::manifest::{Entry, Manifest};
+use crate::manifest::{CHUNK_SIZE, Entry, Manifest};
 use crate::{Error, Result};
 
 /// Chunks that are read ahead of the decompressor.
@@ -22,41 +23,80 @@ const READ_AHEAD: usize = 4;
 /// An open bundle whose head was verified. Its body is authenticated as it is read.
 #[derive(Debug)]
 pub struct Bundle {
-    file: File,
-    path: PathBuf,
+    volumes: Volumes,
+    chain: Chain,
     body_offset: u64,
     trusted: Trusted<Manifest>,
+}
+
+/// A bundle whose head was verified, and of which volumes may be missing. It can be verified, not read.
+#[derive(Debug)]
+pub struct Incomplete(Bundle);
+
+impl Incomplete {
+    /// As [`Bundle::open_in`], but goes on where volumes are missing or of a wrong length.
+    pub fn open(path: &Path, folders: &[PathBuf], pinned: &Trust) -> Result<Self> {
+        Self::found(Found::at(path, folders)?, pinned)
+    }
+
+    /// A bundle in a file that may have no name yet; `path` is what it will be called.
+    pub fn of_file(file: &std::fs::File, path: &Path, pinned: &Trust) -> Result<Self> {
+        Self::found(Found::of_file(file, path)?, pinned)
+    }
+
+    fn found(found: Found, pinned: &Trust) -> Result<Self> {
+        let (file, first, length) = found.first()?;
+        let head = head::read(file, first, length).map_err(|error| found.head_error(error))?;
+        let trusted: Trusted<Manifest> = head.chain.verify(pinned)?;
+        trusted.document.check()?;
+        trusted.trust.check_release(&trusted.document.product, &trusted.document.version)?;
+        let total = head.body_offset.saturating_add(trusted.document.body.length);
+        let volumes = found.cut(head.body_offset, total)?;
+        Ok(Self(Bundle { volumes, chain: head.chain, body_offset: head.body_offset, trusted }))
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        self.0.manifest()
+    }
+
+    /// The bundle, if all of it is there.
+    pub fn complete(self) -> Result<Bundle> {
+        match self.0.volumes.problems() {
+            [] => Ok(self.0),
+            problems => Err(self.0.volumes.refused(problems.to_vec())),
+        }
+    }
+
+    /// Authenticates every chunk that is there. Everything that is wrong with volumes is listed together.
+    pub fn verify_body(self, progress: &(dyn Fn(u64) + Sync)) -> Result<Bundle> {
+        self.0.verify_body(progress)?;
+        Ok(self.0)
+    }
 }
 
 impl Bundle {
     /// Opens a bundle and verifies its head by the roots of `pinned`. Reads nothing else.
     pub fn open(path: &Path, pinned: &Trust) -> Result<Self> {
-        let file = File::options()
-            .read(true)
-            .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()) // a FIFO must not hang us
-            .open(path)
-            .map_err(Error::io("open", path))?;
-        let metadata = file.metadata().map_err(Error::io("read", path))?;
-        if !metadata.is_file() {
-            return Err(Error::NotABundle {
-                path: path.to_owned(),
-                expected: "a regular file",
-                found: "something else".to_owned(),
-            });
-        }
-        let head = head::read(&file, path, metadata.len())?;
-        let trusted: Trusted<Manifest> = head.chain.verify(pinned)?;
-        trusted.document.check()?;
-        trusted.trust.check_release(&trusted.document.product, &trusted.document.version)?;
-        let expected = head.body_offset.saturating_add(trusted.document.body.length);
-        if metadata.len() != expected {
-            return Err(Error::Length { path: path.to_owned(), expected, found: metadata.len() });
-        }
-        Ok(Self { file, path: path.to_owned(), body_offset: head.body_offset, trusted })
+        Self::open_in(path, &[], pinned)
     }
 
+    /// Opens a bundle that may lie in volumes, beside `path` and in `folders`.
+    pub fn open_in(path: &Path, folders: &[PathBuf], pinned: &Trust) -> Result<Self> {
+        Incomplete::open(path, folders, pinned)?.complete()
+    }
+
+    /// What the bundle is called: without a number where it lies in volumes.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.volumes.name()
+    }
+
+    pub fn volumes(&self) -> &Volumes {
+        &self.volumes
+    }
+
+    /// The signed documents of the head.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
     }
 
     pub fn manifest(&self) -> &Manifest {
@@ -76,18 +116,15 @@ impl Bundle {
         self.body_offset + self.manifest().body.length
     }
 
-    fn chunks(&self) -> Chunks<'_> {
-        Chunks {
-            file: &self.file,
-            path: &self.path,
-            body_offset: self.body_offset,
-            body: &self.manifest().body,
-        }
+    pub fn chunks(&self) -> Chunks<'_> {
+        Chunks { volumes: &self.volumes, body_offset: self.body_offset, body: &self.manifest().body }
     }
 
-    /// Authenticates every chunk, on all processors. `progress` is told of each one's bytes.
+    /// Authenticates every chunk, on all processors. `progress` is told of each one's bytes. A single file is given up
+    /// at the first that is damaged; of volumes all that are damaged are listed.
     pub fn verify_body(&self, progress: &(dyn Fn(u64) + Sync)) -> Result<()> {
         let (chunks, next) = (self.chunks(), AtomicUsize::new(0));
+        let damaged = Mutex::new(Vec::new());
         let work = || -> Result<()> {
             let mut buffer = Vec::new();
             loop {
@@ -95,8 +132,16 @@ impl Bundle {
                 if index >= chunks.body.chunks.len() {
                     return Ok(());
                 }
-                chunks.authenticate_into(index, &mut buffer)?;
-                progress(buffer.len() as u64);
+                if !self.volumes.has(self.body_offset + index as u64 * CHUNK_SIZE) {
+                    continue;
+                }
+                match chunks.authenticate_into(index, &mut buffer) {
+                    Ok(_) => progress(buffer.len() as u64),
+                    Err(Error::Volumes { problems, .. }) => {
+                        damaged.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(problems);
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         };
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
@@ -106,7 +151,12 @@ impl Bundle {
             others.into_iter().fold(mine, |result, other| {
                 result.and(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             })
-        })
+        })?;
+        let damaged = damaged.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut problems = by_volume(damaged);
+        problems.extend(self.volumes.problems().iter().cloned());
+        problems.sort_by_key(|problem| problem.number);
+        if problems.is_empty() { Ok(()) } else { Err(self.volumes.refused(problems)) }
     }
 
     /// Hands every entry that is `wanted` to `visit`, in order, with a reader of its bytes. Touches only the frames
@@ -194,6 +244,23 @@ impl Bundle {
         )?;
         Ok(bytes)
     }
+}
+
+/// The damaged chunks of a volume as one problem: the first of them, and how many more.
+fn by_volume(mut chunks: Vec<VolumeProblem>) -> Vec<VolumeProblem> {
+    let chunk = |problem: &VolumeProblem| match problem.kind {
+        VolumeProblemKind::Damaged { chunk, .. } => chunk,
+        _ => 0, // that it is another volume says more than what is damaged
+    };
+    chunks.sort_by_key(|problem| (problem.number, chunk(problem)));
+    let one = |volume: &[VolumeProblem]| {
+        let mut problem = volume[0].clone();
+        if let VolumeProblemKind::Damaged { more, .. } = &mut problem.kind {
+            *more = volume.len() - 1;
+        }
+        problem
+    };
+    chunks.chunk_by(|a, b| a.number == b.number).map(one).collect()
 }
 
 /// The bytes of an entry, hashed as they go by.

@@ -3,17 +3,18 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
-use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FallocateFlags;
-use tempfile::NamedTempFile;
 use wt_keys::digest::Hasher;
-use wt_keys::{Chain, Sha256Digest, Signer, durable};
+use wt_keys::{Chain, Sha256Digest, Signer, Trust, durable};
 use zstd::zstd_safe::{CCtx, CParameter, InBuffer, OutBuffer, zstd_sys::ZSTD_EndDirective};
 
 use crate::bundle::head::{self, BODY_ALIGNMENT};
-use crate::bundle::{frame::WINDOW_LOG, tar};
+use crate::bundle::nameless::Nameless;
+use crate::bundle::split::Split;
+use crate::bundle::{Bundle, Incomplete, frame::WINDOW_LOG, tar, unsigned};
 use crate::manifest::{Body, CHUNK_SIZE, Entry, Frame, Manifest, Mode};
 use crate::{Error, RelativePath, Result};
 
@@ -164,7 +165,7 @@ fn window_log(size: u64) -> u32 {
 /// The body of a bundle while it grows.
 #[derive(Debug)]
 pub struct BodyWriter {
-    file: NamedTempFile,
+    file: Nameless,
     output: PathBuf,
     reserved: u64,
     body: Body,
@@ -177,13 +178,9 @@ impl BodyWriter {
     /// Begins a body that will become `output`; `expected_head` is a guess at the length of the head.
     pub fn create(output: &Path, expected_head: u64) -> Result<Self> {
         let folder = durable::folder_of(output);
-        let file = tempfile::Builder::new()
-            .prefix(".wt-bundle-")
-            .permissions(std::fs::Permissions::from_mode(0o644))
-            .tempfile_in(&folder)
-            .map_err(Error::io("create a file in", &folder))?;
+        let file = Nameless::create(&folder)?;
         let reserved = expected_head.max(1).next_multiple_of(BODY_ALIGNMENT);
-        let mut writer = Self {
+        let writer = Self {
             file,
             output: output.to_owned(),
             reserved,
@@ -192,7 +189,7 @@ impl BodyWriter {
             chunk: Hasher::default(),
             chunk_filled: 0,
         };
-        writer.file.seek(SeekFrom::Start(reserved)).map_err(Error::io("write", output))?;
+        writer.file.file().seek(SeekFrom::Start(reserved)).map_err(Error::io("write", output))?;
         Ok(writer)
     }
 
@@ -206,7 +203,7 @@ impl BodyWriter {
             if got == 0 {
                 break;
             }
-            self.file.write_all(&buffer[..got]).map_err(Error::io("write", &self.output))?;
+            self.file.file().write_all(&buffer[..got]).map_err(Error::io("write", &self.output))?;
             self.hash(&buffer[..got]);
         }
         self.body.length += frame.frame.length;
@@ -251,7 +248,7 @@ impl BodyWriter {
 /// A body without its head.
 #[derive(Debug)]
 pub struct UnsignedBundle {
-    file: NamedTempFile,
+    file: Nameless,
     output: PathBuf,
     reserved: u64,
     pub body: Body,
@@ -259,23 +256,43 @@ pub struct UnsignedBundle {
 }
 
 impl UnsignedBundle {
-    /// Signs the manifest, puts the head before the body and the bundle under its name. It is on the disk then.
+    /// Signs the manifest and puts the head before the body. It is on the disk and was read back when it gets its name.
     #[inline(never)] // a test looks for this name in what customers get
-    pub fn sign(mut self, manifest: &Manifest, signer: &Signer) -> Result<()> {
+    pub fn sign(self, manifest: &Manifest, signer: &Signer) -> Result<()> {
+        self.seal(manifest, signer, &|_| {})?.publish()
+    }
+
+    /// As [`Self::sign`], but leaves the bundle without a name.
+    #[inline(never)] // a test looks for this name in what customers get
+    pub fn seal(
+        mut self,
+        manifest: &Manifest,
+        signer: &Signer,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<SignedBundle> {
         manifest.check()?;
         let head = head::to_bytes(&Chain::seal(manifest, signer)?.to_bytes())?;
+        self.put_head(&head)?;
+        SignedBundle::read_back(self.file, self.output, &signer.trust, progress)
+    }
+
+    /// Puts the manifest before the body as it is, for `wt-bundle sign`.
+    pub fn leave_unsigned(mut self, manifest: &Manifest) -> Result<()> {
+        manifest.check()?;
+        self.put_head(&head::unsigned_to_bytes(&unsigned::to_bytes(manifest))?)?;
+        self.file.publish(&self.output)
+    }
+
+    fn put_head(&mut self, head: &[u8]) -> Result<()> {
         self.move_body(head.len() as u64)?;
         let failed = |error| Error::io("write", &self.output)(error);
-        self.file.as_file().write_all_at(&head, 0).map_err(failed)?;
-        self.file.as_file().sync_all().map_err(failed)?;
-        self.file.persist(&self.output).map_err(|refused| Error::io("write", &self.output)(refused.error))?;
-        durable::sync_folder(&durable::folder_of(&self.output))?;
-        Ok(())
+        self.file.file().write_all_at(head, 0).map_err(failed)?;
+        self.file.file().sync_all().map_err(failed)
     }
 
     /// Makes the gap before the body as long as the head turned out.
     fn move_body(&mut self, head: u64) -> Result<()> {
-        let file = self.file.as_file();
+        let file = self.file.file();
         let moved = match head.cmp(&self.reserved) {
             std::cmp::Ordering::Equal => return Ok(()),
             std::cmp::Ordering::Greater => {
@@ -295,16 +312,42 @@ impl UnsignedBundle {
     fn copy_body(&mut self, head: u64) -> Result<()> {
         let folder = durable::folder_of(&self.output);
         let failed = |error| Error::io("write", &self.output)(error);
-        let mut copy = tempfile::Builder::new()
-            .prefix(".wt-bundle-")
-            .permissions(std::fs::Permissions::from_mode(0o644))
-            .tempfile_in(&folder)
-            .map_err(failed)?;
-        self.file.seek(SeekFrom::Start(self.reserved)).map_err(failed)?;
-        copy.seek(SeekFrom::Start(head)).map_err(failed)?;
-        io::copy(&mut self.file, &mut copy).map_err(failed)?;
+        let copy = Nameless::create(&folder)?;
+        self.file.file().seek(SeekFrom::Start(self.reserved)).map_err(failed)?;
+        copy.file().seek(SeekFrom::Start(head)).map_err(failed)?;
+        io::copy(&mut self.file.file(), &mut copy.file()).map_err(failed)?;
         self.file = copy;
         Ok(())
+    }
+}
+
+/// A complete bundle that was read back and has no name yet.
+#[derive(Debug)]
+pub struct SignedBundle {
+    file: Nameless,
+    output: PathBuf,
+    bundle: Bundle,
+}
+
+impl SignedBundle {
+    fn read_back(
+        file: Nameless,
+        output: PathBuf,
+        trust: &Trust,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<Self> {
+        let bundle = Incomplete::of_file(file.file(), &output, trust)?.complete()?;
+        bundle.verify_body(progress)?;
+        Ok(Self { file, output, bundle })
+    }
+
+    pub fn publish(self) -> Result<()> {
+        self.file.publish(&self.output)
+    }
+
+    /// Cuts it into volumes of at most `wanted` bytes. Needs room for one of them, not for all.
+    pub fn split(self, wanted: u64, progress: &dyn Fn(u64)) -> Result<Vec<PathBuf>> {
+        Split::new(&self.bundle, wanted, &self.output)?.take(self.file, progress)
     }
 }
 

@@ -1,0 +1,279 @@
+//! A bundle in volumes, and one that is signed elsewhere: the real program.
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+use std::fs;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Parser as _;
+use wt_keys::cli::WtKeys;
+use wt_keys::console::Program as _;
+
+const RELEASE: &str = r#"
+product = "test"
+version = "1.2.3"
+platform = "linux/amd64"
+[[image]]
+name = "test/one:1"
+source = "rootfs:root"
+entrypoint = ["/bin/one"]
+"#;
+
+/// A folder with keys, a release, and its bundle `b.tar.zst` of three chunks.
+struct World {
+    folder: tempfile::TempDir,
+    epoch: String,
+}
+
+impl World {
+    fn new() -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_hours(1);
+        let world = Self { folder: tempfile::tempdir().unwrap(), epoch: now.as_secs().to_string() };
+        fs::create_dir_all(world.path("release/root/bin")).unwrap();
+        fs::write(world.path("release/release.toml"), RELEASE).unwrap();
+        fs::write(world.path("release/stack.yaml"), "services: {one: {image: \"test/one:1\"}}\n").unwrap();
+        fs::write(world.path("release/root/bin/one"), noise(9 << 20)).unwrap();
+        world.keys("keys");
+        world
+    }
+
+    fn built() -> Self {
+        let world = Self::new();
+        world.done("build release --key keys/bundle.key -o b.tar.zst");
+        world
+    }
+
+    /// Built, and cut into `b.tar.zst.001` to `.004` in `v`.
+    fn cut() -> Self {
+        let world = Self::built();
+        fs::create_dir(world.path("v")).unwrap();
+        world.done("split b.tar.zst --size 4MiB -o v --trust keys/trust.json");
+        world
+    }
+
+    fn keys(&self, name: &str) {
+        let arguments = ["wt-keys", "init", "--quiet", "--no-passphrase", "--dir"].map(PathBuf::from);
+        WtKeys::try_parse_from(arguments.into_iter().chain([self.path(name)])).unwrap().run().unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wt-bundle"));
+        command.current_dir(self.folder.path()).env("SOURCE_DATE_EPOCH", &self.epoch);
+        command.env_remove("WT_KEY").env_remove("WT_TRUST").args(line.split(' '));
+        command
+    }
+
+    fn run(&self, line: &str) -> Output {
+        self.command(line).output().unwrap()
+    }
+
+    fn done(&self, line: &str) -> String {
+        let output = self.run(line);
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn refused(&self, line: &str, code: i32, messages: &[&str]) {
+        let output = self.run(line);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{line}: {said}");
+        for message in messages {
+            assert!(said.contains(message), "`{message}` is not in: {said}");
+        }
+    }
+
+    fn names(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(folder)).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn flip(&self, name: &str, at: u64) {
+        let file = fs::File::options().read(true).write(true).open(self.path(name)).unwrap();
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+    }
+}
+
+fn noise(size: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32).to_le_bytes()[0]
+    };
+    (0..size).map(|_| next()).collect()
+}
+
+const VERIFY: &str = "verify v/b.tar.zst.001 --trust keys/trust.json";
+
+#[test]
+fn volumes_are_the_bundle_again_by_cat_by_join_and_where_they_lie() {
+    let world = World::cut();
+    let names =
+        ["SHA256SUMS", "b.tar.zst.001", "b.tar.zst.002", "b.tar.zst.003", "b.tar.zst.004"].map(str::to_owned);
+    assert_eq!(world.names("v"), names);
+    let shell = Command::new("bash")
+        .args(["-euc", "cd v; sha256sum --quiet -c SHA256SUMS; cat b.tar.zst.0* | cmp - ../b.tar.zst"])
+        .current_dir(world.folder.path())
+        .status();
+    assert!(shell.unwrap().success());
+    world.done("join v/b.tar.zst.001 -o joined --trust keys/trust.json");
+    assert!(world.read("joined") == world.read("b.tar.zst"));
+    world.done(VERIFY);
+    world.done("inspect v/b.tar.zst --trust keys/trust.json");
+    world.done("build release --key keys/bundle.key -o w.tar.zst --split 4MiB");
+    for number in 1..=4 {
+        let volume = |name: &str| world.read(&format!("{name}.00{number}"));
+        assert!(volume("w.tar.zst") == volume("v/b.tar.zst"), "{number}");
+    }
+    assert!(!world.path("w.tar.zst").exists());
+    world.refused("split b.tar.zst --size 4MiB -o v --trust keys/trust.json", 1, &["there already"]);
+    let small = "split b.tar.zst --size 1MB --trust keys/trust.json";
+    world.refused(small, 2, &["at least 4194304 bytes"]);
+}
+
+#[test]
+fn volumes_are_read_from_several_folders() {
+    let world = World::cut();
+    for (number, folder) in [(2, "x"), (3, "y")] {
+        fs::create_dir(world.path(folder)).unwrap();
+        let name = format!("b.tar.zst.00{number}");
+        fs::rename(world.path("v").join(&name), world.path(folder).join(&name)).unwrap();
+    }
+    world.refused(VERIFY, 3, &["volume 2 is missing", "volume 3 is missing", "--volumes DIR"]);
+    world.done(&format!("{VERIFY} --full --volumes x --volumes y --volumes y"));
+    fs::copy(world.path("v/b.tar.zst.004"), world.path("x/b.tar.zst.004")).unwrap();
+    world.refused(&format!("{VERIFY} --volumes x --volumes y"), 3, &["volume 4 is there twice"]);
+}
+
+#[test]
+fn everything_that_is_wrong_with_volumes_is_listed_together() {
+    let world = World::cut();
+    world.flip("v/b.tar.zst.002", 77);
+    fs::remove_file(world.path("v/b.tar.zst.003")).unwrap();
+    let longer = [world.read("v/b.tar.zst.004"), vec![0]].concat();
+    fs::write(world.path("v/b.tar.zst.004"), longer).unwrap();
+    let listed = ["volume 2 is damaged at chunk", "volume 3 is missing", "volume 4 is too long"];
+    world.refused(VERIFY, 3, &listed);
+    world.refused("inspect v/b.tar.zst.001 --trust keys/trust.json", 3, &listed[1..]);
+    world.refused("join v/b.tar.zst.001 -o joined --trust keys/trust.json", 3, &listed[1..]);
+    assert!(!world.path("joined").exists());
+}
+
+#[test]
+fn each_volume_that_is_missing_cut_longer_flipped_or_swapped_is_named() {
+    let world = World::cut();
+    for number in 1..=4 {
+        let name = format!("v/b.tar.zst.00{number}");
+        let good = world.read(&name);
+        let check = |bytes: &[u8], what: &str| {
+            fs::write(world.path(&name), bytes).unwrap();
+            world.refused(VERIFY, 3, &[&format!("volume {number} {what}")]);
+        };
+        check(&good[..good.len() - 1], "is cut short");
+        check(&[&good[..], b"x"].concat(), "is too long");
+        let mut flipped = good.clone();
+        *flipped.last_mut().unwrap() ^= 1;
+        if number > 1 {
+            check(&flipped, "is damaged at chunk");
+        }
+        fs::remove_file(world.path(&name)).unwrap();
+        world.refused(VERIFY, 3, &[&format!("volume {number} is missing")]);
+        fs::write(world.path(&name), good).unwrap();
+    }
+    let (two, three) = (world.read("v/b.tar.zst.002"), world.read("v/b.tar.zst.003"));
+    fs::write(world.path("v/b.tar.zst.002"), three).unwrap();
+    fs::write(world.path("v/b.tar.zst.003"), two).unwrap();
+    let swapped = ["volume 2 holds the bytes of volume 3", "volume 3 holds the bytes of volume 2"];
+    world.refused(VERIFY, 3, &swapped);
+}
+
+#[test]
+fn what_is_signed_elsewhere_is_byte_for_byte_what_a_direct_build_gives() {
+    let world = World::built();
+    world.done("build release --unsigned -o u.tar.zst");
+    assert!(!world.path("u.tar.zst").exists());
+    let unsigned = "verify u.tar.zst.unsigned --trust keys/trust.json";
+    world.refused(unsigned, 3, &["signed by nobody yet", "wt-bundle sign"]);
+    let tar = Command::new("tar").arg("-tf").arg(world.path("u.tar.zst.unsigned")).output().unwrap();
+    assert!(tar.status.success());
+    let manifest = "sign u.tar.zst.manifest --key keys/bundle.key";
+    world.refused(manifest, 2, &["nobody is at a terminal"]);
+    world.done(&format!("{manifest} -y"));
+    let put = "sign u.tar.zst.unsigned --head u.tar.zst.head --trust keys/trust.json";
+    world.done(put);
+    assert!(world.read("u.tar.zst") == world.read("b.tar.zst"));
+    world.done("sign u.tar.zst.unsigned --key keys/bundle.key -y -o one");
+    assert!(world.read("one") == world.read("b.tar.zst"));
+}
+
+#[test]
+fn a_head_of_another_bundle_and_a_damaged_body_are_refused() {
+    let world = World::new();
+    world.done("build release --unsigned -o u.tar.zst");
+    fs::write(world.path("release/stack.yaml"), "services: {two: {image: \"test/one:1\"}}\n").unwrap();
+    world.done("build release --unsigned -o o.tar.zst");
+    world.done("sign o.tar.zst.manifest --key keys/bundle.key -y");
+    world.done("sign u.tar.zst.manifest --key keys/bundle.key -y");
+    let put = |head: &str| format!("sign u.tar.zst.unsigned --head {head} --trust keys/trust.json");
+    world.refused(&put("o.tar.zst.head"), 3, &["the head is of another bundle"]);
+    world.flip("u.tar.zst.unsigned", 8 << 20);
+    world.refused(&put("u.tar.zst.head"), 3, &["damaged"]);
+    assert!(!world.path("u.tar.zst").exists());
+    for hostile in ["{", "{}", "{\"format\":1}", &"{".repeat(100_000)] {
+        fs::write(world.path("h.manifest"), hostile).unwrap();
+        world.refused("sign h.manifest --key keys/bundle.key -y", 3, &["cannot be understood"]);
+    }
+    let spaced = [b"{ ", &world.read("u.tar.zst.manifest")[1..]].concat();
+    fs::write(world.path("h.manifest"), spaced).unwrap();
+    world.refused("sign h.manifest --key keys/bundle.key -y", 3, &["not spelled"]);
+}
+
+#[test]
+fn a_finished_bundle_is_signed_again() {
+    let world = World::built();
+    let before = world.read("b.tar.zst");
+    world.done("sign b.tar.zst --key keys/bundle.key -y");
+    assert!(world.read("b.tar.zst") == before, "the same key gives the same bytes");
+    world.keys("others");
+    world.refused("sign b.tar.zst --key others/bundle.key -y", 3, &["trust"]);
+    assert!(world.read("b.tar.zst") == before);
+}
+
+#[test]
+fn a_killed_build_leaves_nothing() {
+    let world = World::new();
+    for (form, most) in [("", 2000), (" --unsigned", 1500)] {
+        for milliseconds in (0..most).step_by(300) {
+            let mut build =
+                world.command(&format!("build release --key keys/bundle.key -o k/b.tar.zst{form}"));
+            let _ = fs::create_dir(world.path("k"));
+            build.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+            let mut child = build.spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(milliseconds));
+            child.kill().unwrap();
+            let finished = child.wait().unwrap().success();
+            let names = world.names("k");
+            assert!(finished || names.iter().all(|name| !name.starts_with(".wt-")), "{names:?}");
+            if names.iter().any(|name| name == "b.tar.zst") {
+                world.done("verify k/b.tar.zst --trust keys/trust.json");
+            }
+            fs::remove_dir_all(world.path("k")).unwrap();
+        }
+    }
+}

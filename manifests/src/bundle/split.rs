@@ -1,0 +1,141 @@
+//! Cutting a bundle into volumes. Volume 1, without which nobody reads the others, gets its name last.
+
+use std::fmt::Write as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use wt_keys::digest::Hasher;
+use wt_keys::{Sha256Digest, durable};
+
+use crate::bundle::cut::{Cut, MOST_VOLUMES};
+use crate::bundle::nameless::Nameless;
+use crate::bundle::volumes::volume_path;
+use crate::bundle::{Bundle, head};
+use crate::manifest::CHUNK_SIZE;
+use crate::{Error, Result};
+
+/// What is written beside volumes, for `sha256sum -c`.
+const SUMS: &str = "SHA256SUMS";
+
+/// A bundle on its way into volumes.
+#[derive(Debug)]
+pub struct Split<'a> {
+    bundle: &'a Bundle,
+    cut: Cut,
+    /// The volumes' name without a number.
+    name: &'a Path,
+    head: Vec<u8>,
+    done: Vec<(PathBuf, Sha256Digest)>,
+}
+
+impl<'a> Split<'a> {
+    /// Refuses where a volume of that name is there already, or the sums of other files.
+    pub fn new(bundle: &'a Bundle, wanted: u64, name: &'a Path) -> Result<Self> {
+        let cut = Cut::of(wanted, bundle.body_offset(), bundle.file_length())?;
+        let there = (1..=MOST_VOLUMES).map(|number| volume_path(name, number));
+        let sums = name.with_file_name(SUMS);
+        if let Some(path) = there.chain([sums]).find(|path| path.symlink_metadata().is_ok()) {
+            return Err(Error::VolumeExists { path });
+        }
+        let head = head::to_bytes(&bundle.chain().to_bytes())?;
+        Ok(Self { bundle, cut, name, head, done: Vec::new() })
+    }
+
+    /// Copies every volume. Returns the files, `SHA256SUMS` last.
+    pub fn copy(mut self, progress: &dyn Fn(u64)) -> Result<Vec<PathBuf>> {
+        let result = self.copy_others(progress, |_| Ok(())).and_then(|()| {
+            let (volume, digest) = self.volume(1, progress)?;
+            self.end(volume, digest)
+        });
+        self.finish(result)
+    }
+
+    /// As [`Self::copy`], where `whole` is the bundle's own file: it is cut from its end, and what is left is volume 1.
+    pub fn take(mut self, whole: Nameless, progress: &dyn Fn(u64)) -> Result<Vec<PathBuf>> {
+        let shorten =
+            |length| whole.file().set_len(length).map_err(Error::io("shorten", self.name.to_owned()));
+        let result = self.copy_others(progress, shorten).and_then(|()| {
+            let digest = self.each_piece(1, progress, &mut |_, _| Ok(()))?;
+            self.end(whole, digest)
+        });
+        self.finish(result)
+    }
+
+    /// All volumes but the first, from the last on; `after` is told where each one began.
+    fn copy_others(&mut self, progress: &dyn Fn(u64), after: impl Fn(u64) -> Result<()>) -> Result<()> {
+        for number in (2..=self.cut.count()).rev() {
+            let (volume, digest) = self.volume(number, progress)?;
+            let path = volume_path(self.name, number);
+            volume.publish(&path)?;
+            self.done.push((path, digest));
+            after(self.cut.range(number).start)?;
+        }
+        Ok(())
+    }
+
+    fn volume(&self, number: u64, progress: &dyn Fn(u64)) -> Result<(Nameless, Sha256Digest)> {
+        let volume = Nameless::create(&durable::folder_of(self.name))?;
+        let path = volume_path(self.name, number);
+        let digest = self.each_piece(number, progress, &mut |bytes, at| {
+            volume.file().write_all_at(bytes, at).map_err(Error::io("write", &path))
+        })?;
+        Ok((volume, digest))
+    }
+
+    /// Hands the authentic bytes of a volume to `write`, in order.
+    fn each_piece(
+        &self,
+        number: u64,
+        progress: &dyn Fn(u64),
+        write: &mut dyn FnMut(&[u8], u64) -> Result<()>,
+    ) -> Result<Sha256Digest> {
+        let (range, body_offset) = (self.cut.range(number), self.bundle.body_offset());
+        let mut hasher = Hasher::default();
+        let mut at = 0;
+        if number == 1 {
+            write(&self.head, 0)?;
+            hasher.update(&self.head);
+            at = body_offset;
+        }
+        let mut bytes = Vec::new();
+        while range.start + at < range.end {
+            let index = (range.start + at - body_offset) / CHUNK_SIZE;
+            self.bundle
+                .chunks()
+                .authenticate_into(usize::try_from(index).unwrap_or(usize::MAX), &mut bytes)?;
+            write(&bytes, at)?;
+            hasher.update(&bytes);
+            at += bytes.len() as u64;
+            progress(bytes.len() as u64);
+        }
+        Ok(hasher.finish())
+    }
+
+    /// The sums, then volume 1.
+    fn end(&mut self, first: Nameless, digest: Sha256Digest) -> Result<()> {
+        let path = volume_path(self.name, 1);
+        let sums = self.name.with_file_name(SUMS);
+        let mut text = String::new();
+        for (path, digest) in [(path.clone(), digest)].iter().chain(self.done.iter().rev()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let _ = writeln!(text, "{digest}  {name}");
+        }
+        durable::create(&sums, text.as_bytes(), 0o644)?;
+        self.done.push((sums, Sha256Digest::of(text.as_bytes())));
+        first.publish(&path)?;
+        self.done.push((path, digest));
+        Ok(())
+    }
+
+    /// The files that were made; none of them stays where something failed.
+    fn finish(mut self, result: Result<()>) -> Result<Vec<PathBuf>> {
+        if let Err(error) = result {
+            for (path, _) in &self.done {
+                let _ = std::fs::remove_file(path);
+            }
+            return Err(error);
+        }
+        self.done.sort_by_key(|(path, _)| (path.ends_with(SUMS), path.clone()));
+        Ok(self.done.into_iter().map(|(path, _)| path).collect())
+    }
+}
