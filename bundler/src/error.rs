@@ -92,8 +92,8 @@ pub enum Error {
     Apt { action: &'static str, target: String, said: String },
     #[error("apt said something about `{target}` that cannot be understood: `{found}`")]
     AptAnswer { target: String, found: String },
-    #[error("`{target}` has no package `{name}`")]
-    NoPackage { target: String, name: String },
+    #[error("`{target}` has no package `{}`", names.join("`, `"))]
+    NoPackage { target: String, names: Vec<String>, meant: Vec<String> },
     #[error("no keyring `{}` to check the packages for `{target}` with", path.display())]
     NoKeyring { target: String, path: PathBuf },
     #[error("where the archive with `{suite}` is, is not known here")]
@@ -171,6 +171,12 @@ impl Explain for Error {
                 format!("it holds: {}", known.join(", "))
             }
             Self::NoRootfs { prepare: Some(prepare), .. } => format!("run `{}` first", prepare.display()),
+            Self::NoPackage { meant, .. } if !meant.is_empty() => {
+                format!("did you mean `{}`?", meant.join("`, `"))
+            }
+            Self::NoKeyring { target, .. } if target.starts_with("ubuntu-") => {
+                "apt-get install ubuntu-keyring, or put the keyring into the release folder".into()
+            }
             Self::NoKeyring { .. } => "for Debian: apt-get install debian-archive-keyring".into(),
             Self::NoMirror { .. } => "name it in release.toml: mirror = \"http://HOST/debian\"".into(),
             Self::Apt { said, .. } if said.contains("is expired") => {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use wt_keys::Sha256Digest;
 use wt_keys::console::{Exit, Explain};
 
+use crate::release::meant;
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +112,9 @@ impl Explain for Error {
             Self::Unsigned => "sign it on the machine that has the key".into(),
             Self::StackImage { .. } => "name the image in release.toml, or correct the service".into(),
             Self::NotABundle { .. } => "is it the `.tar.zst` file that the vendor sent?".into(),
+            Self::Toml { what, .. } => {
+                format!("did you mean `{}`?", meant::of_message(what.message())?)
+            }
             Self::NoRelease { known, .. } if known.is_empty() => {
                 "run it in the folder that holds `manifests/`, or give the path of a release folder".into()
             }
