@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use wt_keys::Sha256Digest;
 use wt_keys::console::{Exit, Explain};
 use wt_manifests::ImageName;
+use wt_manifests::complete::Missing;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -32,6 +33,8 @@ pub enum Error {
     Epoch { found: String },
     #[error("the release has no `{}`", path.display())]
     MissingFile { path: PathBuf },
+    #[error("the release is not complete{}", lines(missing))]
+    Incomplete { missing: Vec<Missing> },
     #[error("`{}` is neither a file nor a folder", path.display())]
     FileKind { path: PathBuf },
 
@@ -105,6 +108,10 @@ pub const KNOWN: &str = "docker-daemon, docker-archive, oci, rootfs";
 
 fn list(names: &[ImageName]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn lines(missing: &[Missing]) -> String {
+    missing.iter().map(|missing| format!("\n  {missing}")).collect()
 }
 
 /// What apt says where a signature or a digest is not right.
