@@ -111,7 +111,11 @@ fn list(names: &[ImageName]) -> String {
 }
 
 fn lines(missing: &[Missing]) -> String {
-    missing.iter().map(|missing| format!("\n  {missing}")).collect()
+    let mut lines = String::new();
+    for missing in missing {
+        lines = lines + "\n  " + &missing.to_string();
+    }
+    lines
 }
 
 /// What apt says where a signature or a digest is not right.
