@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use wt_keys::Sha256Digest;
 use wt_keys::console::{Exit, Explain};
 use wt_manifests::ImageName;
+use wt_manifests::complete::Missing;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -40,6 +41,8 @@ pub enum Error {
     Epoch { found: String },
     #[error("the release has no `{}`", path.display())]
     MissingFile { path: PathBuf },
+    #[error("the release is not complete{}", lines(missing))]
+    Incomplete { missing: Vec<Missing> },
     #[error("`{}` is neither a file nor a folder", path.display())]
     FileKind { path: PathBuf },
 
@@ -100,8 +103,8 @@ pub enum Error {
     Apt { action: &'static str, target: String, said: String },
     #[error("apt said something about `{target}` that cannot be understood: `{found}`")]
     AptAnswer { target: String, found: String },
-    #[error("`{target}` has no package `{name}`")]
-    NoPackage { target: String, name: String },
+    #[error("`{target}` has no package `{}`", names.join("`, `"))]
+    NoPackage { target: String, names: Vec<String>, meant: Vec<String> },
     #[error("no keyring `{}` to check the packages for `{target}` with", path.display())]
     NoKeyring { target: String, path: PathBuf },
     #[error("where the archive with `{suite}` is, is not known here")]
@@ -113,6 +116,14 @@ pub const KNOWN: &str = "docker-daemon, docker-archive, oci, oci-archive, rootfs
 
 fn list(names: &[ImageName]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn lines(missing: &[Missing]) -> String {
+    let mut lines = String::new();
+    for missing in missing {
+        lines = lines + "\n  " + &missing.to_string();
+    }
+    lines
 }
 
 /// What apt says where a signature or a digest is not right.
@@ -185,6 +196,12 @@ impl Explain for Error {
                 format!("it holds: {}", known.join(", "))
             }
             Self::NoRootfs { prepare: Some(prepare), .. } => format!("run `{}` first", prepare.display()),
+            Self::NoPackage { meant, .. } if !meant.is_empty() => {
+                format!("did you mean `{}`?", meant.join("`, `"))
+            }
+            Self::NoKeyring { target, .. } if target.starts_with("ubuntu-") => {
+                "apt-get install ubuntu-keyring, or put the keyring into the release folder".into()
+            }
             Self::NoKeyring { .. } => "for Debian: apt-get install debian-archive-keyring".into(),
             Self::NoMirror { .. } => "name it in release.toml: mirror = \"http://HOST/debian\"".into(),
             Self::Apt { said, .. } if said.contains("is expired") => {

@@ -7,6 +7,7 @@ use walkdir::WalkDir;
 use wt_keys::durable;
 use wt_manifests::bundle::tar;
 use wt_manifests::bundle::writer::{Compression, FrameFile, FrameWriter};
+use wt_manifests::complete::{self, File};
 use wt_manifests::manifest::Mode;
 use wt_manifests::release::Release;
 use wt_manifests::{RelativePath, Stack};
@@ -38,13 +39,25 @@ pub fn read(release: &Release) -> Result<Vec<ReleaseFile>> {
             }
         }
     }
-    Stack::parse(&files[0].content)?.check(&release.file)?;
+    let stack = Stack::parse(&files[0].content)?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    let templates = release.file.conf.iter().map(|conf| format!("conf/{}", conf.template));
-    let hooks = release.file.hooks.init_data.iter().map(ToString::to_string);
-    match templates.chain(hooks).find(|path| !files.iter().any(|file| file.path.as_str() == path)) {
-        Some(missing) => Err(Error::MissingFile { path: release.folder.join(missing) }),
-        None => Ok(files),
+    check(release, &stack, &files)?;
+    Ok(files)
+}
+
+fn check(release: &Release, stack: &Stack, files: &[ReleaseFile]) -> Result<()> {
+    let small: Vec<File<'_>> = files.iter().map(ReleaseFile::as_file).collect();
+    let missing = complete::missing(&release.file, stack, &small);
+    if !missing.is_empty() {
+        return Err(Error::Incomplete { missing });
+    }
+    Ok(stack.check(&release.file)?)
+}
+
+impl ReleaseFile {
+    fn as_file(&self) -> File<'_> {
+        let executable = matches!(self.mode, Mode::Program);
+        File { path: self.path.as_str(), executable, content: &self.content }
     }
 }
 

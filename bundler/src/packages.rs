@@ -48,9 +48,7 @@ pub fn resolve(target: &PackageTarget, platform: &str, progress: &Progress) -> R
     phase.detail("reading the archive's index");
     apt.update()?;
     let index = Index::read(&apt.lists(), &target.target)?;
-    if let Some(name) = target.install.iter().find(|name| !index.has(name)) {
-        return Err(Error::NoPackage { target: target.target.clone(), name: name.clone() });
-    }
+    index.check_names(target)?;
     apt.write_status(&base::status(&apt, &index)?)?;
     let planned = apt.plan(&target.install)?;
     phase.detail("downloading");

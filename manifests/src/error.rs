@@ -6,6 +6,7 @@ use wt_keys::Sha256Digest;
 use wt_keys::console::{Exit, Explain};
 
 use crate::bundle::volume_problem::VolumeProblem;
+use crate::release::meant;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -135,6 +136,9 @@ impl Explain for Error {
             Self::VolumeSize { .. } => "larger volumes, of whole 4 MiB".into(),
             Self::StackImage { .. } => "name the image in release.toml, or correct the service".into(),
             Self::NotABundle { .. } => "is it the `.tar.zst` file that the vendor sent?".into(),
+            Self::Toml { what, .. } => {
+                format!("did you mean `{}`?", meant::of_message(what.message())?)
+            }
             Self::NoRelease { known, .. } if known.is_empty() => {
                 "run it in the folder that holds `manifests/`, or give the path of a release folder".into()
             }

@@ -5,6 +5,7 @@
 #![doc = include_str!("../FORMAT.md")]
 
 pub mod bundle;
+pub mod complete;
 pub mod error;
 pub mod image;
 pub mod manifest;

@@ -1,5 +1,7 @@
 //! `release.toml`: how a vendor describes one version of a product.
 
+pub mod meant;
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,7 @@ use crate::{Error, ImageName, RelativePath, Result};
 
 const RELEASE_FILE: &str = "release.toml";
 const RELEASE_FILE_LIMIT: u64 = 4 << 20;
+const TRANSPORTS: &[&str] = &["docker", "docker-daemon", "docker-archive", "oci", "oci-archive", "rootfs"];
 
 /// A release folder, read and checked.
 #[derive(Debug)]
@@ -59,18 +62,60 @@ pub struct ReleaseFile {
 
 /// An image and where the build machine finds it.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "ImageAsWritten")]
 pub struct ImageSource {
     pub name: ImageName,
     /// `docker-daemon:`, `docker-archive:`, `oci:` or `rootfs:` with what follows it.
     pub source: String,
-    #[serde(flatten)]
     pub config: RootfsConfig,
 }
 
+/// One table with the fields of both; serde's `flatten` would lose the line and the names that were expected.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImageAsWritten {
+    name: ImageName,
+    #[serde(deserialize_with = "known_transport")]
+    source: String,
+    #[serde(default)]
+    entrypoint: Vec<String>,
+    #[serde(default)]
+    cmd: Vec<String>,
+    #[serde(default)]
+    env: Vec<String>,
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    workdir: String,
+    #[serde(default)]
+    ports: Vec<String>,
+    healthcheck: Option<Healthcheck>,
+}
+
+impl From<ImageAsWritten> for ImageSource {
+    fn from(written: ImageAsWritten) -> Self {
+        let ImageAsWritten { name, source, entrypoint, cmd, env, user, workdir, ports, healthcheck } =
+            written;
+        Self {
+            name,
+            source,
+            config: RootfsConfig { entrypoint, cmd, env, user, workdir, ports, healthcheck },
+        }
+    }
+}
+
+/// A transport that is nearly a known one is a typing error; of any other the builder says what it makes of it.
+fn known_transport<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<String, D::Error> {
+    let source = String::deserialize(deserializer)?;
+    let Some((found, _)) = source.split_once(':') else { return Ok(source) };
+    match meant::nearest(found, TRANSPORTS.iter().copied()) {
+        Some(_) if !TRANSPORTS.contains(&found) => Err(serde::de::Error::unknown_variant(found, TRANSPORTS)),
+        _ => Ok(source),
+    }
+}
+
 /// How an image made from a root file system is run. Only for `rootfs:`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RootfsConfig {
     pub entrypoint: Vec<String>,
     pub cmd: Vec<String>,
@@ -100,7 +145,7 @@ pub struct PackageTarget {
     pub target: String,
     pub suites: Vec<String>,
     pub components: Vec<String>,
-    /// The keyring that authenticates the archive.
+    /// The keyring that authenticates the archive; a relative path is one in the release folder.
     pub keyring: PathBuf,
     /// Where the archive is; left out: where this machine's apt finds the same suites.
     pub mirror: Option<String>,
@@ -254,7 +299,10 @@ impl Release {
                 expected: by_name,
                 known: known_releases(&here.join("manifests")),
             })?;
-        let file = ReleaseFile::read(&folder.join(RELEASE_FILE))?;
+        let mut file = ReleaseFile::read(&folder.join(RELEASE_FILE))?;
+        for target in &mut file.packages {
+            target.keyring = folder.join(&target.keyring); // an absolute one stays what it is
+        }
         let resolved = folder.canonicalize().map_err(Error::io("open", &folder))?;
         let name = resolved.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         Ok(Self { name, folder, file })
@@ -331,3 +379,6 @@ macro_rules! written_as_string {
 
 written_as_string!(Owner);
 written_as_string!(FolderMode);
+
+#[cfg(test)]
+mod tests;

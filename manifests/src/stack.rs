@@ -30,7 +30,7 @@ pub const DIGEST_LABEL: &str = "wt.stack";
 /// A checked `stack.yaml`.
 #[derive(Clone, Debug)]
 pub struct Stack {
-    root: Map<String, Value>,
+    pub(crate) root: Map<String, Value>,
 }
 
 /// The folders that a stack may name.

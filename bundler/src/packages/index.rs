@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use wt_keys::Sha256Digest;
 use wt_keys::durable;
 use wt_manifests::manifest::PackageSource;
+use wt_manifests::release::{PackageTarget, meant};
 
 use crate::{Error, Result};
 
@@ -76,6 +77,19 @@ impl Index {
 
     pub fn has(&self, name: &str) -> bool {
         self.by_name.contains_key(name)
+    }
+
+    /// Every name to install is one of the archive's; says all that are not.
+    pub fn check_names(&self, target: &PackageTarget) -> Result<()> {
+        let unknown = |name: &&String| !self.has(name);
+        let missing: Vec<String> = target.install.iter().filter(unknown).cloned().collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let known = || self.by_name.keys().map(String::as_str);
+        let meant = missing.iter().filter_map(|name| meant::nearest(name, known()));
+        let meant = meant.map(ToOwned::to_owned).collect();
+        Err(Error::NoPackage { target: target.target.clone(), names: missing, meant })
     }
 
     pub fn by_digest(&self, digest: Sha256Digest) -> Option<&Stanza> {
@@ -152,5 +166,27 @@ mod tests {
         assert_eq!(index.sources[0].suite, "b-security");
         assert_eq!(index.sources[0].date, "Sat, 17 May 2025 09:19:44 UTC");
         assert_eq!(index.sources[0].release_sha256, Sha256Digest::of(RELEASE.as_bytes()));
+    }
+
+    #[test]
+    fn all_packages_that_the_archive_does_not_have_are_named_with_what_was_meant() {
+        let lists = tempfile::tempdir().unwrap();
+        fs::write(lists.path().join("h_dists_b_Packages"), PACKAGES).unwrap();
+        fs::write(lists.path().join("h_dists_b_InRelease"), RELEASE).unwrap();
+        let index = Index::read(lists.path(), "t").unwrap();
+        let check = |install: &[&str]| {
+            index.check_names(&PackageTarget {
+                target: "debian-12".into(),
+                suites: vec![],
+                components: vec![],
+                keyring: PathBuf::new(),
+                mirror: None,
+                install: install.iter().map(|name| (*name).to_owned()).collect(),
+            })
+        };
+        check(&["runc", "dash"]).unwrap();
+        let error = check(&["rnuc", "dash", "zzz"]).unwrap_err();
+        assert_eq!(error.to_string(), "`debian-12` has no package `rnuc`, `zzz`");
+        assert_eq!(wt_keys::console::Explain::hint(&error).unwrap(), "did you mean `runc`?");
     }
 }

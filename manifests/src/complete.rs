@@ -1,0 +1,150 @@
+//! Whether a release is complete: what its stack, its configuration and its hooks can reach is inside.
+//!
+//! Promises: all that is missing is said at once, each with where it is referenced. An image that no service uses is
+//! not missing anything: a hook may run it.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::release::ReleaseFile;
+use crate::{ImageName, Stack};
+
+/// What a hook may be written in: what every minimal Debian and Ubuntu has.
+const INTERPRETERS: [&str; 4] = ["/bin/sh", "/bin/bash", "/usr/bin/env sh", "/usr/bin/env bash"];
+
+/// Something that is reached and is not inside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    pub what: String,
+    /// Where it is referenced.
+    pub place: String,
+}
+
+/// A small file of the release.
+#[derive(Clone, Copy, Debug)]
+pub struct File<'a> {
+    pub path: &'a str,
+    pub executable: bool,
+    pub content: &'a [u8],
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
+    }
+}
+
+/// All that is missing, in the order of the rules.
+pub fn missing(release: &ReleaseFile, stack: &Stack, files: &[File<'_>]) -> Vec<Missing> {
+    let mut all = images(release, stack);
+    all.extend(services(release, stack));
+    all.extend(ports(release, stack));
+    all.extend(templates(release, files));
+    all.extend(unnamed_templates(release, files));
+    all.extend(hooks(release, files));
+    all
+}
+
+fn images(release: &ReleaseFile, stack: &Stack) -> Vec<Missing> {
+    let known: Vec<_> = release.images.iter().map(|image| image.name.canonical()).collect();
+    let is_known =
+        |image: &str| image.parse::<ImageName>().is_ok_and(|name| known.contains(&name.canonical()));
+    stack
+        .definitions()
+        .map(|(service, definition)| (service, definition["image"].as_str().unwrap_or_default()))
+        .filter(|(_, image)| !is_known(image))
+        .map(|(service, image)| in_service(service, format!("the image `{image}` is not in release.toml")))
+        .collect()
+}
+
+fn services(release: &ReleaseFile, stack: &Stack) -> Vec<Missing> {
+    let known = stack.services();
+    let license = release.license.iter().map(|place| ("[license]".to_owned(), &place.service));
+    let restarted = release
+        .conf
+        .iter()
+        .flat_map(|conf| conf.restart.iter().map(|name| (format!("[[conf]] `{}`", conf.template), name)));
+    license
+        .chain(restarted)
+        .filter(|(_, name)| !known.contains(name))
+        .map(|(table, name)| Missing {
+            what: format!("stack.yaml has no service `{name}`"),
+            place: format!("release.toml, {table}"),
+        })
+        .collect()
+}
+
+/// Every port that the stack publishes is one that preflight looks at.
+fn ports(release: &ReleaseFile, stack: &Stack) -> Vec<Missing> {
+    let is_known = |port: u64| release.ports.iter().any(|known| u64::from(known.number) == port);
+    let published = stack.definitions().flat_map(|(service, definition)| {
+        let ports = definition["ports"].as_array().into_iter().flatten();
+        ports.filter_map(|port| port["published"].as_u64()).map(move |port| (service, port))
+    });
+    published
+        .filter(|(_, port)| !is_known(*port))
+        .map(|(service, port)| {
+            in_service(service, format!("the port {port} has no [[port]] in release.toml"))
+        })
+        .collect()
+}
+
+fn templates(release: &ReleaseFile, files: &[File<'_>]) -> Vec<Missing> {
+    let paths = release.conf.iter().map(|conf| format!("conf/{}", conf.template));
+    paths
+        .filter(|path| !files.iter().any(|file| file.path == path))
+        .map(|path| Missing { what: format!("no file `{path}`"), place: "release.toml, [[conf]]".to_owned() })
+        .collect()
+}
+
+/// A template that nobody renders would never reach the site.
+fn unnamed_templates(release: &ReleaseFile, files: &[File<'_>]) -> Vec<Missing> {
+    let is_named = |path: &str| release.conf.iter().any(|conf| conf.template.as_str() == path);
+    files
+        .iter()
+        .filter(|file| file.path.strip_prefix("conf/").is_some_and(|path| !is_named(path)))
+        .map(|file| Missing {
+            what: "no [[conf]] in release.toml names it".to_owned(),
+            place: file.path.to_owned(),
+        })
+        .collect()
+}
+
+fn hooks(release: &ReleaseFile, files: &[File<'_>]) -> Vec<Missing> {
+    let Some(hook) = &release.hooks.init_data else { return Vec::new() };
+    let path = hook.as_str();
+    let Some(file) = files.iter().find(|file| file.path == path) else {
+        let place = "release.toml, [hooks]".to_owned();
+        return vec![Missing { what: format!("no file `{path}`"), place }];
+    };
+    let in_hook = |what: String| Missing { what, place: path.to_owned() };
+    let executable = (!file.executable).then(|| in_hook("it is not executable".to_owned()));
+    executable.into_iter().chain(foreign_interpreter(file.content).map(in_hook)).collect()
+}
+
+fn foreign_interpreter(content: &[u8]) -> Option<String> {
+    let first = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let first = String::from_utf8_lossy(first);
+    let Some(line) = first.strip_prefix("#!") else {
+        return Some("its first line is not `#!/bin/sh`".to_owned());
+    };
+    let line = line.trim();
+    let fits =
+        |known: &str| line == known || line.strip_prefix(known).is_some_and(|rest| rest.starts_with(' '));
+    (!INTERPRETERS.iter().any(|known| fits(known)))
+        .then(|| format!("a minimal host has no interpreter `{line}`; expected /bin/sh or /bin/bash"))
+}
+
+fn in_service(service: &str, what: String) -> Missing {
+    Missing { what, place: format!("stack.yaml, service `{service}`") }
+}
+
+impl Stack {
+    fn definitions(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.root["services"].as_object().into_iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests;
