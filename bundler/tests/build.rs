@@ -82,6 +82,7 @@ impl World {
     fn command(&self, verb: &str) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wt-bundle"));
         command.current_dir(self.folder.path()).env("SOURCE_DATE_EPOCH", epoch());
+        command.env("XDG_CACHE_HOME", self.path("cache")).env_remove("WT_CACHE_SIZE");
         command.env_remove("WT_KEY").env_remove("WT_TRUST").arg(verb);
         command
     }
@@ -100,7 +101,7 @@ impl World {
     fn leftovers(&self) -> Vec<String> {
         let names = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let names = names.map(|name| name.to_string_lossy().into_owned());
-        names.filter(|name| name != "keys" && name != "release").collect()
+        names.filter(|name| name != "cache" && name != "keys" && name != "release").collect()
     }
 }
 
