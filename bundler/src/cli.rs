@@ -1,6 +1,7 @@
 //! `wt-bundle`: one file a verb.
 
 mod build;
+mod cache;
 mod cache_flags;
 mod inspect;
 mod table;
@@ -30,6 +31,8 @@ pub struct WtBundle {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Build(build::BuildVerb),
+    #[command(subcommand)]
+    Cache(cache::CacheVerb),
     Verify(verify::Verify),
     Inspect(inspect::Inspect),
 }
@@ -38,6 +41,10 @@ impl Program for WtBundle {
     fn run(self) -> Done {
         match self.verb {
             Verb::Build(verb) => verb.run(self.output, now()),
+            Verb::Cache(verb) => {
+                verb.run(self.output);
+                Ok(())
+            }
             Verb::Verify(verb) => verb.run(self.output),
             Verb::Inspect(verb) => verb.run(self.output),
         }

@@ -69,7 +69,7 @@ impl LayerCache {
         let length = frame.frame.length;
         let sha256 = digest(&frame.file, length)?;
         let (size, key) = (layer.size, self.key(layer.digest));
-        let footer = Footer { frame: frame.frame.clone(), size, sha256, key };
+        let footer = Footer { frame: frame.frame, size, sha256, key };
         frame.file.write_all_at(&footer.to_bytes(), length)?;
         let nameless = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&frame.file));
         match rustix::fs::linkat(CWD, nameless, CWD, self.path(layer.digest), AtFlags::SYMLINK_FOLLOW) {

@@ -24,12 +24,15 @@ pub struct Compression {
     pub threads: u32,
 }
 
+/// What one thread compresses at a time. Left to zstd, it would be so large that small layers keep one processor busy.
+const JOB: u32 = 16 << 20;
+
 impl Compression {
     /// All that decides the bytes of a frame beside its content: what frames are kept by between builds. The number of
     /// threads does not.
     pub fn settings(&self) -> String {
         let zstd = zstd::zstd_safe::version_number();
-        format!("zstd {zstd} level {} window {WINDOW_LOG} long checksum", self.level)
+        format!("zstd {zstd} level {} window {WINDOW_LOG} job {JOB} long checksum", self.level)
     }
 }
 
@@ -155,6 +158,7 @@ fn configure(context: &mut CCtx<'static>, compression: Compression, size: u64) -
         CParameter::EnableLongDistanceMatching(size > 1 << 20),
         CParameter::ContentSizeFlag(true),
         CParameter::ChecksumFlag(true),
+        CParameter::JobSize(JOB),
         CParameter::NbWorkers(compression.threads.max(1)),
     ];
     let code = |code| io::Error::other(zstd::zstd_safe::get_error_name(code));
