@@ -6,6 +6,7 @@
 //! that their archive's key does not vouch for.
 
 pub mod build;
+mod cache;
 pub mod cli;
 mod decompress;
 mod documents;

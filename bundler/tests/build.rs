@@ -82,6 +82,7 @@ impl World {
     fn command(&self, verb: &str) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wt-bundle"));
         command.current_dir(self.folder.path()).env("SOURCE_DATE_EPOCH", epoch());
+        command.env("XDG_CACHE_HOME", self.path("cache")).env_remove("WT_CACHE_SIZE");
         command.env_remove("WT_KEY").env_remove("WT_TRUST").arg(verb);
         command
     }
@@ -100,7 +101,7 @@ impl World {
     fn leftovers(&self) -> Vec<String> {
         let names = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let names = names.map(|name| name.to_string_lossy().into_owned());
-        names.filter(|name| name != "keys" && name != "release").collect()
+        names.filter(|name| name != "cache" && name != "keys" && name != "release").collect()
     }
 }
 
@@ -264,4 +265,66 @@ fn a_wrong_file_is_named_before_the_work_begins() {
         assert_eq!(output.status.code(), Some(code), "{expected}");
     }
     assert!(world.leftovers().is_empty());
+}
+
+fn build_to(world: &World, name: &str, more: &[&str]) -> Vec<u8> {
+    stdout(&world.build(&world.path("keys"), &[&["-o", name], more].concat()));
+    fs::read(world.path(name)).unwrap()
+}
+
+fn kept(world: &World) -> Vec<PathBuf> {
+    let layers = fs::read_dir(world.path("cache/wt-bundle/layers")).into_iter().flatten();
+    layers.map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn a_layer_from_the_cache_gives_the_same_bytes_and_a_damaged_one_is_made_anew() {
+    let world = World::with_keys();
+    let without = build_to(&world, "a", &["--no-cache"]);
+    assert!(kept(&world).is_empty());
+    assert!(build_to(&world, "b", &[]) == without);
+    let used = kept(&world);
+    assert_eq!(used.len(), 2, "layers that differ");
+    let inode = |path: &Path| std::os::unix::fs::MetadataExt::ino(&fs::metadata(path).unwrap());
+    let before: Vec<u64> = used.iter().map(|path| inode(path)).collect();
+    assert!(build_to(&world, "c", &[]) == without);
+    assert_eq!(used.iter().map(|path| inode(path)).collect::<Vec<_>>(), before);
+    fs::write(&used[0], "").unwrap();
+    assert!(build_to(&world, "d", &[]) == without);
+    assert!(fs::metadata(&used[0]).unwrap().len() > 0);
+}
+
+#[test]
+fn two_builds_share_a_cache_at_the_same_time() {
+    let world = World::with_keys();
+    let world = &world;
+    let bundles = std::thread::scope(|scope| {
+        let builds = ["a", "b"].map(|name| scope.spawn(move || build_to(world, name, &[])));
+        builds.map(|build| build.join().unwrap())
+    });
+    assert!(bundles[0] == bundles[1]);
+    assert_eq!(kept(world).len(), 2);
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_a_warning() {
+    let world = World::with_keys();
+    world.write("cache", "a file");
+    let output = world.build(&world.path("keys"), &[]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("warning: the layer cache"));
+    stdout(&output);
+}
+
+#[test]
+fn what_is_kept_is_shown_and_pruned() {
+    let world = World::with_keys();
+    build_to(&world, "a", &[]);
+    let run = |more: &[&str]| world.command("cache").args(more).output().unwrap();
+    assert!(stdout(&run(&["list"])).contains("kept: 2 files"));
+    assert!(stdout(&run(&["prune", "--older-than", "1d"])).contains("removed: 0 files"));
+    assert!(stdout(&run(&["prune", "--to-size", "1TiB"])).contains("removed: 0 files"));
+    assert!(stdout(&run(&["prune", "--all", "--json"])).contains("wt.bundle.cache.prune.v1"));
+    assert!(kept(&world).is_empty());
+    assert_eq!(run(&["prune"]).status.code(), Some(2));
+    assert_eq!(run(&["prune", "--to-size", "5"]).status.code(), Some(2));
 }

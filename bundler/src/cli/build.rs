@@ -5,6 +5,7 @@ use wt_keys::console::{Done, Output, PassphraseFile, Size};
 use wt_keys::{Signer, Utc, key_file};
 use wt_manifests::release::Release;
 
+use super::cache_flags::CacheFlags;
 use crate::build::{Build, Form, Summary, created, default_output};
 use crate::{Error, Result};
 
@@ -34,6 +35,8 @@ pub struct BuildVerb {
     /// Processors to use; the bundle is the same with any number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     threads: Option<u32>,
+    #[command(flatten)]
+    cache: CacheFlags,
 }
 
 impl BuildVerb {
@@ -55,9 +58,13 @@ impl BuildVerb {
             output: output_file,
             created: created(now)?,
             threads: self.threads.unwrap_or_else(processors),
+            cache_size: self.cache.size(),
             progress: output.progress(),
         };
         let summary = build.run()?;
+        if let Some(why) = &summary.no_cache {
+            output.say(format_args!("warning: {why}"));
+        }
         output.say(format_args!("{}, {:.1} s", describe(&summary), started.elapsed().as_secs_f32()));
         super::split::list(output, &summary.files);
         Ok(())
