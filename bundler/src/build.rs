@@ -32,7 +32,8 @@ const SMALL_FILES: i32 = 19;
 #[derive(Debug)]
 pub struct Build<'a> {
     pub release: &'a Release,
-    pub signer: &'a Signer,
+    /// Nobody, where what is made is only compared.
+    pub signer: Option<&'a Signer>,
     pub output: PathBuf,
     pub created: Utc,
     pub threads: u32,
@@ -59,9 +60,20 @@ struct Gathered {
 
 impl Build<'_> {
     pub fn run(&self) -> Result<Summary> {
+        let signer = self.signer.ok_or(Error::NoKey)?;
+        let (bundle, manifest) = self.make()?;
+        bundle.sign(&manifest, signer)?;
+        self.check(signer)?;
+        Ok(self.summary(&manifest))
+    }
+
+    /// Everything but the signature; nothing stands under the output's name.
+    pub fn make(&self) -> Result<(UnsignedBundle, Manifest)> {
         let mut manifest = self.draft();
-        check_role(self.signer)?;
-        check_scope(&self.signer.certificate, &manifest)?;
+        if let Some(signer) = self.signer {
+            check_role(signer)?;
+            check_scope(&signer.certificate, &manifest)?;
+        }
         let files = files::read(self.release)?;
         let images = Images::find(self.release)?;
         let Gathered { images, layers, packages } = self.gather(images)?;
@@ -71,9 +83,7 @@ impl Build<'_> {
         manifest.entries.clone_from(&bundle.entries);
         manifest.images = images.into_iter().map(|image| image.image).collect();
         manifest.packages = packages.into_iter().map(|resolved| resolved.set).collect();
-        bundle.sign(&manifest, self.signer)?;
-        self.check()?;
-        Ok(self.summary(&manifest))
+        Ok((bundle, manifest))
     }
 
     /// Images and packages, side by side.
@@ -156,9 +166,9 @@ impl Build<'_> {
     }
 
     /// Reads the bundle back. One that is not what was signed does not stay.
-    fn check(&self) -> Result<()> {
+    fn check(&self, signer: &Signer) -> Result<()> {
         let checked = || -> Result<()> {
-            let bundle = Bundle::open(&self.output, &self.signer.trust)?;
+            let bundle = Bundle::open(&self.output, &signer.trust)?;
             let phase = self.progress.phase("reading it back", Some(bundle.file_length()));
             Ok(bundle.verify_body(&|bytes| phase.advance(bytes))?)
         };

@@ -1,6 +1,7 @@
 //! `wt-bundle`: one file a verb.
 
 mod build;
+mod check;
 mod inspect;
 mod table;
 mod verify;

@@ -8,6 +8,7 @@
 pub mod build;
 pub mod cli;
 mod decompress;
+mod difference;
 mod documents;
 pub mod error;
 mod files;
