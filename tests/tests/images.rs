@@ -106,17 +106,18 @@ fn an_image_of_each_kind_comes_out_of_docker_load_as_it_went_in() {
     // the unchanged image, and what the tools themselves dropped on the way to OCI
     assert!(expected[0].contains("/bin/busybox -rwsr-xr-x") && expected[0].contains("echo built"));
     assert!(!expected[0].contains("/data/old/one") && !expected[0].contains("/data/two"), "{}", expected[0]);
-    for engine in [&old_docker as &dyn Fn(&str) -> Ran, &new_docker] {
-        if std::ptr::addr_eq(engine, &raw const new_docker) {
-            similar(&images, &expected, &loaded(engine, &images));
-        }
-        for kind in &images {
-            let id = format!("docker image inspect --format '{{{{.Id}}}}' kind/{}:1", kind.name);
-            assert_eq!(engine(&id).expect(0).stdout, expected_id(folder, kind), "{}", kind.name);
-        }
-    }
+    same_ids(&old_docker, folder, &images);
+    similar(&images, &expected, &loaded(&new_docker, &images));
+    same_ids(&new_docker, folder, &images);
     new.sh(CONTAINERD).expect(0);
     similar(&images, &expected, &loaded(&new_docker, &images));
+}
+
+fn same_ids(engine: &dyn Fn(&str) -> Ran, folder: &Path, images: &[Kind]) {
+    for kind in images {
+        let id = format!("docker image inspect --format '{{{{.Id}}}}' kind/{}:1", kind.name);
+        assert_eq!(engine(&id).expect(0).stdout, expected_id(folder, kind), "{}", kind.name);
+    }
 }
 
 #[track_caller]
