@@ -19,7 +19,7 @@ pub struct CheckFlag {
 }
 
 #[derive(Serialize)]
-struct Same {
+struct Checked {
     schema: &'static str,
     product: String,
     version: String,
@@ -40,11 +40,11 @@ pub fn check(release: &Release, path: &Path, trust: Option<PathBuf>, threads: u3
         threads,
         progress: output.progress(),
     };
-    let (_, built) = build.make()?;
-    if let Some(difference) = Difference::first(bundle.manifest(), &built) {
+    let (_, anew) = build.make()?;
+    if let Some(difference) = Difference::first(bundle.manifest(), &anew) {
         return Err(Error::Different { bundle: path.to_owned(), difference }.into());
     }
-    output.report(&same(&bundle), "same\n".to_owned());
+    output.report(&checked(&bundle), "same\n".to_owned());
     Ok(())
 }
 
@@ -54,10 +54,10 @@ fn verify(bundle: &Bundle, progress: &Progress) -> Result<()> {
     Ok(bundle.verify_body(&|bytes| phase.advance(bytes))?)
 }
 
-fn same(bundle: &Bundle) -> Same {
+fn checked(bundle: &Bundle) -> Checked {
     let manifest = bundle.manifest();
     let chunks: String = manifest.body.chunks.iter().map(ToString::to_string).collect();
-    Same {
+    Checked {
         schema: "wt.bundle.check.v1",
         product: manifest.product.clone(),
         version: manifest.version.to_string(),
