@@ -60,7 +60,10 @@ fn a_full_disk_is_named_and_nothing_is_left_on_it() {
 #[ignore = "needs root: ./test runs it"]
 fn a_folder_that_cannot_be_written_is_named() {
     let world = world();
-    let ran = build_on(world.path(), "ro").expect(1).says("Read-only file system").says("cannot write a temporary file in `out`");
+    let ran = build_on(world.path(), "ro")
+        .expect(1)
+        .says("Read-only file system")
+        .says("cannot write a temporary file in `out`");
     assert!(!ran.stdout.contains("left: "), "{}", ran.stdout);
 }
 
