@@ -65,6 +65,14 @@ pub struct Summary {
     pub no_cache: Option<String>,
 }
 
+/// A bundle that lacks only its signature.
+#[derive(Debug)]
+pub struct Made {
+    pub bundle: UnsignedBundle,
+    pub manifest: Manifest,
+    no_cache: Option<String>,
+}
+
 struct Gathered {
     images: Vec<Collected>,
     layers: Frames,
@@ -73,6 +81,13 @@ struct Gathered {
 
 impl Build<'_> {
     pub fn run(&self) -> Result<Summary> {
+        let Made { bundle, manifest, no_cache } = self.make()?;
+        let files = self.finish(bundle, &manifest)?;
+        Ok(Summary { no_cache, ..summary(files, &manifest) })
+    }
+
+    /// Everything but the signature; nothing stands under the output's name.
+    pub fn make(&self) -> Result<Made> {
         let mut manifest = self.draft();
         if let Form::Signed { signer, .. } = self.form {
             check_role(signer)?;
@@ -88,8 +103,7 @@ impl Build<'_> {
         manifest.entries.clone_from(&bundle.entries);
         manifest.images = images.into_iter().map(|image| image.image).collect();
         manifest.packages = packages.into_iter().map(|resolved| resolved.set).collect();
-        let files = self.finish(bundle, &manifest)?;
-        Ok(Summary { no_cache, ..summary(files, &manifest) })
+        Ok(Made { bundle, manifest, no_cache })
     }
 
     /// Images and packages, side by side.
