@@ -57,6 +57,7 @@ impl BuildVerb {
         }
         let build = Build {
             release: &release,
+            keep: self.form.keep(),
             form: match &signer {
                 None => Form::Unsigned,
                 Some(signer) => Form::Signed { signer, split: self.form.split.map(|size| size.0) },
