@@ -148,6 +148,21 @@ fn volumes_are_the_bundle_again_by_cat_by_join_and_where_they_lie() {
 }
 
 #[test]
+fn a_build_that_could_not_be_cut_does_not_begin() {
+    let world = World::new();
+    // a build that begins ends at this: nothing is there
+    fs::remove_dir_all(world.path("release/root")).unwrap();
+    let build = |size: &str| format!("build release --key keys/bundle.key -o w.tar.zst --split {size}");
+    world.refused(&build("1MB"), 2, &["at least 4194304 bytes"]);
+    for there in ["w.tar.zst.007", "SHA256SUMS"] {
+        fs::write(world.path(there), "").unwrap();
+        world.refused(&build("4MiB"), 1, &[&format!("`{there}` is there already")]);
+        fs::remove_file(world.path(there)).unwrap();
+    }
+    world.refused(&build("4MiB"), 1, &["root file system"]);
+}
+
+#[test]
 fn volumes_are_read_from_several_folders() {
     let world = World::cut();
     for (number, folder) in [(2, "x"), (3, "y")] {
@@ -239,6 +254,10 @@ fn a_head_of_another_bundle_and_a_damaged_body_are_refused() {
         fs::write(world.path("h.manifest"), hostile).unwrap();
         world.refused("sign h.manifest --key keys/bundle.key -y", 3, &["cannot be understood"]);
     }
+    let manifest = String::from_utf8(world.read("u.tar.zst.manifest")).unwrap();
+    let newer = manifest.replace("\"features\":[]", "\"features\":[\"sbom\"],\"sboms\":[]");
+    fs::write(world.path("h.manifest"), newer).unwrap();
+    world.refused("sign h.manifest --key keys/bundle.key -y", 3, &["needs the feature `sbom`"]);
     let spaced = [b"{ ", &world.read("u.tar.zst.manifest")[1..]].concat();
     fs::write(world.path("h.manifest"), spaced).unwrap();
     world.refused("sign h.manifest --key keys/bundle.key -y", 3, &["not spelled"]);

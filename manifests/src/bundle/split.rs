@@ -28,15 +28,25 @@ pub struct Split<'a> {
     done: Vec<(PathBuf, Sha256Digest)>,
 }
 
+/// What can be refused before there is a bundle to cut: a size that holds no head and chunk, a volume of that name that
+/// is there already, the sums of other files.
+pub fn check(wanted: u64, name: &Path) -> Result<()> {
+    if wanted < CHUNK_SIZE {
+        return Err(Error::VolumeSize { smallest: CHUNK_SIZE, found: wanted });
+    }
+    let there = (1..=MOST_VOLUMES).map(|number| volume_path(name, number));
+    let sums = name.with_file_name(SUMS);
+    match there.chain([sums]).find(|path| path.symlink_metadata().is_ok()) {
+        Some(path) => Err(Error::VolumeExists { path }),
+        None => Ok(()),
+    }
+}
+
 impl<'a> Split<'a> {
-    /// Refuses where a volume of that name is there already, or the sums of other files.
+    /// Refuses what [`check`] refuses, and a size that gives too many volumes.
     pub fn new(bundle: &'a Bundle, wanted: u64, name: &'a Path) -> Result<Self> {
+        check(wanted, name)?;
         let cut = Cut::of(wanted, bundle.body_offset(), bundle.file_length())?;
-        let there = (1..=MOST_VOLUMES).map(|number| volume_path(name, number));
-        let sums = name.with_file_name(SUMS);
-        if let Some(path) = there.chain([sums]).find(|path| path.symlink_metadata().is_ok()) {
-            return Err(Error::VolumeExists { path });
-        }
         let head = head::to_bytes(&bundle.chain().to_bytes())?;
         Ok(Self { bundle, cut, name, head, done: Vec::new() })
     }
