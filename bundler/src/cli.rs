@@ -3,6 +3,7 @@
 mod build;
 mod build_form;
 mod bundle_argument;
+mod handover;
 mod inspect;
 mod join;
 mod sign;
@@ -39,6 +40,7 @@ enum Verb {
     Sign(sign::Sign),
     Split(split::SplitVerb),
     Join(join::Join),
+    Handover(handover::HandoverVerb),
 }
 
 impl Program for WtBundle {
@@ -50,6 +52,7 @@ impl Program for WtBundle {
             Verb::Sign(verb) => verb.run(self.output),
             Verb::Split(verb) => verb.run(self.output),
             Verb::Join(verb) => verb.run(self.output),
+            Verb::Handover(verb) => verb.run(self.output),
         }
     }
 }

@@ -11,6 +11,7 @@ mod decompress;
 mod documents;
 pub mod error;
 mod files;
+pub mod handover;
 mod image;
 mod packages;
 mod press;

@@ -46,6 +46,7 @@ impl BuildVerb {
             let example = default_output(&release, &output_file);
             return Err(Error::OutputFolder { path: output_file, example }.into());
         }
+        self.form.check_handover(&release, signer.as_ref(), &output_file)?;
         let build = Build {
             release: &release,
             form: match &signer {
@@ -60,6 +61,7 @@ impl BuildVerb {
         let summary = build.run()?;
         output.say(format_args!("{}, {:.1} s", describe(&summary), started.elapsed().as_secs_f32()));
         super::split::list(output, &summary.files);
+        self.form.hand_over(&summary.files, signer.as_ref(), output)?;
         Ok(())
     }
 
