@@ -4,7 +4,6 @@
 mod world;
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -13,23 +12,9 @@ use world::World;
 
 const HANDOVER: &str = "handover b.tar.zst -o out --trust keys/trust.json --installer wt-install";
 
-/// A static executable with the vendor's roots in it: this program, and the roots where the real one has them.
-fn installer(world: &World, name: &str, roots: &[&str]) {
-    let program = assert_cmd::cargo::cargo_bin!("wt-bundle");
-    fs::copy(program, world.path(name)).unwrap();
-    let mut file = fs::OpenOptions::new().append(true).open(world.path(name)).unwrap();
-    for roots in roots {
-        file.write_all(
-            b"\0 not of it: {\"payloadType\":\"application/vnd.wt.trust.v1+json\",\"payload\":\"\0",
-        )
-        .unwrap();
-        file.write_all(&world.read(&format!("{roots}/trust.json"))).unwrap();
-    }
-}
-
 fn built() -> World {
     let world = World::built();
-    installer(&world, "wt-install", &["keys"]);
+    world.installer("wt-install", &["keys"]);
     world
 }
 
@@ -114,7 +99,7 @@ fn every_command_of_the_page_works_on_a_bundle_and_finds_a_flipped_byte() {
 #[test]
 fn every_command_of_the_page_works_on_volumes_and_finds_a_flipped_byte() {
     let world = World::cut();
-    installer(&world, "wt-install", &["keys"]);
+    world.installer("wt-install", &["keys"]);
     fs::create_dir(world.path("x")).unwrap();
     fs::rename(world.path("v/b.tar.zst.003"), world.path("x/b.tar.zst.003")).unwrap();
     world.done("handover v/b.tar.zst.001 --volumes x -o out --trust keys/trust.json --installer wt-install");
@@ -147,9 +132,9 @@ fn a_build_makes_the_same_folder() {
 fn an_installer_that_does_not_fit_is_refused_and_nothing_is_left() {
     let world = built();
     world.keys("others");
-    installer(&world, "strange", &["others"]);
-    installer(&world, "both", &["keys", "others"]);
-    installer(&world, "none", &[]);
+    world.installer("strange", &["others"]);
+    world.installer("both", &["keys", "others"]);
+    world.installer("none", &[]);
     fs::write(world.path("script"), "#!/bin/sh\n").unwrap();
     fs::write(world.path("empty"), "").unwrap();
     let before = world.names(".");
@@ -188,7 +173,7 @@ fn a_bundle_that_is_damaged_is_not_handed_over() {
     world.refused(HANDOVER, 3, &["damaged"]);
     assert_eq!(world.names("."), before);
     world.flip("b.tar.zst", 5 << 20);
-    // another file system, as far as links go: what may not be linked is copied
+    // by a symbolic link: the bundle, not the link
     fs::create_dir(world.path("links")).unwrap();
     std::os::unix::fs::symlink("../b.tar.zst", world.path("links/b.tar.zst")).unwrap();
     world.done("handover links/b.tar.zst -o out/ --trust keys/trust.json --installer wt-install");

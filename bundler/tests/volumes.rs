@@ -109,6 +109,49 @@ fn each_volume_that_is_missing_cut_longer_flipped_or_swapped_is_named() {
 }
 
 #[test]
+fn a_volume_of_another_bundle_is_found_though_it_has_the_right_length() {
+    let world = World::cut();
+    let mut other = world::noise(9 << 20);
+    other.reverse();
+    fs::write(world.path("release/root/bin/one"), other).unwrap();
+    world.done("build release --key keys/bundle.key -o o.tar.zst --split 4MiB");
+    for number in 2..=3 {
+        let (own, other) = (format!("v/b.tar.zst.00{number}"), format!("o.tar.zst.00{number}"));
+        let good = world.read(&own);
+        assert_eq!(good.len(), world.read(&other).len());
+        fs::copy(world.path(&other), world.path(&own)).unwrap();
+        world.refused(VERIFY, 3, &[&format!("volume {number} is damaged")]);
+        world.refused(
+            "join v/b.tar.zst.001 -o joined --trust keys/trust.json",
+            3,
+            &[&format!("volume {number}")],
+        );
+        fs::write(world.path(&own), good).unwrap();
+    }
+    // the first one brings its own head: then it is all the others that are wrong
+    let (own, other) = (world.read("v/b.tar.zst.001"), world.read("o.tar.zst.001"));
+    assert_eq!(own.len(), other.len());
+    fs::write(world.path("v/b.tar.zst.001"), other).unwrap();
+    world.refused(VERIFY, 3, &["volume 2 is damaged", "volume 3 is damaged"]);
+    assert!(!world.path("joined").exists());
+}
+
+#[test]
+fn what_nobody_signed_is_refused_by_every_reader() {
+    let world = World::new();
+    world.done("build release --unsigned -o u.tar.zst");
+    world.installer("wt-install", &["keys"]);
+    for verb in ["verify", "inspect", "join", "split --size 4MiB", "handover --installer wt-install -o out"] {
+        let line = format!("{verb} u.tar.zst.unsigned --trust keys/trust.json");
+        world.refused(&line, 3, &["signed by nobody yet", "hint: `wt-bundle sign`"]);
+    }
+    fs::rename(world.path("u.tar.zst.unsigned"), world.path("b.tar.zst")).unwrap();
+    world.refused("verify b.tar.zst --trust keys/trust.json", 3, &["signed by nobody yet"]);
+    world.refused("sign u.tar.zst.manifest --key keys/bundle.key --head x", 2, &["cannot be used with"]);
+    assert!(!world.path("out").exists());
+}
+
+#[test]
 fn what_is_signed_elsewhere_is_byte_for_byte_what_a_direct_build_gives() {
     let world = World::built();
     world.done("build release --unsigned -o u.tar.zst");
@@ -159,6 +202,22 @@ fn a_finished_bundle_is_signed_again() {
     let before = world.read("b.tar.zst");
     world.done("sign b.tar.zst --key keys/bundle.key -y");
     assert!(world.read("b.tar.zst") == before, "the same key gives the same bytes");
+    world.certified("second");
+    let said = world.run("sign b.tar.zst --key keys/second.key -y");
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains(" before, by "), "{said}");
+    let now = world.read("b.tar.zst");
+    let body = |bytes: &[u8]| bytes[64 << 10..].to_vec();
+    assert!(now != before && body(&now) == body(&before), "another head, the same body");
+    let signer = |line: &str| {
+        let report = world.done(line);
+        report.lines().find(|line| line.contains("\"signer\"")).unwrap().to_owned()
+    };
+    fs::write(world.path("old"), &before).unwrap();
+    let verify = |name: &str| signer(&format!("verify {name} --trust keys/trust.json --json"));
+    assert_ne!(verify("b.tar.zst"), verify("old"));
+    world.done("sign b.tar.zst --key keys/bundle.key -y");
+    assert!(world.read("b.tar.zst") == before, "and back");
     world.keys("others");
     world.refused("sign b.tar.zst --key others/bundle.key -y", 3, &["trust"]);
     assert!(world.read("b.tar.zst") == before);

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "no suite needs all of it")]
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -56,6 +57,29 @@ impl World {
     pub fn keys(&self, name: &str) {
         let arguments = ["wt-keys", "init", "--quiet", "--no-passphrase", "--dir"].map(PathBuf::from);
         WtKeys::try_parse_from(arguments.into_iter().chain([self.path(name)])).unwrap().run().unwrap();
+    }
+
+    /// Another bundle key of the same roots: `keys/NAME.key`.
+    pub fn certified(&self, name: &str) {
+        let key = self.path(&format!("keys/{name}.key"));
+        let root = self.path("keys/root-1.key");
+        let words = ["wt-keys", "certify", "--quiet", "--no-passphrase", "--role", "bundle", "--root"];
+        let arguments = words.map(PathBuf::from).into_iter().chain([root, key]);
+        WtKeys::try_parse_from(arguments).unwrap().run().unwrap();
+    }
+
+    /// A static executable with the vendor's roots in it: this program, and the roots where the real one has them.
+    pub fn installer(&self, name: &str, roots: &[&str]) {
+        let program = assert_cmd::cargo::cargo_bin!("wt-bundle");
+        fs::copy(program, self.path(name)).unwrap();
+        let mut file = fs::OpenOptions::new().append(true).open(self.path(name)).unwrap();
+        for roots in roots {
+            file.write_all(
+                b"\0 not of it: {\"payloadType\":\"application/vnd.wt.trust.v1+json\",\"payload\":\"\0",
+            )
+            .unwrap();
+            file.write_all(&self.read(&format!("{roots}/trust.json"))).unwrap();
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
