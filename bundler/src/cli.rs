@@ -6,6 +6,7 @@ mod bundle_argument;
 mod cache;
 mod cache_flags;
 mod check;
+mod handover;
 mod inspect;
 mod join;
 mod sign;
@@ -44,6 +45,7 @@ enum Verb {
     Sign(sign::Sign),
     Split(split::SplitVerb),
     Join(join::Join),
+    Handover(handover::HandoverVerb),
 }
 
 impl Program for WtBundle {
@@ -59,6 +61,7 @@ impl Program for WtBundle {
             Verb::Sign(verb) => verb.run(self.output),
             Verb::Split(verb) => verb.run(self.output),
             Verb::Join(verb) => verb.run(self.output),
+            Verb::Handover(verb) => verb.run(self.output),
         }
     }
 }

@@ -13,6 +13,7 @@ mod difference;
 mod documents;
 pub mod error;
 mod files;
+pub mod handover;
 mod image;
 mod packages;
 mod press;
