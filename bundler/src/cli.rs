@@ -65,6 +65,6 @@ struct TrustFile {
 impl TrustFile {
     fn read(&self) -> Result<Trust> {
         let path = self.trust.as_ref().ok_or(Error::NoTrust)?;
-        key_file::read_trust(path).map_err(Error::trust(path))
+        Ok(key_file::read_trust(path)?)
     }
 }

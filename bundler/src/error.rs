@@ -1,6 +1,6 @@
 //! What can go wrong while a bundle is built, in words for the release engineer.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use wt_keys::Sha256Digest;
 use wt_keys::console::{Exit, Explain};
@@ -25,8 +25,6 @@ pub enum Error {
     NoKeyFile { path: PathBuf },
     #[error("no trust document to check the bundle with")]
     NoTrust,
-    #[error("`{}` is not a trust document that can be used", path.display())]
-    Trust { path: PathBuf, source: Box<wt_keys::Error> },
     #[error("`{}` is a folder\n  expected the name of the bundle to write", path.display())]
     OutputFolder { path: PathBuf, example: PathBuf },
     #[error("`{}` is there already", path.display())]
@@ -140,14 +138,6 @@ impl Error {
             Err(source) => Self::Io { action, path, source },
         }
     }
-
-    /// For `map_err` on reading a trust document: names the file where keys does not.
-    pub fn trust(path: &Path) -> impl FnOnce(wt_keys::Error) -> Self {
-        move |source| match source {
-            named @ wt_keys::Error::Io { .. } => Self::Keys(named),
-            source => Self::Trust { path: path.to_owned(), source: Box::new(source) },
-        }
-    }
 }
 
 impl Explain for Error {
@@ -155,7 +145,6 @@ impl Explain for Error {
         match self {
             Self::Bundle(error) => error.exit(),
             Self::Keys(error) => error.exit(),
-            Self::Trust { source, .. } => source.exit(),
             Self::NoKey
             | Self::NoTrust
             | Self::HeadWithoutUnsigned { .. }
@@ -181,7 +170,6 @@ impl Explain for Error {
             Self::NoTrust => {
                 "pass `--trust DIR/trust.json` or set WT_TRUST; `wt-keys init --dir DIR` made the file".into()
             }
-            Self::Trust { .. } => "it is the trust.json that `wt-keys init --dir DIR` made in DIR".into(),
             Self::OutputFolder { example, .. } => format!("for example `-o {}`", example.display()),
             Self::OutputExists { .. } => "name another with `-o`, or remove it".into(),
             Self::SignVolumes { .. } => "`wt-bundle join` makes one file of them, which can be signed".into(),
