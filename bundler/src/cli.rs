@@ -6,6 +6,7 @@ mod bundle_argument;
 mod cache;
 mod cache_flags;
 mod check;
+mod extract;
 mod inspect;
 mod join;
 mod sign;
@@ -41,6 +42,7 @@ enum Verb {
     Cache(cache::CacheVerb),
     Verify(verify::Verify),
     Inspect(inspect::Inspect),
+    Extract(extract::ExtractVerb),
     Sign(sign::Sign),
     Split(split::SplitVerb),
     Join(join::Join),
@@ -55,7 +57,8 @@ impl Program for WtBundle {
                 Ok(())
             }
             Verb::Verify(verb) => verb.run(self.output),
-            Verb::Inspect(verb) => verb.run(self.output),
+            Verb::Inspect(verb) => verb.run(self.output, now()),
+            Verb::Extract(verb) => verb.run(self.output),
             Verb::Sign(verb) => verb.run(self.output),
             Verb::Split(verb) => verb.run(self.output),
             Verb::Join(verb) => verb.run(self.output),

@@ -12,12 +12,16 @@ mod decompress;
 mod difference;
 mod documents;
 pub mod error;
+mod extract;
 mod files;
 mod image;
+mod image_archive;
 mod packages;
 mod press;
+mod selection;
 mod source;
 mod spool;
+mod stored;
 mod volume_size;
 
 pub use build::{Build, Summary};

@@ -2,7 +2,7 @@
 
 mod docker_archive;
 mod engine;
-mod hashed;
+pub mod hashed;
 mod oci;
 mod rootfs;
 mod rootfs_config;
