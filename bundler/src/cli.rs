@@ -6,6 +6,7 @@ mod bundle_argument;
 mod cache;
 mod cache_flags;
 mod check;
+mod diff;
 mod extract;
 mod inspect;
 mod join;
@@ -42,6 +43,7 @@ enum Verb {
     Cache(cache::CacheVerb),
     Verify(verify::Verify),
     Inspect(inspect::Inspect),
+    Diff(diff::Diff),
     Extract(extract::ExtractVerb),
     Sign(sign::Sign),
     Split(split::SplitVerb),
@@ -58,6 +60,7 @@ impl Program for WtBundle {
             }
             Verb::Verify(verb) => verb.run(self.output),
             Verb::Inspect(verb) => verb.run(self.output, now()),
+            Verb::Diff(verb) => verb.run(self.output),
             Verb::Extract(verb) => verb.run(self.output),
             Verb::Sign(verb) => verb.run(self.output),
             Verb::Split(verb) => verb.run(self.output),

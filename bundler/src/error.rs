@@ -39,6 +39,8 @@ pub enum Error {
     NotSigned,
     #[error("the bundle has nothing called `{found}`")]
     NoEntry { found: String, meant: Option<String> },
+    #[error("the bundles differ")]
+    BundlesDiffer,
     #[error("the bundle has no image `{found}`")]
     NoImage { found: String, known: Vec<String> },
     #[error("`{}` is there already, and is not what the bundle has", path.display())]

@@ -7,7 +7,9 @@
 
 pub mod build;
 mod cache;
+mod changes;
 pub mod cli;
+mod debian_version;
 mod decompress;
 mod difference;
 mod documents;
@@ -16,6 +18,8 @@ mod extract;
 mod files;
 mod image;
 mod image_archive;
+mod image_files;
+mod layer_files;
 mod packages;
 mod press;
 mod selection;

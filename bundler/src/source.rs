@@ -1,6 +1,6 @@
 //! Where images come from, by skopeo's transport names.
 
-mod docker_archive;
+pub mod docker_archive;
 mod engine;
 pub mod hashed;
 mod oci;

@@ -80,7 +80,7 @@ mod tests {
         table.row([&"x\nsigned by  the vendor", &"\u{1b}]0;title\u{7}\u{202e}y\tz"]);
         assert_eq!(
             table.to_string(),
-            "A                        B\nx\\nsigned by  the vendor  \\u{1b}]0;title\\u{7}\\u{202e}y\\u{9}z\n"
+            "A                         B\nx\\nsigned by  the vendor  \\u{1b}]0;title\\u{7}\\u{202e}y\\u{9}z\n"
         );
     }
 }
