@@ -18,6 +18,7 @@ mod extract;
 mod files;
 mod image;
 mod image_archive;
+mod image_check;
 mod image_files;
 mod layer_files;
 mod packages;
