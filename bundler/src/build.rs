@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use wt_keys::chain::{Certified, check_scope};
+use wt_keys::chain::check_scope;
 use wt_keys::console::Progress;
 use wt_keys::{Signer, Utc, durable};
 use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameFile, UnsignedBundle};
@@ -110,7 +110,6 @@ impl Build<'_> {
     /// What would otherwise be refused at the end of a long build.
     fn check_form(&self, manifest: &Manifest) -> Result<()> {
         let Form::Signed { signer, split } = self.form else { return Ok(()) };
-        check_role(signer)?;
         check_scope(&signer.certificate, manifest)?;
         match split {
             Some(wanted) => Ok(split::check(wanted, &self.output)?),
@@ -276,14 +275,6 @@ fn site(file: &ReleaseFile) -> Site {
         journey: file.journey.clone(),
         domains: file.domains.clone(),
         license: file.license.clone(),
-    }
-}
-
-/// Signing asks it again, at the end of a long build.
-fn check_role(signer: &Signer) -> Result<()> {
-    match (Manifest::ROLE, signer.certificate.role) {
-        (expected, found) if expected != found => Err(wt_keys::Error::Role { expected, found }.into()),
-        _ => Ok(()),
     }
 }
 

@@ -86,7 +86,7 @@ impl BuildVerb {
             return Err(Error::NoKeyFile { path: key.clone() });
         }
         if let Some(trust) = &self.trust {
-            key_file::read_trust(trust).map_err(Error::trust(trust))?;
+            key_file::read_trust(trust)?;
         }
         Ok(Signer::load(key, self.trust.as_deref(), &|path| self.passphrase.ask(path))?)
     }
