@@ -144,7 +144,7 @@ fn an_installer_that_does_not_fit_is_refused_and_nothing_is_left() {
     for (name, code, message) in [
         ("strange", 3, "does not trust this bundle"),
         ("both", 3, "does not trust this bundle"),
-        ("none", 3, "found    none"),
+        ("none", 3, "…\n  found    none"),
         ("script", 1, "no ELF file"),
         ("empty", 1, "no ELF file"),
         ("release", 1, "no installer `release`"),
