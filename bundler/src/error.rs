@@ -8,6 +8,7 @@ use wt_manifests::ImageName;
 use wt_manifests::complete::Missing;
 
 use crate::difference::Difference;
+use crate::packages::unmet::Unmet;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -133,6 +134,12 @@ pub enum Error {
     AptAnswer { target: String, found: String },
     #[error("`{target}` has no package `{}`", names.join("`, `"))]
     NoPackage { target: String, names: Vec<String>, meant: Vec<String> },
+    #[error("the packages for `{target}` need what cannot be had{}", lines(unmet))]
+    Unmet { target: String, unmet: Vec<Unmet> },
+    #[error("`{}` is not a Debian package", path.display())]
+    NotAPackage { path: PathBuf },
+    #[error("`{}` is a package for another machine\n  expected {expected} or all\n  found    {found}", path.display())]
+    DebArchitecture { path: PathBuf, expected: String, found: String },
     #[error("no keyring `{}` to check the packages for `{target}` with", path.display())]
     NoKeyring { target: String, path: PathBuf },
     #[error("where the archive with `{suite}` is, is not known here")]
@@ -146,7 +153,7 @@ fn list(names: &[ImageName]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn lines(missing: &[Missing]) -> String {
+fn lines<T: ToString>(missing: &[T]) -> String {
     let mut lines = String::new();
     for missing in missing {
         lines = lines + "\n  " + &missing.to_string();
@@ -164,6 +171,13 @@ fn keys(keys: &[KeyId]) -> String {
 /// What apt says where a signature or a digest is not right.
 fn not_authentic(said: &str) -> bool {
     ["is not signed", "GPG error", "Hash Sum mismatch", "is expired"].iter().any(|words| said.contains(words))
+}
+
+/// What apt says where an archive, or a suite of it, is not there.
+fn not_reached(said: &str) -> bool {
+    ["Failed to fetch", "does not have a Release file", "does not exist"]
+        .iter()
+        .any(|words| said.contains(words))
 }
 
 impl Error {
@@ -243,6 +257,9 @@ impl Explain for Error {
             Self::NoPackage { meant, .. } if !meant.is_empty() => {
                 format!("did you mean `{}`?", meant.join("`, `"))
             }
+            Self::Unmet { .. } => {
+                "add the suite that has it, or give it by hand: files = [{ path = …, sha256 = … }]".into()
+            }
             Self::NoKeyring { target, .. } if target.starts_with("ubuntu-") => {
                 "apt-get install ubuntu-keyring, or put the keyring into the release folder".into()
             }
@@ -250,6 +267,10 @@ impl Explain for Error {
             Self::NoMirror { .. } => "name it in release.toml: mirror = \"http://HOST/debian\"".into(),
             Self::Apt { said, .. } if said.contains("is expired") => {
                 "the mirror has not been renewed for long, or this machine's clock is wrong".into()
+            }
+            Self::Apt { said, .. } if not_reached(said) => {
+                "is the archive reachable from here, and has it these suites? `mirror = …` names another"
+                    .into()
             }
             Self::NoApt { .. } => "build on a Debian or Ubuntu machine, or in a container of one".into(),
             _ => return None,

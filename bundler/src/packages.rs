@@ -9,15 +9,19 @@
 mod apt;
 mod base;
 mod cache;
+mod given;
 mod index;
 mod mirror;
 mod scratch;
+pub mod unmet;
+mod version;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use wt_keys::Sha256Digest;
 use wt_keys::console::{Phase, Progress};
+use wt_manifests::RelativePath;
 use wt_manifests::bundle::tar;
 use wt_manifests::bundle::writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::manifest::{Mode, Package, PackageSet};
@@ -25,6 +29,7 @@ use wt_manifests::release::PackageTarget;
 
 use crate::{Error, Result};
 use apt::{Apt, Planned};
+use given::Given;
 use index::Index;
 
 /// The packages of a target, downloaded.
@@ -36,6 +41,7 @@ pub struct Resolved {
 }
 
 struct Deb {
+    package: Package,
     file: PathBuf,
     sha256: Sha256Digest,
     size: u64,
@@ -45,42 +51,57 @@ struct Deb {
 pub fn resolve(target: &PackageTarget, platform: &str, progress: &Progress) -> Result<Resolved> {
     let phase = progress.phase(format!("packages for {}", target.target), None);
     let apt = Apt::prepare(target, platform)?;
+    let given = given::take(target, apt::architecture(platform), &apt.given())?;
     phase.detail("reading the archive's index");
     apt.update()?;
     let index = Index::read(&apt.lists(), &target.target)?;
     index.check_names(target)?;
     apt.write_status(&base::status(&apt, &index)?)?;
-    let planned = apt.plan(&target.install)?;
+    let paths = given.iter().map(|given| given.file.display().to_string());
+    let names: Vec<String> = target.install.iter().cloned().chain(paths).collect();
+    let planned = apt.plan(&names, &given)?;
     phase.detail("downloading");
     cache::lend(&planned, &apt.archives());
-    apt.download(&target.install)?;
-    let mut set = PackageSet {
-        target: target.target.clone(),
-        install: target.install.clone(),
-        sources: index.sources.clone(),
-        packages: Vec::new(),
-    };
+    apt.download(&names)?;
     let mut files = Vec::new();
-    for plan in planned {
-        let file = apt.archives().join(&plan.file_name);
-        compare(&file, &plan, &phase)?;
-        set.packages.push(package(&plan, &index, &set.target)?);
-        files.push(Deb { file, sha256: plan.sha256, size: plan.size });
+    for plan in &planned {
+        files.push(downloaded(plan, &apt, &index, &phase)?);
     }
     cache::keep(files.iter().map(|deb| (deb.sha256, deb.file.as_path())));
+    let by_hand = given.iter().map(|given| given.name.clone());
+    let install = target.install.iter().cloned().chain(by_hand).collect();
+    for given in given {
+        files.push(given_deb(given, &target.target)?);
+    }
+    files.sort_by(|a, b| a.package.path.cmp(&b.package.path));
+    let packages = files.iter().map(|deb| deb.package.clone()).collect();
+    let set = PackageSet { target: target.target.clone(), install, sources: index.sources, packages };
     Ok(Resolved { set, files, _apt: apt })
 }
 
-/// What the signed index says of a package.
-fn package(plan: &Planned, index: &Index, target: &str) -> Result<Package> {
-    let unknown = || Error::AptAnswer { target: target.to_owned(), found: plan.file_name.clone() };
+/// A package from the archive, compared with the index and described by it.
+fn downloaded(plan: &Planned, apt: &Apt, index: &Index, phase: &Phase) -> Result<Deb> {
+    let file = apt.archives().join(&plan.file_name);
+    compare(&file, plan, phase)?;
+    let unknown = || Error::AptAnswer { target: apt.target.clone(), found: plan.file_name.clone() };
     let stanza = index.by_digest(plan.sha256).ok_or_else(unknown)?;
-    Ok(Package {
+    let package = Package {
         name: stanza.package.clone(),
         version: stanza.version.clone(),
         architecture: stanza.architecture.clone(),
-        path: format!("packages/{target}/{}", plan.file_name).parse()?,
-    })
+        path: path(&apt.target, &plan.file_name)?,
+    };
+    Ok(Deb { package, file, sha256: plan.sha256, size: plan.size })
+}
+
+fn given_deb(given: Given, target: &str) -> Result<Deb> {
+    let path = path(target, &given.file_name)?;
+    let Given { name, version, architecture, file, sha256, size, .. } = given;
+    Ok(Deb { package: Package { name, version, architecture, path }, file, sha256, size })
+}
+
+fn path(target: &str, file_name: &str) -> Result<RelativePath> {
+    Ok(format!("packages/{target}/{file_name}").parse()?)
 }
 
 fn compare(file: &Path, plan: &Planned, phase: &Phase) -> Result<()> {
@@ -105,20 +126,19 @@ fn compare(file: &Path, plan: &Planned, phase: &Phase) -> Result<()> {
 impl Resolved {
     /// One frame a package, compared with the index once more as it goes in.
     pub fn frames(&self, folder: &Path, compression: Compression) -> Result<Vec<FrameFile>> {
-        let pairs = self.set.packages.iter().zip(&self.files);
-        pairs.map(|(package, deb)| frame(package, deb, folder, compression)).collect()
+        self.files.iter().map(|deb| frame(deb, folder, compression)).collect()
     }
 }
 
-fn frame(package: &Package, deb: &Deb, folder: &Path, compression: Compression) -> Result<FrameFile> {
+fn frame(deb: &Deb, folder: &Path, compression: Compression) -> Result<FrameFile> {
     let mut content = std::fs::File::open(&deb.file).map_err(Error::io("open", &deb.file))?;
     let size = tar::stored_size(deb.size).unwrap_or(u64::MAX);
     let mut frame = FrameWriter::new(folder, compression, size)?;
-    let (expected, path) = (deb.sha256, package.path.clone());
+    let (expected, path) = (deb.sha256, deb.package.path.clone());
     let found = frame.entry(path, deb.size, Mode::Data, &mut content)?;
     if expected == found {
         Ok(frame.finish()?)
     } else {
-        Err(Error::Digest { what: package.path.to_string(), expected, found })
+        Err(Error::Digest { what: deb.package.path.to_string(), expected, found })
     }
 }

@@ -7,80 +7,57 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, UndefinedBehavior};
-use serde::Serialize;
 use wt_keys::{Sha256Digest, durable};
 use wt_manifests::Manifest;
 use wt_manifests::bundle::Bundle;
+use wt_manifests::template::{
+    self, AdministratorVariables, ReleaseVariables, SiteVariables, SmtpVariables, Variables,
+};
 
 use crate::{Error, Places, Result, SiteFile};
 
 const TEMPLATE_LIMIT: u64 = 4 << 20;
 
-/// What templates may name. Passwords are not among it: a configuration file can be read by services.
-#[derive(Serialize)]
-struct Variables<'a> {
-    release: ReleaseVariables<'a>,
-    site: SiteVariables<'a>,
-    administrator: &'a crate::site::Administrator,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    smtp: Option<&'a crate::site::Smtp>,
-}
-
-#[derive(Serialize)]
-struct ReleaseVariables<'a> {
-    product: &'a str,
-    version: String,
-}
-
-#[derive(Serialize)]
-struct SiteVariables<'a> {
-    address: String,
-    domains: &'a BTreeMap<String, crate::site::Domain>,
-    company_domain: &'a str,
-    data_root: &'a Path,
-}
-
-impl<'a> Variables<'a> {
-    fn new(manifest: &'a Manifest, site: &'a SiteFile) -> Self {
-        Self {
-            release: ReleaseVariables { product: &manifest.product, version: manifest.version.to_string() },
-            site: SiteVariables {
-                address: site.node().address.to_string(),
-                domains: &site.domains,
-                company_domain: &site.company_domain,
-                data_root: &site.data_root,
-            },
-            administrator: &site.administrator,
-            smtp: site.smtp.as_ref(),
-        }
+/// Without passwords: a configuration file can be read by services.
+fn variables<'a>(manifest: &'a Manifest, site: &'a SiteFile) -> Variables<'a> {
+    let administrator = &site.administrator;
+    let domains = site.domains.iter().map(|(name, domain)| (name.as_str(), domain.as_str()));
+    Variables {
+        release: ReleaseVariables { product: &manifest.product, version: &manifest.version },
+        site: SiteVariables {
+            address: site.node().address.to_string(),
+            domains: domains.collect(),
+            company_domain: &site.company_domain,
+            data_root: site.data_root.to_str().unwrap_or_default(), // from TOML: it is UTF-8
+        },
+        administrator: AdministratorVariables {
+            mail: &administrator.mail,
+            username: &administrator.username,
+            name: &administrator.name,
+            password: None,
+        },
+        smtp: site.smtp.as_ref().map(|smtp| SmtpVariables {
+            host: &smtp.host,
+            port: smtp.port,
+            user: &smtp.user,
+        }),
     }
 }
 
 /// Renders one text. A variable that is not there is an error.
-pub fn render(name: &str, template: &str, manifest: &Manifest, site: &SiteFile) -> Result<String> {
-    render_with(name, template, &Variables::new(manifest, site))
+pub fn render(name: &str, text: &str, manifest: &Manifest, site: &SiteFile) -> Result<String> {
+    template::render(text, &variables(manifest, site)).map_err(failed(name))
 }
 
 /// As [`render`], with the administrator's password: for requests that go to the product itself.
-pub fn render_secret(name: &str, template: &str, manifest: &Manifest, site: &SiteFile) -> Result<String> {
-    let variables = Variables::new(manifest, site);
-    let mut value = serde_json::to_value(&variables).unwrap_or_default(); // strings only: cannot fail
-    value["administrator"]["password"] = site.administrator.password.expose().into();
-    render_with(name, template, &value)
+pub fn render_secret(name: &str, text: &str, manifest: &Manifest, site: &SiteFile) -> Result<String> {
+    let mut variables = variables(manifest, site);
+    variables.administrator.password = Some(site.administrator.password.expose());
+    template::render(text, &variables).map_err(failed(name))
 }
 
-fn render_with(name: &str, template: &str, variables: &impl Serialize) -> Result<String> {
-    let failed =
-        |error: minijinja::Error| Error::Template { template: name.to_owned(), why: format!("{error:#}") };
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build().map_err(failed)?);
-    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    environment.add_template(name, template).map_err(failed)?;
-    let variables = minijinja::Value::from(minijinja::value::Serde(variables));
-    environment.get_template(name).and_then(|template| template.render(variables)).map_err(failed)
+fn failed(name: &str) -> impl FnOnce(template::Problem) -> Error {
+    move |problem| Error::Template { template: name.to_owned(), why: problem.to_string() }
 }
 
 /// What is to be done with one file.
@@ -242,13 +219,5 @@ mod tests {
         assert!(!unfinished(&conf(folder.path(), "one")));
         fs::remove_file(folder.path().join("web/a.js")).unwrap();
         assert!(unfinished(&conf(folder.path(), "one")));
-    }
-
-    #[test]
-    fn a_variable_that_is_not_there_is_an_error() {
-        let variables = serde_json::json!({ "a": "x\"y" });
-        assert_eq!(render_with("t", "{{ a | tojson }}", &variables).unwrap(), r#""x\"y""#);
-        let message = render_with("t", "{{ b }}", &variables).unwrap_err().to_string();
-        assert!(message.contains("undefined") && message.contains('b'), "{message}");
     }
 }

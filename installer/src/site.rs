@@ -99,6 +99,12 @@ impl std::fmt::Debug for Secret {
 #[derive(Clone, Debug, Serialize)]
 pub struct Domain(String);
 
+impl Domain {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl<'de> Deserialize<'de> for Domain {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;

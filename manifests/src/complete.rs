@@ -3,12 +3,16 @@
 //! Promises: all that is missing is said at once, each with where it is referenced. An image that no service uses is
 //! not missing anything: a hook may run it.
 
+mod render;
+mod scripts;
+mod shell;
+
 use std::fmt;
 
 use serde_json::Value;
 
 use crate::release::ReleaseFile;
-use crate::{ImageName, Stack};
+use crate::{ImageName, Stack, stack};
 
 /// What a hook may be written in: what every minimal Debian and Ubuntu has.
 const INTERPRETERS: [&str; 4] = ["/bin/sh", "/bin/bash", "/usr/bin/env sh", "/usr/bin/env bash"];
@@ -42,7 +46,12 @@ pub fn missing(release: &ReleaseFile, stack: &Stack, files: &[File<'_>]) -> Vec<
     all.extend(ports(release, stack));
     all.extend(templates(release, files));
     all.extend(unnamed_templates(release, files));
+    all.extend(render::templates(release, files));
+    all.extend(render::journey(release));
+    all.extend(variables(stack));
+    all.extend(secrets(stack));
     all.extend(hooks(release, files));
+    all.extend(scripts::missing(release, files));
     all
 }
 
@@ -78,16 +87,49 @@ fn services(release: &ReleaseFile, stack: &Stack) -> Vec<Missing> {
 /// Every port that the stack publishes is one that preflight looks at.
 fn ports(release: &ReleaseFile, stack: &Stack) -> Vec<Missing> {
     let is_known = |port: u64| release.ports.iter().any(|known| u64::from(known.number) == port);
-    let published = stack.definitions().flat_map(|(service, definition)| {
+    let all = stack.definitions().flat_map(|(service, definition)| {
         let ports = definition["ports"].as_array().into_iter().flatten();
-        ports.filter_map(|port| port["published"].as_u64()).map(move |port| (service, port))
+        ports.flat_map(published).map(move |port| (service, port))
     });
-    published
-        .filter(|(_, port)| !is_known(*port))
+    all.filter(|(_, port)| !is_known(*port))
         .map(|(service, port)| {
             in_service(service, format!("the port {port} has no [[port]] in release.toml"))
         })
         .collect()
+}
+
+/// The ports of the host, in the long or in the short notation: `80:80`, `127.0.0.1:80:80/tcp`, `8000-8002:80-82`.
+fn published(port: &Value) -> Vec<u64> {
+    let Some(short) = port.as_str() else {
+        let published = &port["published"];
+        let number = published.as_u64().or_else(|| published.as_str()?.parse().ok());
+        return number.into_iter().collect();
+    };
+    let host = short.rsplit_once(':').map_or("", |(host, _)| host);
+    let host = host.rsplit_once(':').map_or(host, |(_, host)| host);
+    let (first, last) = host.split_once('-').unwrap_or((host, host));
+    match (first.parse::<u16>(), last.parse::<u16>()) {
+        (Ok(first), Ok(last)) => (first.into()..=last.into()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn variables(stack: &Stack) -> Vec<Missing> {
+    let problems = |(service, definition): (&String, &Value)| {
+        let problems = stack::unknown_variables(definition);
+        problems.into_iter().map(|why| in_service(service, why)).collect::<Vec<_>>()
+    };
+    stack.definitions().flat_map(problems).collect()
+}
+
+fn secrets(stack: &Stack) -> Vec<Missing> {
+    let known = stack::SITE_SECRETS;
+    let unknown = stack.secrets().into_iter().filter(|name| !known.contains(&name.as_str()));
+    let missing = unknown.map(|name| Missing {
+        what: format!("no site has the secret `{name}`; there are {}", known.join(", ")),
+        place: "stack.yaml, secrets".to_owned(),
+    });
+    missing.collect()
 }
 
 fn templates(release: &ReleaseFile, files: &[File<'_>]) -> Vec<Missing> {

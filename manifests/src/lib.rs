@@ -5,6 +5,7 @@
 #![doc = include_str!("../FORMAT.md")]
 
 pub mod bundle;
+#[cfg(feature = "templates")]
 pub mod complete;
 pub mod error;
 pub mod image;
@@ -12,6 +13,8 @@ pub mod manifest;
 pub mod relative_path;
 pub mod release;
 pub mod stack;
+#[cfg(feature = "templates")]
+pub mod template;
 
 pub use error::{Error, Result};
 pub use image::ImageName;

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use wt_keys::Sha256Digest;
 
 use crate::manifest::{ByteSize, is_plain};
 use crate::{Error, ImageName, RelativePath, Result};
@@ -149,7 +150,20 @@ pub struct PackageTarget {
     pub keyring: PathBuf,
     /// Where the archive is; left out: where this machine's apt finds the same suites.
     pub mirror: Option<String>,
+    #[serde(default)]
     pub install: Vec<String>,
+    /// Packages that no archive has; the archive is asked for what they need.
+    #[serde(default)]
+    pub files: Vec<GivenPackage>,
+}
+
+/// A `.deb` file given by hand.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenPackage {
+    /// A relative path is one in the release folder.
+    pub path: PathBuf,
+    pub sha256: Sha256Digest,
 }
 
 /// Scripts that run at a point of an installation.
@@ -302,6 +316,9 @@ impl Release {
         let mut file = ReleaseFile::read(&folder.join(RELEASE_FILE))?;
         for target in &mut file.packages {
             target.keyring = folder.join(&target.keyring); // an absolute one stays what it is
+            for given in &mut target.files {
+                given.path = folder.join(&given.path);
+            }
         }
         let resolved = folder.canonicalize().map_err(Error::io("open", &folder))?;
         let name = resolved.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -342,6 +359,9 @@ impl ReleaseFile {
         for target in &self.packages {
             if !target.target.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'.') {
                 return Err(format!("the target `{}` is not like `debian-12`", target.target));
+            }
+            if target.install.is_empty() && target.files.is_empty() {
+                return Err(format!("the target `{}` has neither `install` nor `files`", target.target));
             }
         }
         Ok(())

@@ -15,7 +15,6 @@ use wt_keys::Sha256Digest;
 
 use crate::bundle::Bundle;
 use crate::image::Image;
-use crate::release::ReleaseFile;
 use crate::{Error, ImageName, Manifest, Result};
 
 /// What Docker 20.10 and later take.
@@ -84,33 +83,6 @@ impl Stack {
         self.names_in("secrets")
     }
 
-    /// What a build must know before it signs: every image is one of the release, every variable and every secret one
-    /// that a site has, every service that `release.toml` names is there.
-    pub fn check(&self, release: &ReleaseFile) -> Result<()> {
-        let folders = Folders { home: "/home".into(), data: "/data".into(), run: "/run".into() };
-        substitute::strings(&mut Value::Object(self.root.clone()), &folders.variables())?;
-        let invalid = |why: String| Err(Error::Stack { why });
-        for (service, definition) in self.root["services"].as_object().into_iter().flatten() {
-            let image = definition["image"].as_str().unwrap_or_default();
-            find_image(release.images.iter().map(|image| &image.name), service, image)?;
-        }
-        if let Some(secret) = self.secrets().into_iter().find(|name| !SITE_SECRETS.contains(&name.as_str())) {
-            return invalid(format!(
-                "no site has the secret `{secret}`; there are {}",
-                SITE_SECRETS.join(", ")
-            ));
-        }
-        let services = self.services();
-        let license = release.license.iter().map(|place| &place.service);
-        let restarted = release.conf.iter().flat_map(|conf| &conf.restart);
-        match license.chain(restarted).find(|name| !services.contains(name)) {
-            Some(missing) => {
-                invalid(format!("release.toml names the service `{missing}`, which it does not have"))
-            }
-            None => Ok(()),
-        }
-    }
-
     fn names_in(&self, section: &str) -> Vec<String> {
         self.root.get(section).and_then(Value::as_object).into_iter().flat_map(Map::keys).cloned().collect()
     }
@@ -145,6 +117,13 @@ impl Stack {
         }
         Ok(Rendered { json: root.to_string(), digest, images, bind_sources: sources })
     }
+}
+
+/// What is wrong with the variables in the strings of `value`.
+#[cfg(feature = "templates")]
+pub(crate) fn unknown_variables(value: &Value) -> Vec<String> {
+    let folders = Folders { home: "/home".into(), data: "/data".into(), run: "/run".into() };
+    substitute::problems(value, &folders.variables())
 }
 
 impl Folders {

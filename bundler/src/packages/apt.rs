@@ -4,19 +4,26 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use wt_keys::Sha256Digest;
 use wt_manifests::release::PackageTarget;
 
+use super::given::Given;
 use super::mirror;
 use super::scratch::Scratch;
+use super::unmet::{self, Unmet};
 use crate::{Error, Result};
+
+/// Of what apt says when it fails.
+const MOST_LINES: usize = 4;
+/// Where the search for causes ends.
+const MOST_ASKED: usize = 500;
 
 /// A private apt for one target.
 pub struct Apt {
     folder: Scratch,
-    target: String,
+    pub target: String,
 }
 
 /// A package that apt would download.
@@ -32,9 +39,9 @@ impl Apt {
         if !target.keyring.is_file() {
             return Err(Error::NoKeyring { target: target.target.clone(), path: target.keyring.clone() });
         }
-        let architecture = platform.split_once('/').map_or(platform, |(_, machine)| machine);
+        let architecture = architecture(platform);
         let apt = Self { folder: Scratch::create(&std::env::temp_dir())?, target: target.target.clone() };
-        for name in ["state/lists/partial", "cache/archives/partial"] {
+        for name in ["state/lists/partial", "cache/archives/partial", "given"] {
             let path = apt.path(name);
             fs::create_dir_all(&path).map_err(Error::io("create the folder", path))?;
         }
@@ -46,26 +53,48 @@ impl Apt {
 
     /// Fetches the signed indexes. Anything that apt would only warn about is an error.
     pub fn update(&self) -> Result<()> {
-        self.run("read the archive's index", &["update", "-qq", "--error-on=any"]).map(drop)
+        self.run("read the archive's index", &["update", "-qq", "--error-on=any"], &[]).map(drop)
     }
 
-    /// What would be installed beside what is, by name, in order.
-    pub fn simulate(&self, names: &[String]) -> Result<Vec<String>> {
-        let said = self.install("resolve the packages", &["--simulate"], names)?;
+    /// What would be installed where nothing is, by name, in order; `preferences` choose among versions.
+    pub fn simulate(&self, names: &[String], preferences: &str) -> Result<Vec<String>> {
+        self.write("preferences", preferences)?;
+        let option = format!("-oDir::Etc::preferences={}", self.path("preferences").display());
+        let said = self.install("resolve the packages", &["--simulate", &option], names)?;
         let names = said.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next());
         Ok(names.map(ToOwned::to_owned).collect())
     }
 
-    /// What would be downloaded, in the order of the file names.
-    pub fn plan(&self, names: &[String]) -> Result<Vec<Planned>> {
-        let said = self.install("resolve the packages", &["--print-uris"], names)?;
+    /// What would be downloaded to install `names`, which may be paths of the `given` files.
+    pub fn plan(&self, names: &[String], given: &[Given]) -> Result<Vec<Planned>> {
+        let said = match self.install("resolve the packages", &["--print-uris"], names) {
+            Err(failed) => return Err(self.unmet(names)?.unwrap_or(failed)),
+            Ok(said) => said,
+        };
+        let is_given = |line: &&str| given.iter().any(|given| file_name(line) == Some(&given.file_name));
         let plan = |line: &str| {
             planned(line)
                 .ok_or_else(|| Error::AptAnswer { target: self.target.clone(), found: line.to_owned() })
         };
-        let mut all = said.lines().filter(|line| !line.is_empty()).map(plan).collect::<Result<Vec<_>>>()?;
-        all.sort_by(|a, b| a.file_name.cmp(&b.file_name));
-        Ok(all)
+        let lines = said.lines().filter(|line| !line.is_empty() && !is_given(line));
+        lines.map(plan).collect()
+    }
+
+    /// What cannot be had, where that is why apt refuses. It looks one step far, so what it will not install is asked
+    /// for, until all reasons are known.
+    fn unmet(&self, names: &[String]) -> Result<Option<Error>> {
+        let mut asked = names.to_vec();
+        loop {
+            let said = self.say(&["install", "-q", "--simulate", "--"], &asked)?;
+            let found = unmet::read(&String::from_utf8_lossy(&said.stdout));
+            let mut more: Vec<String> = found.iter().filter_map(Unmet::refused).collect();
+            more.retain(|name| !asked.contains(name));
+            if more.is_empty() || asked.len() > MOST_ASKED {
+                let target = self.target.clone();
+                return Ok((!found.is_empty()).then(|| Error::Unmet { target, unmet: unmet::causes(found) }));
+            }
+            asked.extend(more);
+        }
     }
 
     pub fn download(&self, names: &[String]) -> Result<()> {
@@ -73,32 +102,31 @@ impl Apt {
     }
 
     fn install(&self, action: &'static str, options: &[&str], names: &[String]) -> Result<String> {
-        let names = names.iter().map(String::as_str);
-        let arguments: Vec<&str> = ["install", "-qq"]
-            .into_iter()
-            .chain(options.iter().copied())
-            .chain(["--"])
-            .chain(names)
-            .collect();
-        self.run(action, &arguments)
+        let arguments: Vec<&str> =
+            ["install", "-qq"].into_iter().chain(options.iter().copied()).chain(["--"]).collect();
+        self.run(action, &arguments, names)
     }
 
-    fn run(&self, action: &'static str, arguments: &[&str]) -> Result<String> {
-        let output = Command::new("apt-get")
+    fn run(&self, action: &'static str, arguments: &[&str], names: &[String]) -> Result<String> {
+        let output = self.say(arguments, names)?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let said = essence(&String::from_utf8_lossy(&output.stderr));
+        Err(Error::Apt { action, target: self.target.clone(), said })
+    }
+
+    fn say(&self, arguments: &[&str], names: &[String]) -> Result<Output> {
+        Command::new("apt-get")
             .arg("-c") // read behind the machine's apt.conf.d: what it says is the last word
             .arg(self.path("apt.conf"))
             .args(arguments)
+            .args(names)
             .env("LC_ALL", "C")
             .env("DEBIAN_FRONTEND", "noninteractive")
             .stdin(Stdio::null())
             .output()
-            .map_err(|source| Error::NoApt { source })?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.lines().take(20).map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n");
-        Err(Error::Apt { action, target: self.target.clone(), said })
+            .map_err(|source| Error::NoApt { source })
     }
 
     /// What apt takes to be installed on the target.
@@ -114,6 +142,11 @@ impl Apt {
         self.path("cache/archives")
     }
 
+    /// Where the files that are given by hand are copied to.
+    pub fn given(&self) -> PathBuf {
+        self.path("given")
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -124,6 +157,28 @@ impl Apt {
     }
 }
 
+/// The lines that say what is wrong, each once; the rest of them repeats it.
+fn essence(said: &str) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for line in said.lines().map(str::trim_end).filter(|line| line.starts_with("E: ")) {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    if lines.is_empty() {
+        lines = said.lines().collect();
+    }
+    let left = lines.len().saturating_sub(MOST_LINES);
+    let mut said: Vec<String> = lines.iter().take(MOST_LINES).map(|line| format!("  {line}")).collect();
+    said.extend((left > 0).then(|| format!("  and {left} more")));
+    said.join("\n")
+}
+
+/// The second word: what the file is to be called.
+fn file_name(line: &str) -> Option<&str> {
+    line.strip_prefix('\'')?.split_once("' ")?.1.split(' ').next()
+}
+
 /// `'http://…/runc_1.1.5_amd64.deb' runc_1.1.5_amd64.deb 2709960 SHA256:04e0…`
 fn planned(line: &str) -> Option<Planned> {
     let (_, rest) = line.strip_prefix('\'')?.split_once("' ")?;
@@ -132,6 +187,11 @@ fn planned(line: &str) -> Option<Planned> {
     let size = words.next()?.parse().ok()?;
     let sha256 = words.next()?.strip_prefix("SHA256:")?.parse().ok()?;
     Some(Planned { file_name, size, sha256 })
+}
+
+/// What Debian calls the machine of `platform`.
+pub fn architecture(platform: &str) -> &str {
+    platform.split_once('/').map_or(platform, |(_, machine)| machine)
 }
 
 fn configuration(folder: &Path, architecture: &str) -> String {
@@ -187,7 +247,10 @@ fn sources(target: &PackageTarget, architecture: &str) -> Result<String> {
     let mut sources = String::new();
     for suite in &target.suites {
         let mirror = match &target.mirror {
-            Some(mirror) => mirror.clone(),
+            Some(mirror) => match mirror.strip_prefix("file:") {
+                Some(folder) => format!("copy:{folder}"), // with `file:` apt would not copy packages to our folder
+                None => mirror.clone(),
+            },
             None => mirror::of_this_machine(&target.target, suite)?,
         };
         let _ =

@@ -10,6 +10,7 @@ use wt_keys::durable;
 use wt_manifests::manifest::PackageSource;
 use wt_manifests::release::{PackageTarget, meant};
 
+use super::version;
 use crate::{Error, Result};
 
 const RELEASE_LIMIT: u64 = 16 << 20;
@@ -96,9 +97,20 @@ impl Index {
         self.by_digest.get(&digest).map(|at| &self.stanzas[*at])
     }
 
-    /// Some version of a package. For the base set any will do: what a host has is not less than what was released.
-    pub fn candidate(&self, name: &str) -> Option<&Stanza> {
-        self.by_name.get(name)?.first().map(|at| &self.stanzas[*at])
+    /// The lowest version of a package that the suites have.
+    pub fn oldest(&self, name: &str) -> Option<&Stanza> {
+        self.versions(name).min_by(|a, b| version::compare(&a.version, &b.version))
+    }
+
+    /// The packages of which there are several versions.
+    pub fn ambiguous(&self) -> impl Iterator<Item = &str> {
+        let several = |at: &&Vec<usize>| at.len() > 1;
+        let names = self.by_name.iter().filter(move |(_, at)| several(at));
+        names.map(|(name, _)| name.as_str())
+    }
+
+    fn versions(&self, name: &str) -> impl Iterator<Item = &Stanza> {
+        self.by_name.get(name).into_iter().flatten().map(|at| &self.stanzas[*at])
     }
 
     /// The packages that every host of this archive has.
@@ -182,6 +194,7 @@ mod tests {
                 keyring: PathBuf::new(),
                 mirror: None,
                 install: install.iter().map(|name| (*name).to_owned()).collect(),
+                files: vec![],
             })
         };
         check(&["runc", "dash"]).unwrap();

@@ -60,3 +60,96 @@ fn a_hook_that_a_minimal_host_cannot_run_is_said() {
         ]
     );
 }
+
+#[test]
+fn every_template_is_rendered_and_a_mistake_says_its_line() {
+    let conf = |content| File { content, ..CONF };
+    let find = |content| found(RELEASE, STACK, &[conf(content), HOOK]);
+    assert_eq!(find(b"a\n{{ site.domains.im }}\n"), ["conf/a.conf: line 2: `site.domains.im` is undefined"]);
+    // only where a site has no mail server
+    assert_eq!(find(b"{{ smtp.host }}").len(), 1);
+    assert_eq!(find(b"{% if smtp is defined %}{{ smtp.host }}{% endif %}"), [""; 0]);
+    assert_eq!(find(b"{{ administrator.password }}").len(), 1, "services can read it");
+    assert!(find(b"{% if %}")[0].starts_with("conf/a.conf: line 1: syntax error"));
+    assert_eq!(find(b"\xff"), ["conf/a.conf: it is not UTF-8 text"]);
+}
+
+#[test]
+fn the_journey_is_rendered_with_the_domains_that_the_release_asks_for() {
+    let step = "[[journey]]\nname = \"log in\"\nport = 80\nstatus = 200\npath = \"/{{ nobody }}\"\nhost = \"{{ site.domains.web }}\"\nbody = \"{{ administrator.password }}\"\n";
+    let known = RELEASE.replace("platform", "domains = [\"web\"]\nplatform");
+    let files = [CONF, HOOK];
+    assert_eq!(
+        found(&format!("{known}{step}"), STACK, &files),
+        ["release.toml, [[journey]] `log in`, path: `nobody` is undefined"]
+    );
+    assert_eq!(found(&format!("{RELEASE}{step}"), STACK, &files).len(), 2);
+}
+
+#[test]
+fn ports_in_the_short_notation_are_seen() {
+    let find = |port: &str| {
+        let stack = STACK.replace("{target: 1, published: 80}", port);
+        found(RELEASE, &stack, &[CONF, HOOK]).len()
+    };
+    for (port, count) in [
+        ("\"80:8080\"", 0),
+        ("\"81:80\"", 1),
+        ("\"127.0.0.1:81:80/tcp\"", 1),
+        ("\"80-82:80-82\"", 2),
+        ("8080", 0),
+    ] {
+        assert_eq!(find(port), count, "{port}");
+    }
+}
+
+#[test]
+fn all_variables_and_secrets_that_no_site_has_are_said() {
+    let stack = "services: {a: {image: \"p/a:1\", command: [\"${HOME}\", \"$x\"], hostname: \"${WT_HOME}\"}}\nsecrets: {db: {external: true}}";
+    let all = found(RELEASE, stack, &[CONF, HOOK]);
+    assert_eq!(all.len(), 3, "{all:?}");
+    assert!(all[0].contains("`${HOME}`") && all[1].contains("`$x`"), "{all:?}");
+    assert!(all[2].starts_with("stack.yaml, secrets: no site has the secret `db`"), "{all:?}");
+}
+
+#[test]
+fn what_a_script_reaches_must_be_inside() {
+    let find = |line: &str| {
+        let content = format!("#!/bin/sh -e\n{line}\n");
+        let hook = File { content: content.as_bytes(), ..HOOK };
+        let library = File { path: "scripts/lib.sh", executable: false, content: b"" };
+        found(RELEASE, STACK, &[CONF, hook, library])
+    };
+    for (line, expected) in [
+        ("docker run --rm -it -v /a:/b p/b:1 ls", "the image `p/b:1` is not in release.toml"),
+        ("id=$(docker create p/b:1)", "the image `p/b:1` is not in release.toml"),
+        (
+            "docker pull p/a:1",
+            "`docker pull` needs a network; where a site has one, say so with `# wt: network` on the line",
+        ),
+        (
+            "true && apt-get -y install jq",
+            "`apt-get install` needs a network; where a site has one, say so with `# wt: network` on the line",
+        ),
+        (
+            "curl -s https://a.example/x",
+            "`curl https://a.example/x` needs a network; where a site has one, say so with `# wt: network` on the line",
+        ),
+        (". \"$(dirname \"$0\")/more.sh\"", "no file `scripts/more.sh`"),
+        ("sh \"$WT_HOME/scripts/more.sh\"", "no file `scripts/more.sh`"),
+    ] {
+        assert_eq!(find(line), [format!("scripts/init.sh, line 2: {expected}")]);
+    }
+    for line in [
+        "docker run --rm -e A=1 --name x p/a:1 p/b:1",
+        "docker run --rm \"$image\"",
+        "docker exec \"$id\" /x",
+        "docker pull p/b:1 # wt: network",
+        "curl -s http://127.0.0.1:80/ http://localhost/",
+        ". \"$(dirname \"$0\")/lib.sh\"",
+        "echo 'docker pull x'",
+        "# docker pull x",
+    ] {
+        assert_eq!(find(line), [""; 0], "{line}");
+    }
+}

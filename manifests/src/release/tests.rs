@@ -44,7 +44,7 @@ fn a_value_of_the_wrong_type_is_shown_where_it_is() {
 #[test]
 fn a_relative_keyring_belongs_to_the_release_folder() {
     let here = tempfile::tempdir().unwrap();
-    let packages = "[[packages]]\ntarget = \"ubuntu-24.04\"\nsuites = [\"noble\"]\ncomponents = [\"main\"]\nkeyring = \"keys/u.gpg\"\ninstall = []\n";
+    let packages = "[[packages]]\ntarget = \"ubuntu-24.04\"\nsuites = [\"noble\"]\ncomponents = [\"main\"]\nkeyring = \"keys/u.gpg\"\ninstall = ['docker.io']\n";
     fs::write(here.path().join(RELEASE_FILE), format!("{HEAD}image = []\n{packages}")).unwrap();
     let release = Release::find(".", here.path()).unwrap();
     assert_eq!(release.file.packages[0].keyring, release.folder.join("keys/u.gpg"));

@@ -15,6 +15,20 @@ pub(super) fn strings(value: &mut Value, variables: &[(&'static str, String)]) -
     Ok(())
 }
 
+/// What is wrong in each string.
+#[cfg(feature = "templates")]
+pub(super) fn problems(value: &Value, variables: &[(&'static str, String)]) -> Vec<String> {
+    match value {
+        Value::String(text) => match string(text, variables) {
+            Err(Error::Stack { why }) => vec![why],
+            _ => Vec::new(),
+        },
+        Value::Array(items) => items.iter().flat_map(|item| problems(item, variables)).collect(),
+        Value::Object(map) => map.values().flat_map(|item| problems(item, variables)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
+
 fn string(text: &str, variables: &[(&'static str, String)]) -> Result<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

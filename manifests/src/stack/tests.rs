@@ -195,3 +195,13 @@ fn what_is_no_stack_at_all_is_refused() {
     let bomb = "a: &a [1,1,1,1,1,1,1,1,1]\n".to_owned() + &(0..9).map(level).collect::<String>();
     assert!(Stack::parse(bomb.as_bytes()).is_err());
 }
+
+#[test]
+fn a_mistake_in_yaml_says_line_and_column() {
+    let Error::StackYaml { source } =
+        Stack::parse(b"services:\n  a:\n    image: \"x:1\"\n   bad: [1\n").unwrap_err()
+    else {
+        panic!("another error");
+    };
+    assert!(source.to_string().contains("line 4 column 4"), "{source}");
+}

@@ -1,0 +1,261 @@
+//! Packages from an archive that the test makes, by the real program and the real apt.
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+mod archive;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use archive::{Archive, deb};
+use clap::Parser as _;
+use wt_keys::Sha256Digest;
+use wt_keys::cli::WtKeys;
+use wt_keys::console::Program as _;
+
+const RELEASE: &str = "product = 'test'\nversion = '1.0.0'\nplatform = 'linux/amd64'\n[[image]]\nname = 'test/one:1'\nsource = 'rootfs:root'\nentrypoint = ['/one']\n";
+const BASE: (&str, &str) = ("base 1", "Essential: yes\nDepends: libbase\n");
+const LIBBASE: (&str, &str) = ("libbase 1", "");
+
+/// A release, keys and an archive with the suites that `suites` names.
+struct World {
+    folder: tempfile::TempDir,
+    archive: Archive,
+    suites: &'static str,
+}
+
+impl World {
+    fn new(suites: &'static str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // apt reads the archive as another user
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let archive = Archive::new(folder.path());
+        let world = Self { folder, archive, suites };
+        fs::create_dir_all(world.path("release/root")).unwrap();
+        fs::write(world.path("release/root/one"), "one").unwrap();
+        fs::write(world.path("release/stack.yaml"), "services: {one: {image: \"test/one:1\"}}\n").unwrap();
+        let keys = world.path("keys");
+        let arguments = ["wt-keys", "init", "--quiet", "--no-passphrase", "--dir"].map(PathBuf::from);
+        WtKeys::try_parse_from(arguments.into_iter().chain([keys])).unwrap().run().unwrap();
+        world
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Builds with what `wanted` (TOML) asks for.
+    fn build(&self, wanted: &str) -> Output {
+        let mirror = format!("file:{}", self.archive.folder.display());
+        self.build_from(&mirror, wanted)
+    }
+
+    fn build_from(&self, mirror: &str, wanted: &str) -> Output {
+        let (suites, keyring) = (self.suites, self.archive.keyring());
+        let target = format!(
+            "[[packages]]\ntarget = 'debian-12'\nsuites = {suites}\ncomponents = ['main']\nkeyring = '{}'\nmirror = '{mirror}'\n{wanted}\n",
+            keyring.display()
+        );
+        fs::write(self.path("release/release.toml"), format!("{RELEASE}{target}")).unwrap();
+        let _ = fs::remove_file(self.path("out.tar.zst"));
+        self.command("build")
+            .args(["release", "-o", "out.tar.zst", "--key", "keys/bundle.key"])
+            .output()
+            .unwrap()
+    }
+
+    fn command(&self, verb: &str) -> Command {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wt-bundle"));
+        command.current_dir(self.folder.path()).env("XDG_CACHE_HOME", self.path("cache"));
+        command.env("WT_TRUST", self.path("keys/trust.json")).env_remove("SOURCE_DATE_EPOCH").arg(verb);
+        command
+    }
+
+    /// The packages in the bundle, by the names of their files.
+    fn built(&self, wanted: &str) -> Vec<String> {
+        let output = self.build(wanted);
+        assert!(output.status.success(), "{}", said(&output));
+        let mut tar = Command::new("tar");
+        let names = archive::run(tar.arg("-tf").arg(self.path("out.tar.zst")));
+        let names = names.lines().filter_map(|name| name.strip_prefix("packages/debian-12/"));
+        names.map(ToOwned::to_owned).collect()
+    }
+
+    fn refused(&self, wanted: &str, exit: i32) -> String {
+        let output = self.build(wanted);
+        assert_eq!(output.status.code(), Some(exit), "{}", said(&output));
+        assert!(!self.path("out.tar.zst").exists());
+        said(&output)
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Without the progress before it.
+fn message_lines(said: &str) -> usize {
+    said.lines().skip_while(|line| !line.starts_with("error: ")).count()
+}
+
+fn given(file: &Path) -> String {
+    let digest = Sha256Digest::of(&fs::read(file).unwrap());
+    format!("{{ path = '{}', sha256 = '{digest}' }}", file.display())
+}
+
+const ALL: &str = "['stable']";
+
+#[test]
+fn the_closure_is_carried_without_what_every_host_has() {
+    let world = World::new(ALL);
+    let app = ("app 1:2.0-1", "Depends: libapp (>= 1), libbase, virtual\n");
+    world.archive.publish(
+        "stable",
+        &[
+            BASE,
+            LIBBASE,
+            app,
+            ("libapp 1.0+x", "Recommends: other\n"),
+            ("other 1", ""),
+            ("real 1", "Provides: virtual\n"),
+        ],
+    );
+    let names = world.built("install = ['app']");
+    assert_eq!(names, ["app_1%3a2.0-1_amd64.deb", "libapp_1.0+x_amd64.deb", "real_1_amd64.deb"]);
+    let inspect = world.command("inspect").args(["out.tar.zst", "--json"]).output().unwrap();
+    let page: serde_json::Value = serde_json::from_slice(&inspect.stdout).unwrap();
+    assert!(page.to_string().contains("1:2.0-1"), "{page}");
+}
+
+#[test]
+fn a_newer_version_of_what_a_host_has_is_carried_where_it_is_needed_and_only_there() {
+    let world = World::new("['stable', 'security']");
+    world.archive.publish("stable", &[BASE, LIBBASE, ("old 1", "Depends: libbase (>= 1)\n")]);
+    let app = ("app 1", "Depends: libbase (>= 1.1)\n");
+    world.archive.publish("security", &[("libbase 1.1", ""), ("old 1.1", "Depends: libbase\n"), app]);
+    assert_eq!(world.built("install = ['app']"), ["app_1_amd64.deb", "libbase_1.1_amd64.deb"]);
+    assert_eq!(world.built("install = ['old']"), ["old_1.1_amd64.deb"]);
+}
+
+#[test]
+fn a_file_given_by_hand_brings_what_it_needs_from_the_archive() {
+    let world = World::new(ALL);
+    world.archive.publish("stable", &[BASE, LIBBASE, ("libapp 1", ""), ("other 1", ""), ("hand 1:1", "")]);
+    let hand = given(&deb(folder(&world), "hand 1:1", "Depends: libapp, libbase, more\n"));
+    let more = given(&deb(folder(&world), "more 1", "Architecture: all\n"));
+    let wanted = format!("files = [{hand}, {more}]");
+    let expected = ["hand_1%3a1_amd64.deb", "libapp_1_amd64.deb", "more_1_all.deb"];
+    assert_eq!(world.built(&wanted), expected);
+    let with_install = world.built(&format!("install = ['other']\n{wanted}"));
+    assert_eq!(with_install, [expected[0], expected[1], expected[2], "other_1_amd64.deb"]);
+    // the vendor's, not the archive's of the same name and version
+    let mut tar = Command::new("tar");
+    tar.arg("-xf").arg(world.path("out.tar.zst")).arg("-C").arg(world.path("release")).arg("packages");
+    archive::run(&mut tar);
+    let carried = fs::read(world.path("release/packages/debian-12/hand_1%3a1_amd64.deb")).unwrap();
+    assert!(hand.contains(&Sha256Digest::of(&carried).to_string()));
+}
+
+fn folder(world: &World) -> &Path {
+    world.folder.path()
+}
+
+#[test]
+fn all_that_cannot_be_had_is_named_with_who_needs_it() {
+    let world = World::new(ALL);
+    let libapp = ("libapp 1", "Depends: deep\n");
+    world.archive.publish("stable", &[BASE, LIBBASE, libapp, ("app 1", "Depends: libapp, gone\n")]);
+    let hand = given(&deb(folder(&world), "hand 1", "Depends: libbase (>= 2), lost\n"));
+    let said = world.refused(&format!("install = ['app']\nfiles = [{hand}]"), 1);
+    for line in [
+        "`app` needs `gone`, but it is not installable",
+        "`hand` needs `libbase (>= 2)`, but 1 is to be installed",
+        "`hand` needs `lost`, but it is not installable",
+        "`libapp` needs `deep`, but it is not installable",
+    ] {
+        assert!(said.contains(line), "{line} in\n{said}");
+    }
+    assert!(!said.contains("`app` needs `libapp`"), "{said}");
+    assert!(said.contains("hint: "), "{said}");
+}
+
+#[test]
+fn a_file_given_by_hand_is_refused_where_it_is_not_the_one_that_was_meant() {
+    let world = World::new(ALL);
+    world.archive.publish("stable", &[BASE, LIBBASE]);
+    let file = deb(folder(&world), "hand 1", "");
+    let entry = given(&file);
+    fs::write(&file, "something else").unwrap();
+    let said = world.refused(&format!("files = [{entry}]"), 3);
+    assert!(said.contains("expected sha256:") && said.contains("found    sha256:"), "{said}");
+    let said = world.refused(&format!("files = [{}]", given(&file)), 1);
+    assert!(said.contains("is not a Debian package"), "{said}");
+    fs::write(&file, "").unwrap();
+    let said = world.refused(&format!("files = [{}]", given(&file)), 1);
+    assert!(said.contains("is not a Debian package"), "{said}");
+    let foreign = given(&deb(folder(&world), "hand 1", "Architecture: s390x\n"));
+    let said = world.refused(&format!("files = [{foreign}]"), 1);
+    assert!(said.contains("expected amd64 or all\n  found    s390x"), "{said}");
+    let nobody = entry.replace("hand_1", "none");
+    let said = world.refused(&format!("files = [{nobody}]"), 1);
+    assert!(said.contains("none.deb"), "{said}");
+    let said = world.refused("install = []", 1);
+    assert!(said.contains("neither `install` nor `files`"), "{said}");
+}
+
+#[test]
+fn an_archive_that_its_key_does_not_vouch_for_is_refused() {
+    let world = World::new(ALL);
+    world.archive.publish("stable", &[BASE, LIBBASE, ("app 1", "")]);
+    world.built("install = ['app']");
+    world.archive.sign("stable", "-1 day");
+    let said = world.refused("install = ['app']", 3);
+    assert!(said.contains("expired") && said.contains("hint: the mirror has not been renewed"), "{said}");
+    world.archive.sign("stable", "+1 day");
+    world.archive.make_key("another");
+    world.refused("install = ['app']", 3);
+    world.archive.sign("stable", "+1 day");
+    world.built("install = ['app']");
+    world.archive.unsign("stable");
+    let said = world.refused("install = ['app']", 3);
+    assert!(said.contains("is not signed"), "{said}");
+}
+
+#[test]
+fn a_package_that_is_not_the_one_in_the_index_is_refused() {
+    let world = World::new(ALL);
+    world.archive.publish("stable", &[BASE, LIBBASE, ("app 1", "")]);
+    let file = world.archive.folder.join("pool/stable/app_1.deb");
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let said = world.refused("install = ['app']", 3);
+    assert!(said.contains("app_1") && said.contains("Hash Sum mismatch"), "{said}");
+}
+
+#[test]
+fn a_name_that_the_archive_does_not_have_is_said_with_what_was_meant() {
+    let world = World::new(ALL);
+    world.archive.publish("stable", &[BASE, LIBBASE, ("docker.io 1", "")]);
+    let said = world.refused("install = ['docker.oi', 'libbase']", 1);
+    assert!(
+        said.contains("has no package `docker.oi`") && said.contains("did you mean `docker.io`?"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_archive_that_cannot_be_reached_is_said_in_few_lines() {
+    let world = World::new("['stable', 'security']");
+    let said = world.build_from(&format!("file:{}/nowhere", folder(&world).display()), "install = ['app']");
+    let said = self::said(&said);
+    assert!(said.contains("nowhere") && said.contains("hint: "), "{said}");
+    assert!(message_lines(&said) <= 6, "{said}");
+    // nobody listens on port 1
+    let output = world.build_from("http://127.0.0.1:1/debian", "install = ['app']");
+    let said = self::said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("127.0.0.1") && said.contains("hint: "), "{said}");
+    assert!(message_lines(&said) <= 6, "{said}");
+}
