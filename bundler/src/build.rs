@@ -18,7 +18,7 @@ use wt_manifests::release::{Release, ReleaseFile};
 use crate::image::Collected;
 use crate::packages::{self, Resolved};
 use crate::press::{Frames, Press};
-use crate::source::Images;
+use crate::source::{Images, RegistryAccess};
 use crate::{Error, Result, documents, files};
 
 /// Measured on eight images over one Debian base (applications with npm trees, databases, a JRE) beside
@@ -36,6 +36,7 @@ pub struct Build<'a> {
     pub output: PathBuf,
     pub created: Utc,
     pub threads: u32,
+    pub registries: RegistryAccess,
     pub progress: Progress,
 }
 
@@ -74,7 +75,7 @@ impl Build<'_> {
             check_scope(&signer.certificate, &manifest)?;
         }
         let files = files::read(self.release)?;
-        let images = Images::find(self.release)?;
+        let images = Images::find(self.release, &self.registries, &self.progress)?;
         let Gathered { images, layers, packages } = self.gather(images)?;
         let frames = self.frames(&files, &images, layers, &packages)?;
         let bundle = self.write(frames)?;

@@ -5,6 +5,7 @@ mod build_form;
 mod bundle_argument;
 mod inspect;
 mod join;
+mod registry_flags;
 mod sign;
 mod split;
 mod table;

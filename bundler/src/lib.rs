@@ -20,3 +20,4 @@ mod volume_size;
 
 pub use build::{Build, Summary};
 pub use error::{Error, Result};
+pub use source::{RegistryAccess, RegistryFailure};

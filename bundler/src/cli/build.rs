@@ -30,6 +30,8 @@ pub struct BuildVerb {
     #[command(flatten)]
     form: super::build_form::BuildForm,
     #[command(flatten)]
+    registries: super::registry_flags::RegistryFlags,
+    #[command(flatten)]
     passphrase: PassphraseFile,
     /// Processors to use; the bundle is the same with any number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
@@ -55,6 +57,7 @@ impl BuildVerb {
             output: output_file,
             created: created(now)?,
             threads: self.threads.unwrap_or_else(processors),
+            registries: self.registries.access(),
             progress: output.progress(),
         };
         let summary = build.run()?;

@@ -17,9 +17,12 @@ use wt_keys::Sha256Digest;
 use wt_manifests::image::{Blob, Config};
 
 pub use self::archive::Archive;
-use self::blobs::{Blobs, Checked, Layout};
-use self::descriptor::{Descriptor, Document, Kind};
+pub use self::blobs::{Blobs, Stored};
+use self::blobs::{Checked, Layout};
+use self::descriptor::Document;
+pub use self::descriptor::{Descriptor, Kind};
 pub use self::folder::Folder;
+use crate::decompress::Coding;
 use crate::image::{Content, DOCUMENT_LIMIT};
 use crate::press::Press;
 use crate::{Error, Result};
@@ -69,7 +72,7 @@ impl<'a, B: Blobs> Images<'a, B> {
     }
 
     /// The image behind a descriptor of an index or a manifest; its layers go to the press.
-    fn content(&self, image: &Descriptor, press: &Press) -> Result<Content> {
+    pub fn content(&self, image: &Descriptor, press: &Press) -> Result<Content> {
         let Resolved { config, layers } = self.resolve(image)?;
         let layers = self.layers(&layers, &Config::parse(&config)?.layers()?, press)?;
         Ok(Content { config, layers })
@@ -116,9 +119,15 @@ impl<'a, B: Blobs> Images<'a, B> {
     }
 
     fn layers(&self, layers: &[Descriptor], ids: &[Sha256Digest], press: &Press) -> Result<Vec<Blob>> {
+        for layer in layers {
+            self.coding(layer)?; // before any is fetched
+        }
+        let known = |at: usize| ids.get(at).and_then(|id| press.known(*id));
+        let wanted = layers.iter().enumerate().filter(|(at, _)| known(*at).is_none());
+        self.blobs.ahead(&wanted.map(|(_, layer)| layer.clone()).collect::<Vec<_>>())?;
         let mut blobs = Vec::new();
         for (at, layer) in layers.iter().enumerate() {
-            let blob = match ids.get(at).and_then(|id| press.known(*id)) {
+            let blob = match known(at) {
                 Some(known) => known, // it is not read again
                 None => self.layer(layer, press)?,
             };
@@ -128,10 +137,7 @@ impl<'a, B: Blobs> Images<'a, B> {
     }
 
     fn layer(&self, layer: &Descriptor, press: &Press) -> Result<Blob> {
-        let Kind::Layer(coding) = self.kind(layer)? else { return Err(self.media_type(layer)) };
-        if !layer.urls.is_empty() {
-            return Err(self.wrong("a layer of it is to be fetched from elsewhere"));
-        }
+        let coding = self.coding(layer)?;
         let mut stored = Checked::open(self.blobs, layer)?;
         let name = stored.name().to_owned();
         let mut content = coding.decoder(&mut stored).map_err(Error::io("read", &name))?;
@@ -139,6 +145,14 @@ impl<'a, B: Blobs> Images<'a, B> {
         drop(content);
         stored.finish()?;
         Ok(blob)
+    }
+
+    fn coding(&self, layer: &Descriptor) -> Result<Coding> {
+        let Kind::Layer(coding) = self.kind(layer)? else { return Err(self.media_type(layer)) };
+        if !layer.urls.is_empty() {
+            return Err(self.wrong("a layer of it is to be fetched from elsewhere"));
+        }
+        Ok(coding)
     }
 
     /// The raw bytes of a document of at most 4 MiB, compared with its digest.
