@@ -13,14 +13,13 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use oci_client::Reference;
 use wt_keys::console::Progress;
 use wt_manifests::ImageName;
 use wt_manifests::image::Blob;
 use wt_manifests::release::{ImageSource, Release};
 
 pub use self::registry::{Access as RegistryAccess, Failure as RegistryFailure};
-use self::registry::{Registries, Remote};
+use self::registry::{Reference, Registries, Remote};
 use crate::image::{Collected, Content};
 use crate::press::Press;
 use crate::source::docker_archive::Archive;

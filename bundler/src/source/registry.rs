@@ -19,7 +19,7 @@ mod worker;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use oci_client::Reference;
+pub use oci_client::Reference;
 use tokio::sync::Semaphore;
 use wt_keys::console::Progress;
 

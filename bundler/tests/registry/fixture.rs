@@ -1,6 +1,7 @@
 //! Debian's registry on this machine, with its own folder and a port of the kernel's choice; it ends with the test.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -39,7 +40,8 @@ impl Registry {
         for program in ["docker-registry", "skopeo", "openssl", "setpriv"] {
             let found = Command::new("which").arg(program).stdout(Stdio::null()).status().unwrap().success();
             if !found {
-                eprintln!("SKIPPED: no {program}; ./test installs it");
+                // not `eprintln`, which a test that passes keeps to itself
+                let _ = writeln!(std::io::stderr(), "SKIPPED: no {program}; ./test installs it");
                 return None;
             }
         }
@@ -108,8 +110,11 @@ fn serve(folder: &Path, port: u16, kind: Kind) -> Option<Child> {
     );
     if kind == Kind::TlsAndPassword {
         let tls = tls.display();
-        config += &format!("  tls: {{certificate: {tls}/server.pem, key: {tls}/server.priv}}\n");
-        config += &format!("auth: {{htpasswd: {{realm: test, path: {}}}}}\n", password.display());
+        let password = password.display();
+        config = format!(
+            "{config}  tls: {{certificate: {tls}/server.pem, key: {tls}/server.priv}}\n\
+             auth: {{htpasswd: {{realm: test, path: {password}}}}}\n"
+        );
     }
     fs::write(folder.join("config.yml"), config).unwrap();
     let mut server = Command::new("setpriv");

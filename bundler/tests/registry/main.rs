@@ -1,6 +1,5 @@
 //! `docker://`: the real program and Debian's registry, over plain HTTP and over TLS with a password.
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
-#![allow(clippy::print_stderr, reason = "what is skipped is said")]
 
 mod fixture;
 mod layout;
@@ -33,7 +32,13 @@ impl World {
         let mut release = "product = \"test\"\nversion = \"1.0.0\"\nplatform = \"linux/amd64\"\n".to_owned();
         let mut services = Vec::new();
         for (at, source) in sources.iter().enumerate() {
-            release += &format!("[[image]]\nname = \"test/{at}:1\"\nsource = \"{source}\"\n");
+            release.extend([
+                "[[image]]\nname = \"test/",
+                &at.to_string(),
+                ":1\"\nsource = \"",
+                source,
+                "\"\n",
+            ]);
             services.push(format!("s{at}: {{image: \"test/{at}:1\"}}"));
         }
         fs::create_dir(world.path("release")).unwrap();
@@ -207,6 +212,37 @@ fn a_blob_that_broke_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_registry_that_knows_no_ranges_gives_a_broken_blob_again() {
+    let Some(registry) = Registry::start(Kind::Plain) else { return };
+    registry.push(&Layout::new(AMD64, &[(7, 2 << 20)]), "a:1");
+    let proxy = Proxy::to(registry.port);
+    proxy.hide_ranges();
+    let world = World::new(&[format!("docker://{}/a:1", proxy.host())]);
+    proxy.cut_after(1 << 20);
+    done(&world.build(&["--plain-http", &proxy.host()]));
+    assert!(proxy.was_cut() && proxy.passed() > 5 << 19, "{} bytes", proxy.passed());
+}
+
+#[test]
+fn several_layers_arrive_at_one_time() {
+    let Some(registry) = Registry::start(Kind::Plain) else { return };
+    registry.push(&Layout::new(AMD64, &[(1, 1 << 20), (2, 1 << 20), (3, 1 << 20), (4, 1 << 20)]), "a:1");
+    let proxy = Proxy::to(registry.port);
+    let world = World::new(&[format!("docker://{}/a:1", proxy.host())]);
+    proxy.hold_after(100_000);
+    let build = world
+        .command()
+        .args(["--plain-http", &proxy.host()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    proxy.wait_until_held(3);
+    proxy.go_on();
+    done(&build.wait_with_output().unwrap());
+}
+
+#[test]
 fn a_registry_that_is_gone_in_the_middle_of_a_blob_ends_the_build_and_leaves_nothing() {
     let Some(registry) = Registry::start(Kind::Plain) else { return };
     registry.push(&Layout::new(AMD64, &[(7, 4 << 20)]), "a:1");
@@ -253,13 +289,15 @@ fn eight_images_give_the_same_bytes_from_two_folders_with_any_threads_and_after_
     let access = ["--registry-ca", &ca, "--authfile", &auth, "--threads"];
     let [one, two, killed] = [(); 3].map(|()| World::new(&sources));
     done(&one.build(&[&access[..], &["1"]].concat()));
+    let fetched = proxy.passed();
+    assert!(fetched < 6 << 20, "{fetched} bytes: a layer that is known already was fetched");
     done(&two.build(&[&access[..], &["2"]].concat()));
     assert!(one.bundle() == two.bundle());
     for bytes in [1 << 20, 3 << 20] {
         proxy.hold_after(bytes);
         let mut build = killed.command();
         let mut build = build.args(access).arg("2").stderr(Stdio::null()).spawn().unwrap();
-        proxy.wait_until_held();
+        proxy.wait_until_held(1);
         build.kill().unwrap();
         assert!(!build.wait().unwrap().success());
         assert!(killed.leftovers().is_empty());

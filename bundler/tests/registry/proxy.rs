@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub struct Proxy {
     pub port: u16,
@@ -20,7 +20,9 @@ struct Line {
     cut_at: AtomicU64,
     /// The count at which all connections stand still; 0: none.
     hold_at: AtomicU64,
-    held: AtomicBool,
+    /// Connections that do.
+    held: AtomicU64,
+    hide_ranges: AtomicBool,
     /// No connection any more.
     gone: AtomicBool,
 }
@@ -36,13 +38,10 @@ impl Proxy {
                     continue; // closes it
                 }
                 let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
-                let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                thread::spawn(move || {
-                    let _ = std::io::copy(&mut from, &mut to);
-                    let _ = to.shutdown(Shutdown::Both);
-                });
-                let line = line.clone();
-                thread::spawn(move || line.answers(server, client));
+                let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                let (questions, answers) = (line.clone(), line.clone());
+                thread::spawn(move || questions.questions(from, to));
+                thread::spawn(move || answers.answers(server, client));
             }
         });
         proxy
@@ -79,14 +78,21 @@ impl Proxy {
 
     /// Stands still when so many more bytes have passed.
     pub fn hold_after(&self, bytes: u64) {
-        self.line.held.store(false, Ordering::SeqCst);
         self.line.hold_at.store(self.passed() + bytes, Ordering::SeqCst);
     }
 
-    pub fn wait_until_held(&self) {
-        while !self.line.held.load(Ordering::SeqCst) {
+    /// Waits until so many connections stand still.
+    pub fn wait_until_held(&self, connections: u64) {
+        let begun = Instant::now();
+        while self.line.held.load(Ordering::SeqCst) < connections {
+            assert!(begun.elapsed() < Duration::from_mins(1), "no {connections} connections at one time");
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Lets no request for a part through.
+    pub fn hide_ranges(&self) {
+        self.line.hide_ranges.store(true, Ordering::SeqCst);
     }
 
     pub fn go_on(&self) {
@@ -95,6 +101,20 @@ impl Proxy {
 }
 
 impl Line {
+    fn questions(&self, mut client: TcpStream, mut server: TcpStream) {
+        let mut buffer = [0; 8 << 10];
+        while let Ok(got @ 1..) = client.read(&mut buffer) {
+            let hidden = self.hide_ranges.load(Ordering::SeqCst);
+            if let (Some(at), true) = (buffer[..got].windows(7).position(|word| word == b"range: "), hidden) {
+                buffer[at] = b'x';
+            }
+            if server.write_all(&buffer[..got]).is_err() {
+                break;
+            }
+        }
+        let _ = server.shutdown(Shutdown::Both);
+    }
+
     fn answers(&self, mut server: TcpStream, mut client: TcpStream) {
         let mut buffer = [0; 8 << 10];
         while let Ok(got @ 1..) = server.read(&mut buffer) {
@@ -103,9 +123,13 @@ impl Line {
             if at > 0 && passed >= at && self.cut_at.swap(0, Ordering::SeqCst) > 0 {
                 break;
             }
-            while (1..=passed).contains(&self.hold_at.load(Ordering::SeqCst)) {
-                self.held.store(true, Ordering::SeqCst);
-                thread::sleep(Duration::from_millis(2));
+            let holding = || (1..=passed).contains(&self.hold_at.load(Ordering::SeqCst));
+            if holding() {
+                self.held.fetch_add(1, Ordering::SeqCst);
+                while holding() {
+                    thread::sleep(Duration::from_millis(2));
+                }
+                self.held.fetch_sub(1, Ordering::SeqCst);
             }
             if client.write_all(&buffer[..got]).is_err() {
                 break;

@@ -77,19 +77,16 @@ impl Failure {
             if let Some(tls) = error.downcast_ref::<rustls::Error>() {
                 return Self::tls(tls, host);
             }
-            if let Some(io) = error.downcast_ref::<io::Error>() {
-                if io.kind() == io::ErrorKind::ConnectionRefused {
-                    return Self::Refused { host };
-                }
-                // the source of an `io::Error` is the source of what is in it
-                if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                    return Self::tls(tls, host);
-                }
+            let io = error.downcast_ref::<io::Error>();
+            if io.is_some_and(|io| io.kind() == io::ErrorKind::ConnectionRefused) {
+                return Self::Refused { host };
             }
             if error.to_string() == "dns error" {
                 return Self::Name { host };
             }
-            cause = error.source();
+            // the source of an `io::Error` is not what is in it, but the source of that
+            let inner = io.and_then(io::Error::get_ref).map(|inner| inner as &(dyn StdError + 'static));
+            cause = inner.or_else(|| error.source());
         }
         Self::Transfer { host, source: source.without_url() }
     }
