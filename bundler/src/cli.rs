@@ -3,6 +3,9 @@
 mod build;
 mod build_form;
 mod bundle_argument;
+mod cache;
+mod cache_flags;
+mod check;
 mod inspect;
 mod join;
 mod registry_flags;
@@ -35,6 +38,8 @@ pub struct WtBundle {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Build(build::BuildVerb),
+    #[command(subcommand)]
+    Cache(cache::CacheVerb),
     Verify(verify::Verify),
     Inspect(inspect::Inspect),
     Sign(sign::Sign),
@@ -46,6 +51,10 @@ impl Program for WtBundle {
     fn run(self) -> Done {
         match self.verb {
             Verb::Build(verb) => verb.run(self.output, now()),
+            Verb::Cache(verb) => {
+                verb.run(self.output);
+                Ok(())
+            }
             Verb::Verify(verb) => verb.run(self.output),
             Verb::Inspect(verb) => verb.run(self.output),
             Verb::Sign(verb) => verb.run(self.output),

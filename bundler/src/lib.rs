@@ -6,8 +6,10 @@
 //! that their archive's key does not vouch for.
 
 pub mod build;
+mod cache;
 pub mod cli;
 mod decompress;
+mod difference;
 mod documents;
 pub mod error;
 mod files;

@@ -1,7 +1,7 @@
 //! The press: makes a frame of every distinct layer, in a thread of its own, while sources go on reading.
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{Read, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,41 +14,78 @@ use wt_manifests::bundle::writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::image::{Blob, blob_path};
 use wt_manifests::manifest::Mode;
 
+use crate::cache::LayerCache;
 use crate::spool::{Layer, Spool};
 use crate::{Error, Result};
 
+/// Of blobs that are kept as they are: compressed already, and not worth a second look.
+const BLOBS: i32 = -50;
 /// Layers that wait for the press.
 const WAITING: usize = 1;
 
 pub type Frames = HashMap<Sha256Digest, FrameFile>;
 
+#[derive(Default)]
+struct Known {
+    sizes: HashMap<Sha256Digest, u64>,
+    /// From the cache, and of blobs that are kept as they are.
+    frames: Frames,
+}
+
 /// Several threads may feed it.
 pub struct Press {
     folder: PathBuf,
-    known: Mutex<HashMap<Sha256Digest, u64>>,
+    cache: Option<LayerCache>,
+    known: Mutex<Known>,
     layers: SyncSender<Layer>,
     worker: JoinHandle<Result<Frames>>,
 }
 
 impl Press {
     /// Frames, and layers that wait, are nameless files in `folder`.
-    pub fn start(folder: &Path, compression: Compression, phase: Phase) -> Self {
+    pub fn start(folder: &Path, cache: Option<LayerCache>, compression: Compression, phase: Phase) -> Self {
         let (layers, receiver) = sync_channel(WAITING);
         let worker = {
-            let folder = folder.to_owned();
-            std::thread::spawn(move || work(receiver, &folder, compression, &phase))
+            let mut pressing =
+                Pressing { folder: folder.to_owned(), cache: cache.clone(), compression, phase };
+            std::thread::spawn(move || pressing.work(receiver))
         };
-        Self { folder: folder.to_owned(), known: Mutex::default(), layers, worker }
+        Self { folder: folder.to_owned(), cache, known: Mutex::default(), layers, worker }
     }
 
-    /// The layer with this digest, if it was taken already.
+    /// The layer with this digest, if it was taken already or its frame is in the cache, from where it is taken then.
     pub fn known(&self, digest: Sha256Digest) -> Option<Blob> {
-        self.lock().get(&digest).map(|size| Blob { digest, size: *size })
+        let mut known = self.lock();
+        if let Some(size) = known.sizes.get(&digest) {
+            return Some(Blob { digest, size: *size });
+        }
+        let (blob, frame) = self.cache.as_ref()?.take(digest)?;
+        known.sizes.insert(digest, blob.size);
+        known.frames.insert(digest, frame);
+        Some(blob)
     }
 
     /// Takes an uncompressed layer to the end of `reader`.
     pub fn take(&self, reader: &mut dyn Read, origin: &str) -> Result<Blob> {
         self.add(self.spool().fill(reader, origin)?)
+    }
+
+    /// Whether a blob is here that is kept as it is.
+    pub fn has_blob(&self, digest: Sha256Digest) -> bool {
+        self.lock().frames.contains_key(&digest)
+    }
+
+    /// Keeps a blob as it is. Its name is known before its bytes, so nothing has to wait.
+    pub fn take_blob(&self, stored: &mut dyn Read, blob: Blob) -> Result<()> {
+        let (path, size) = (blob_path(blob.digest), tar::stored_size(blob.size).unwrap_or(u64::MAX));
+        let mut frame = FrameWriter::new(&self.folder, Compression { level: BLOBS, threads: 1 }, size)?;
+        let found = frame.entry(path.clone(), blob.size, Mode::Data, stored)?;
+        if found != blob.digest {
+            return Err(Error::Digest { what: path.to_string(), expected: blob.digest, found });
+        }
+        let frame = frame.finish()?;
+        self.lock().frames.insert(blob.digest, frame);
+        Ok(())
     }
 
     /// A nameless file, for what has to wait on the disk.
@@ -63,7 +100,10 @@ impl Press {
     /// Takes a layer that was spooled. One that is known already is dropped.
     pub fn add(&self, layer: Layer) -> Result<Blob> {
         let blob = Blob { digest: layer.digest, size: layer.size };
-        let new = self.lock().insert(blob.digest, blob.size).is_none();
+        if self.known(blob.digest).is_some() {
+            return Ok(blob);
+        }
+        let new = self.lock().sizes.insert(blob.digest, blob.size).is_none();
         if new && self.layers.send(layer).is_err() {
             return Err(Error::PressStopped);
         }
@@ -73,28 +113,63 @@ impl Press {
     /// Waits for the last frame; says what went wrong where the press stopped.
     pub fn finish(self) -> Result<Frames> {
         drop(self.layers);
-        self.worker.join().unwrap_or(Err(Error::PressStopped))
+        let mut frames = self.worker.join().unwrap_or(Err(Error::PressStopped))?;
+        let known = self.known.into_inner().unwrap_or_else(PoisonError::into_inner);
+        frames.extend(known.frames);
+        if let Some(cache) = &self.cache {
+            cache.bound();
+        }
+        Ok(frames)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Sha256Digest, u64>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn work(layers: Receiver<Layer>, folder: &Path, compression: Compression, phase: &Phase) -> Result<Frames> {
-    let mut frames = Frames::new();
-    for mut layer in layers {
+/// The press's own thread.
+struct Pressing {
+    folder: PathBuf,
+    cache: Option<LayerCache>,
+    compression: Compression,
+    phase: Phase,
+}
+
+impl Pressing {
+    fn work(&mut self, layers: Receiver<Layer>) -> Result<Frames> {
+        let mut frames = Frames::new();
+        for mut layer in layers {
+            frames.insert(layer.digest, self.frame(&mut layer)?);
+        }
+        Ok(frames)
+    }
+
+    /// In the cache where there is one; one that fails, as on a full disk, is not used again.
+    fn frame(&mut self, layer: &mut Layer) -> Result<FrameFile> {
+        if let Some(cache) = self.cache.take()
+            && let Ok(frame) = self.press(layer, cache.folder())
+        {
+            let blob = Blob { digest: layer.digest, size: layer.size };
+            if cache.keep(blob, &frame).is_ok() {
+                self.cache = Some(cache);
+            }
+            return Ok(frame);
+        }
+        self.press(layer, &self.folder)
+    }
+
+    fn press(&self, layer: &mut Layer, folder: &Path) -> Result<FrameFile> {
+        layer.content.rewind().map_err(Error::io("read", "a temporary file"))?;
         let size = tar::stored_size(layer.size).unwrap_or(u64::MAX);
-        let mut frame = FrameWriter::new(folder, compression, size)?;
+        let mut frame = FrameWriter::new(folder, self.compression, size)?;
         let path = blob_path(layer.digest);
-        let mut content = Counted { inner: &mut layer.content, phase };
+        let mut content = Counted { inner: &mut layer.content, phase: &self.phase };
         let found = frame.entry(path.clone(), layer.size, Mode::Data, &mut content)?;
         if found != layer.digest {
             return Err(Error::Digest { what: path.to_string(), expected: layer.digest, found });
         }
-        frames.insert(found, frame.finish()?);
+        Ok(frame.finish()?)
     }
-    Ok(frames)
 }
 
 /// Tells the progress bar what went by.
@@ -116,7 +191,7 @@ impl Press {
     /// A press for tests of what feeds it.
     pub fn for_test(folder: &Path) -> Self {
         let phase = wt_keys::console::Progress::silent().phase("test", None);
-        Self::start(folder, Compression { level: 1, threads: 1 }, phase)
+        Self::start(folder, None, Compression { level: 1, threads: 1 }, phase)
     }
 }
 

@@ -20,7 +20,7 @@ use wt_manifests::release::{ImageSource, Release};
 
 pub use self::registry::{Access as RegistryAccess, Failure as RegistryFailure};
 use self::registry::{Reference, Registries, Remote};
-use crate::image::{Collected, Content};
+use crate::image::{Collected, Content, Keep};
 use crate::press::Press;
 use crate::source::docker_archive::Archive;
 use crate::{Error, Result};
@@ -107,10 +107,11 @@ impl<'a> Images<'a> {
     }
 
     /// Sends every layer to the press.
-    pub fn collect(self, press: &Press) -> Result<Vec<Collected>> {
+    pub fn collect(self, press: &Press, keep: Keep) -> Result<Vec<Collected>> {
         let platform = &self.release.file.platform;
         let in_engine = self.engine.map(|engine| engine.export(press)).transpose()?.unwrap_or_default();
         let mut opened = Opened {
+            keep,
             in_engine,
             archives: BTreeMap::new(),
             layouts: BTreeMap::new(),
@@ -147,6 +148,7 @@ fn remotes<'s>(
 
 /// Sources that give several images are read once.
 struct Opened {
+    keep: Keep,
     in_engine: BTreeMap<ImageName, Content>,
     archives: BTreeMap<PathBuf, Archive>,
     layouts: BTreeMap<PathBuf, oci::Archive>,
@@ -177,7 +179,7 @@ impl Opened {
                 archive.image(reference.as_ref())
             }
             Source::Oci(path, reference) => {
-                oci::Images::new(&oci::Folder(&path), platform).image(reference.as_deref(), press)
+                oci::Images::new(&oci::Folder(&path), platform, self.keep).image(reference.as_deref(), press)
             }
             Source::OciArchive(path, reference) => {
                 let archive = match self.layouts.entry(path) {
@@ -187,10 +189,10 @@ impl Opened {
                         place.insert(archive)
                     }
                 };
-                oci::Images::new(&*archive, platform).image(reference.as_deref(), press)
+                oci::Images::new(&*archive, platform, self.keep).image(reference.as_deref(), press)
             }
             Source::Docker(reference) => match self.remotes.get(&reference) {
-                Some(remote) => remote.content(platform, press),
+                Some(remote) => remote.content(platform, self.keep, press),
                 None => Err(registry::Failure::Stopped.into()),
             },
             Source::Rootfs(path) => {
@@ -200,7 +202,7 @@ impl Opened {
                 };
                 self.roots.insert(path, layer);
                 let config = rootfs_config::to_json(&image.config, platform, layer.digest);
-                Ok(Content { config, layers: vec![layer] })
+                Ok(Content { config, layers: vec![layer], manifest: None })
             }
         }
     }

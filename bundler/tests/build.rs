@@ -82,6 +82,7 @@ impl World {
     fn command(&self, verb: &str) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wt-bundle"));
         command.current_dir(self.folder.path()).env("SOURCE_DATE_EPOCH", epoch());
+        command.env("XDG_CACHE_HOME", self.path("cache")).env_remove("WT_CACHE_SIZE");
         command.env_remove("WT_KEY").env_remove("WT_TRUST").arg(verb);
         command
     }
@@ -100,7 +101,7 @@ impl World {
     fn leftovers(&self) -> Vec<String> {
         let names = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let names = names.map(|name| name.to_string_lossy().into_owned());
-        names.filter(|name| name != "keys" && name != "release").collect()
+        names.filter(|name| name != "cache" && name != "keys" && name != "release").collect()
     }
 }
 
@@ -202,7 +203,7 @@ fn a_build_that_cannot_be_done_says_why_and_leaves_nothing() {
     assert_eq!(early.output().unwrap().status.code(), Some(3), "outside the certificate's validity");
     for (from, to, code, message) in [
         ("rootfs:root", "rootfs:absent", 1, "no root file system"),
-        ("rootfs:three.tar", "docker://a:1", 1, "not supported yet by this version"),
+        ("rootfs:three.tar", "docker:a", 1, "docker://HOST[:PORT]/NAME"),
         ("rootfs:three.tar", "dir:a", 1, "docker-daemon, docker-archive, oci, oci-archive, rootfs"),
         ("web/a.conf", "web/b.conf", 1, "conf/web/b.conf"),
         ("\"2s\"", "\"2\"", 1, "healthcheck"),
@@ -264,4 +265,117 @@ fn a_wrong_file_is_named_before_the_work_begins() {
         assert_eq!(output.status.code(), Some(code), "{expected}");
     }
     assert!(world.leftovers().is_empty());
+}
+
+fn build_to(world: &World, name: &str, more: &[&str]) -> Vec<u8> {
+    stdout(&world.build(&world.path("keys"), &[&["-o", name], more].concat()));
+    fs::read(world.path(name)).unwrap()
+}
+
+fn kept(world: &World) -> Vec<PathBuf> {
+    let layers = fs::read_dir(world.path("cache/wt-bundle/layers")).into_iter().flatten();
+    layers.map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn a_layer_from_the_cache_gives_the_same_bytes_and_a_damaged_one_is_made_anew() {
+    let world = World::with_keys();
+    let without = build_to(&world, "a", &["--no-cache"]);
+    assert!(kept(&world).is_empty());
+    assert!(build_to(&world, "b", &[]) == without);
+    let used = kept(&world);
+    assert_eq!(used.len(), 2, "layers that differ");
+    let inode = |path: &Path| std::os::unix::fs::MetadataExt::ino(&fs::metadata(path).unwrap());
+    let before: Vec<u64> = used.iter().map(|path| inode(path)).collect();
+    assert!(build_to(&world, "c", &[]) == without);
+    assert_eq!(used.iter().map(|path| inode(path)).collect::<Vec<_>>(), before);
+    fs::write(&used[0], "").unwrap();
+    assert!(build_to(&world, "d", &[]) == without);
+    assert!(fs::metadata(&used[0]).unwrap().len() > 0);
+}
+
+#[test]
+fn two_builds_share_a_cache_at_the_same_time() {
+    let world = World::with_keys();
+    let world = &world;
+    let bundles = std::thread::scope(|scope| {
+        let builds = ["a", "b"].map(|name| scope.spawn(move || build_to(world, name, &[])));
+        builds.map(|build| build.join().unwrap())
+    });
+    assert!(bundles[0] == bundles[1]);
+    assert_eq!(kept(world).len(), 2);
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_a_warning() {
+    let world = World::with_keys();
+    world.write("cache", "a file");
+    let output = world.build(&world.path("keys"), &[]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("warning: the layer cache"));
+    stdout(&output);
+}
+
+#[test]
+fn what_is_kept_is_shown_and_pruned() {
+    let world = World::with_keys();
+    build_to(&world, "a", &[]);
+    let run = |more: &[&str]| world.command("cache").args(more).output().unwrap();
+    assert!(stdout(&run(&["list"])).contains("kept: 2 files"));
+    assert!(stdout(&run(&["prune", "--older-than", "1d"])).contains("removed: 0 files"));
+    assert!(stdout(&run(&["prune", "--to-size", "1TiB"])).contains("removed: 0 files"));
+    assert!(stdout(&run(&["prune", "--all", "--json"])).contains("wt.bundle.cache.prune.v1"));
+    assert!(kept(&world).is_empty());
+    assert_eq!(run(&["prune"]).status.code(), Some(2));
+    assert_eq!(run(&["prune", "--to-size", "5"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_bundle_is_built_again_and_compared_without_a_key() {
+    let world = World::with_keys();
+    stdout(&world.build(&world.path("keys"), &["-o", "b.tar.zst"]));
+    let check = || {
+        let mut command = world.command("build");
+        command.args(["release", "--check", "b.tar.zst", "--trust", "keys/trust.json", "--threads", "1"]);
+        command.env_remove("SOURCE_DATE_EPOCH").output().unwrap()
+    };
+    fs::remove_file(world.path("keys/bundle.key")).unwrap();
+    assert_eq!(stdout(&check()), "same\n");
+    let differs = |code: i32, message: &str| {
+        let output = check();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(message), "expected {message} in\n{said}");
+        assert_eq!(world.leftovers(), ["b.tar.zst"]);
+    };
+    world.write("release/release.toml", &RELEASE.replace("\"/bin/one\"]", "\"/bin/1\"]"));
+    differs(1, "`b.tar.zst` is not what this release gives: the image `test/one:1`\n  expected config ");
+    world.write("release/release.toml", &RELEASE.replace("1.2.3", "1.2.4"));
+    differs(1, "`version`\n  expected \"1.2.3\"\n  found    \"1.2.4\"\n");
+    world.write("release/release.toml", RELEASE);
+    world.write("release/conf/web/a.conf", "a = 2\n");
+    differs(1, "the file `conf/web/a.conf`\n");
+    world.write("release/conf/web/a.conf", "a = 1\n");
+    let mut bytes = fs::read(world.path("b.tar.zst")).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(world.path("b.tar.zst"), bytes).unwrap();
+    differs(3, "error: chunk 0 of the bundle is damaged");
+}
+
+#[test]
+fn neither_time_zone_nor_umask_locale_or_home_change_a_byte() {
+    let world = World::with_keys();
+    let build = |name: &str, umask: &str, settings: [(&str, &str); 4]| {
+        let line = format!("umask {umask} && exec \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &line, "sh"]).arg(assert_cmd::cargo::cargo_bin!("wt-bundle"));
+        command.args(["build", "release", "--key", "keys/bundle.key", "-o", name]);
+        command.current_dir(world.folder.path()).env("SOURCE_DATE_EPOCH", epoch()).envs(settings);
+        stdout(&command.output().unwrap());
+        fs::read(world.path(name)).unwrap()
+    };
+    let settings = |zone, locale, home| [("TZ", zone), ("LC_ALL", locale), ("HOME", home), ("LANG", locale)];
+    let one = build("1.tar.zst", "022", settings("UTC", "C", "/"));
+    let two = build("2.tar.zst", "077", settings("Asia/Shanghai", "tr_TR.UTF-8", "/nonexistent"));
+    assert!(one == two);
 }

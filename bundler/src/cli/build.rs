@@ -5,6 +5,7 @@ use wt_keys::console::{Done, Output, PassphraseFile, Size};
 use wt_keys::{Signer, Utc, key_file};
 use wt_manifests::release::Release;
 
+use super::cache_flags::CacheFlags;
 use crate::build::{Build, Form, Summary, created, default_output};
 use crate::{Error, Result};
 
@@ -12,7 +13,7 @@ use crate::{Error, Result};
 #[derive(Debug, clap::Args)]
 #[command(
     name = "build",
-    after_help = "Example:\n  wt-bundle build v5.2 --key keys/bundle.key -o /srv/out/worktile-5.2.0.tar.zst\n\nRELEASE is a folder below manifests/, or the path of one. With SOURCE_DATE_EPOCH set, the same input gives the same bytes."
+    after_help = "Example:\n  wt-bundle build v5.2 --key keys/bundle.key -o /srv/out/worktile-5.2.0.tar.zst\n\nRELEASE is a folder below manifests/, or the path of one. With SOURCE_DATE_EPOCH set, the same input gives the same bytes; `build RELEASE --check BUNDLE --trust FILE` shows it."
 )]
 pub struct BuildVerb {
     /// The release to build: `v5.2` for manifests/v5.2, or a path
@@ -28,6 +29,8 @@ pub struct BuildVerb {
     #[arg(long, value_name = "FILE", env = "WT_TRUST")]
     trust: Option<PathBuf>,
     #[command(flatten)]
+    check: super::check::CheckFlag,
+    #[command(flatten)]
     form: super::build_form::BuildForm,
     #[command(flatten)]
     registries: super::registry_flags::RegistryFlags,
@@ -36,12 +39,25 @@ pub struct BuildVerb {
     /// Processors to use; the bundle is the same with any number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     threads: Option<u32>,
+    #[command(flatten)]
+    cache: CacheFlags,
 }
 
 impl BuildVerb {
     pub fn run(self, output: Output, now: Utc) -> Done {
         let started = Instant::now();
         let release = Release::find(&self.release, Path::new("."))?;
+        let threads = self.threads.unwrap_or_else(processors);
+        if let Some(bundle) = &self.check.check {
+            return super::check::check(
+                &release,
+                bundle,
+                self.trust,
+                threads,
+                self.registries.access(),
+                output,
+            );
+        }
         let signer = if self.form.unsigned { None } else { Some(self.signer()?) };
         let output_file = self.file.unwrap_or_else(|| default_output(&release, Path::new("")));
         if output_file.is_dir() {
@@ -50,17 +66,22 @@ impl BuildVerb {
         }
         let build = Build {
             release: &release,
+            keep: self.form.keep(),
             form: match &signer {
                 None => Form::Unsigned,
                 Some(signer) => Form::Signed { signer, split: self.form.split.map(|size| size.0) },
             },
             output: output_file,
             created: created(now)?,
-            threads: self.threads.unwrap_or_else(processors),
+            threads,
             registries: self.registries.access(),
+            cache_size: self.cache.size(),
             progress: output.progress(),
         };
         let summary = build.run()?;
+        if let Some(why) = &summary.no_cache {
+            output.say(format_args!("warning: {why}"));
+        }
         output.say(format_args!("{}, {:.1} s", describe(&summary), started.elapsed().as_secs_f32()));
         super::split::list(output, &summary.files);
         Ok(())

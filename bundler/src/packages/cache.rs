@@ -8,11 +8,8 @@ use wt_keys::{Sha256Digest, durable};
 
 use super::apt::Planned;
 
-/// `$XDG_CACHE_HOME/wt-bundle/packages`
 fn folder() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let caches = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
-    Some(caches.join("wt-bundle/packages"))
+    crate::cache::folder("packages")
 }
 
 fn name(digest: Sha256Digest) -> String {

@@ -55,6 +55,7 @@ impl World {
     fn command(&self) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wt-bundle"));
         command.current_dir(self.0.path()).env("SOURCE_DATE_EPOCH", epoch()).env("HOME", self.0.path());
+        command.env("XDG_CACHE_HOME", self.path("cache")).env_remove("WT_CACHE_SIZE");
         for variable in ["WT_KEY", "WT_TRUST", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "DOCKER_CONFIG"] {
             command.env_remove(variable);
         }
@@ -72,7 +73,10 @@ impl World {
     /// What is there beside the release.
     fn leftovers(&self) -> Vec<String> {
         let names = fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().file_name());
-        names.map(|name| name.to_string_lossy().into_owned()).filter(|name| name != "release").collect()
+        names
+            .map(|name| name.to_string_lossy().into_owned())
+            .filter(|name| name != "cache" && name != "release")
+            .collect()
     }
 
     fn bundle(&self) -> Vec<u8> {
@@ -126,6 +130,11 @@ fn an_image_comes_by_tag_and_by_digest_and_a_host_without_tls_must_be_named() {
     let pin = World::new(&[format!("docker://{host}/a/b:other@sha256:{}", image.digest)]);
     done(&pin.build(&["--plain-http", &host]));
     assert!(tag.bundle() == pin.bundle());
+    done(&pin.build(&["--plain-http", &host, "--verbatim", "-o", "verbatim"]));
+    let verbatim = Command::new("tar").args(["--zstd", "-tf"]).arg(pin.path("verbatim")).output().unwrap();
+    let listed = String::from_utf8(verbatim.stdout).unwrap();
+    assert!(listed.contains(&image.digest) && listed.contains(&image.layers[1]), "{listed}");
+    fs::remove_file(pin.path("verbatim")).unwrap();
     assert_eq!(pin.leftovers(), [BUNDLE]);
 }
 

@@ -25,6 +25,18 @@ pub struct Compression {
     pub threads: u32,
 }
 
+/// What one thread compresses at a time. Left to zstd, it would be so large that small layers keep one processor busy.
+const JOB: u32 = 16 << 20;
+
+impl Compression {
+    /// All that decides the bytes of a frame beside its content: what frames are kept by between builds. The number of
+    /// threads does not.
+    pub fn settings(&self) -> String {
+        let zstd = zstd::zstd_safe::version_number();
+        format!("zstd {zstd} level {} window {WINDOW_LOG} job {JOB} long checksum", self.level)
+    }
+}
+
 /// A finished frame: where its bytes are, and what they hold.
 #[derive(Debug)]
 pub struct FrameFile {
@@ -144,9 +156,10 @@ fn configure(context: &mut CCtx<'static>, compression: Compression, size: u64) -
     let parameters = [
         CParameter::CompressionLevel(compression.level),
         CParameter::WindowLog(window_log(size)),
-        CParameter::EnableLongDistanceMatching(size > 1 << 20),
+        CParameter::EnableLongDistanceMatching(size > 1 << 20 && compression.level > 0),
         CParameter::ContentSizeFlag(true),
         CParameter::ChecksumFlag(true),
+        CParameter::JobSize(JOB),
         CParameter::NbWorkers(compression.threads.max(1)),
     ];
     let code = |code| io::Error::other(zstd::zstd_safe::get_error_name(code));
@@ -198,11 +211,16 @@ impl BodyWriter {
         frame.file.rewind().map_err(Error::io("read a frame of", &self.output))?;
         let index = self.body.frames.len();
         let mut buffer = vec![0; 1 << 20];
-        loop {
-            let got = frame.file.read(&mut buffer).map_err(Error::io("read a frame of", &self.output))?;
+        let mut left = frame.frame.length; // a kept frame has a footer behind it
+        while left > 0 {
+            let wanted = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+            let got =
+                frame.file.read(&mut buffer[..wanted]).map_err(Error::io("read a frame of", &self.output))?;
             if got == 0 {
-                break;
+                let short = io::Error::new(io::ErrorKind::UnexpectedEof, format!("{left} bytes are missing"));
+                return Err(Error::io("read a frame of", &self.output)(short));
             }
+            left -= got as u64;
             self.file.file().write_all(&buffer[..got]).map_err(Error::io("write", &self.output))?;
             self.hash(&buffer[..got]);
         }

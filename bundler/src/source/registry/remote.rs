@@ -10,7 +10,7 @@ use super::Failure;
 use super::download::{Arriving, Download};
 use super::repository::Repository;
 use super::worker::Worker;
-use crate::image::Content;
+use crate::image::{Content, Keep};
 use crate::press::Press;
 use crate::source::oci::{Blobs, Descriptor, Images, Kind, Stored};
 use crate::{Error, Result, image};
@@ -49,9 +49,9 @@ impl Remote {
     }
 
     /// Fetches the image for `platform`; its layers go to the press.
-    pub fn content(&self, platform: &str, press: &Press) -> Result<Content> {
+    pub fn content(&self, platform: &str, keep: Keep, press: &Press) -> Result<Content> {
         let arriving = Mutex::default();
-        Images::new(&Layers { remote: self, press, arriving }, platform).content(&self.root, press)
+        Images::new(&Layers { remote: self, press, arriving }, platform, keep).content(&self.root, press)
     }
 
     fn document(&self, part: &'static str, digest: Sha256Digest) -> Result<Vec<u8>> {

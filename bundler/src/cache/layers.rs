@@ -1,0 +1,106 @@
+//! Frames of layers, by the layer's digest and everything that decides the frame's bytes.
+//!
+//! A frame from here goes into a bundle that gets signed. Trusted is the user who builds: the folder is theirs alone
+//! (another owner's, or one that others may write, is not used), as are the key and the release. A frame is compared
+//! with the SHA-256 in its own footer, which finds damage, not malice. Who doubts builds with `--no-cache`.
+//!
+//! An entry appears complete or not at all: it is written without a name and then linked. One that is not what its
+//! footer says is removed and made anew.
+
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW};
+use wt_keys::Sha256Digest;
+use wt_manifests::bundle::writer::{Compression, FrameFile};
+use wt_manifests::image::{Blob, blob_path};
+use wt_manifests::manifest::{Entry, Mode};
+
+use super::Kept;
+use super::entry::{Footer, digest};
+
+/// A folder of frames that were made with the same settings.
+#[derive(Clone, Debug)]
+pub struct LayerCache {
+    folder: PathBuf,
+    settings: String,
+    most: u64,
+}
+
+impl LayerCache {
+    /// Creates the folder where it is missing. The error says why it cannot be used.
+    pub fn open(folder: PathBuf, compression: Compression, most: u64) -> Result<Self, String> {
+        let failed =
+            |why: std::io::Error| format!("the layer cache `{}` is not used: {why}", folder.display());
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
+        let metadata = fs::symlink_metadata(&folder).map_err(failed)?;
+        let own = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
+        if !own || metadata.permissions().mode() & 0o022 != 0 {
+            return Err(failed(std::io::Error::other("it is not this user's alone")));
+        }
+        tempfile::tempfile_in(&folder).map_err(failed)?;
+        Ok(Self { folder, settings: compression.settings(), most })
+    }
+
+    /// Where to write a frame that [`Self::keep`] is to take.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The frame of a layer, if it is here and whole.
+    pub fn take(&self, layer: Sha256Digest) -> Option<(Blob, FrameFile)> {
+        let path = self.path(layer);
+        let file = File::open(&path).ok()?;
+        let Ok(Some(footer)) = Footer::read(&file, self.key(layer)) else {
+            let _ = fs::remove_file(&path);
+            return None;
+        };
+        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+        let _ = rustix::fs::futimens(&file, &Timestamps { last_access: now, last_modification: now });
+        let entry =
+            Entry { path: blob_path(layer), size: footer.size, mode: Mode::Data, sha256: layer, frame: 0 };
+        let blob = Blob { digest: layer, size: footer.size };
+        Some((blob, FrameFile { file, frame: footer.frame, entries: vec![entry] }))
+    }
+
+    /// Keeps a frame that was written in [`Self::folder`]: gives its file a footer and a name.
+    pub fn keep(&self, layer: Blob, frame: &FrameFile) -> std::io::Result<()> {
+        let length = frame.frame.length;
+        let sha256 = digest(&frame.file, length)?;
+        let (size, key) = (layer.size, self.key(layer.digest));
+        let footer = Footer { frame: frame.frame, size, sha256, key };
+        frame.file.write_all_at(&footer.to_bytes(), length)?;
+        let nameless = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&frame.file));
+        match rustix::fs::linkat(CWD, nameless, CWD, self.path(layer.digest), AtFlags::SYMLINK_FOLLOW) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Keeps to the size; what was not used for longest goes first.
+    pub fn bound(&self) {
+        super::bound(Self::list(&self.folder), self.most);
+    }
+
+    /// All entries of a folder, of whatever settings.
+    pub fn list(folder: &Path) -> Vec<Kept> {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let kept = entries.filter_map(|entry| {
+            let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+            Some(Kept { path: entry.path(), size: metadata.len(), used: metadata.modified().ok()? })
+        });
+        kept.collect()
+    }
+
+    fn key(&self, layer: Sha256Digest) -> Sha256Digest {
+        Sha256Digest::of(format!("wt layer cache 1\n{}\n{layer}\n", self.settings).as_bytes())
+    }
+
+    fn path(&self, layer: Sha256Digest) -> PathBuf {
+        self.folder.join(format!("{}.frame", self.key(layer)))
+    }
+}
+
+#[cfg(test)]
+mod tests;
