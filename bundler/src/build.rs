@@ -19,7 +19,7 @@ use crate::cache::{self, LayerCache};
 use crate::image::{Collected, Keep};
 use crate::packages::{self, Resolved};
 use crate::press::{Frames, Press};
-use crate::source::Images;
+use crate::source::{Images, RegistryAccess};
 use crate::{Error, Result, documents, files};
 
 /// Measured on eight images over one Debian base (applications with npm trees, databases, a JRE) beside
@@ -38,6 +38,7 @@ pub struct Build<'a> {
     pub output: PathBuf,
     pub created: Utc,
     pub threads: u32,
+    pub registries: RegistryAccess,
     /// How much may be kept for the next build; none: the cache is neither read nor written.
     pub cache_size: Option<u64>,
     pub progress: Progress,
@@ -93,7 +94,7 @@ impl Build<'_> {
         self.check_form(&manifest)?;
         let files = files::read(self.release)?;
         let (cache, no_cache) = self.cache();
-        let images = Images::find(self.release)?;
+        let images = Images::find(self.release, &self.registries, &self.progress)?;
         let Gathered { images, layers, packages } = self.gather(images, cache)?;
         let frames = self.frames(&files, &images, layers, &packages)?;
         let bundle = self.write(frames)?;

@@ -11,6 +11,7 @@ mod extract;
 mod handover;
 mod inspect;
 mod join;
+mod registry_flags;
 mod sign;
 mod split;
 mod table;

@@ -77,11 +77,11 @@ pub enum Error {
 
     #[error("`{found}` is not an image source\n  expected TRANSPORT:WHERE, with one of {KNOWN}")]
     Transport { found: String },
-    #[error("images from `{transport}:` are not supported yet by this version: `{found}`")]
-    TransportNotYet { transport: &'static str, found: String },
     #[error("`{found}` is not an image source\n  expected {expected}")]
     SourceForm { found: String, expected: &'static str },
 
+    #[error(transparent)]
+    Registry(#[from] crate::source::RegistryFailure),
     #[error("the engine at `{host}` cannot be reached")]
     EngineUnreachable { host: String, source: Box<bollard::errors::Error> },
     #[error("the engine at `{host}` cannot be reached this way\n  expected unix:///PATH")]
@@ -147,7 +147,7 @@ pub enum Error {
 }
 
 /// The transports that this version has, by the names that skopeo gives them.
-pub const KNOWN: &str = "docker-daemon, docker-archive, oci, oci-archive, rootfs";
+pub const KNOWN: &str = "docker, docker-daemon, docker-archive, oci, oci-archive, rootfs";
 
 fn list(names: &[ImageName]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
@@ -196,6 +196,7 @@ impl Explain for Error {
         match self {
             Self::Bundle(error) => error.exit(),
             Self::Keys(error) => error.exit(),
+            Self::Registry(failure) => failure.exit(),
             Self::NoKey
             | Self::NoTrust
             | Self::HeadWithoutUnsigned { .. }
@@ -217,6 +218,7 @@ impl Explain for Error {
         Some(match self {
             Self::Bundle(error) => return error.hint(),
             Self::Keys(error) => return error.hint(),
+            Self::Registry(failure) => return failure.hint(),
             Self::NoKey | Self::NoKeyFile { .. } => {
                 "pass `--key DIR/bundle.key` or set WT_KEY; `wt-keys init --dir DIR` makes keys".into()
             }

@@ -32,3 +32,4 @@ mod volume_size;
 
 pub use build::{Build, Summary};
 pub use error::{Error, Result};
+pub use source::{RegistryAccess, RegistryFailure};

@@ -4,31 +4,36 @@ pub mod docker_archive;
 mod engine;
 pub mod hashed;
 mod oci;
+mod registry;
 mod rootfs;
 mod rootfs_config;
 mod rootfs_tar;
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use wt_keys::console::Progress;
 use wt_manifests::ImageName;
 use wt_manifests::image::Blob;
 use wt_manifests::release::{ImageSource, Release};
 
+pub use self::registry::{Access as RegistryAccess, Failure as RegistryFailure};
+use self::registry::{Reference, Registries, Remote};
 use crate::image::{Collected, Content, Keep};
 use crate::press::Press;
 use crate::source::docker_archive::Archive;
 use crate::{Error, Result};
 
 /// A source, read from `release.toml`. Paths are those of the release folder.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Source {
     DockerDaemon(ImageName),
     DockerArchive(PathBuf, Option<ImageName>),
     Oci(PathBuf, Option<String>),
     OciArchive(PathBuf, Option<String>),
     Rootfs(PathBuf),
+    Docker(Reference),
 }
 
 impl Source {
@@ -36,7 +41,6 @@ impl Source {
         let unknown = || Error::Transport { found: text.to_owned() };
         let (transport, rest) = text.split_once(':').ok_or_else(unknown)?;
         let form = |expected| Error::SourceForm { found: text.to_owned(), expected };
-        let not_yet = |transport| Err(Error::TransportNotYet { transport, found: text.to_owned() });
         let (path, reference) = match rest.split_once(':') {
             Some((path, reference)) => (folder.join(path), Some(reference)),
             None => (folder.join(rest), None),
@@ -54,7 +58,12 @@ impl Source {
             },
             "oci" => Ok(Self::Oci(path, reference.map(ToOwned::to_owned))),
             "rootfs" => Ok(Self::Rootfs(folder.join(rest))),
-            "docker" => not_yet("docker"),
+            "docker" => {
+                let reference = rest.strip_prefix("//").and_then(|rest| rest.parse().ok());
+                reference
+                    .map(Self::Docker)
+                    .ok_or_else(|| form("docker://HOST[:PORT]/NAME[:TAG][@sha256:DIGEST]"))
+            }
             "oci-archive" => Ok(Self::OciArchive(path, reference.map(ToOwned::to_owned))),
             _ => Err(unknown()),
         }
@@ -66,11 +75,12 @@ pub struct Images<'a> {
     release: &'a Release,
     sources: Vec<(&'a ImageSource, Source)>,
     engine: Option<engine::Engine>,
+    remotes: HashMap<Reference, Remote>,
 }
 
 impl<'a> Images<'a> {
     /// Reads the sources and checks that they are there, before anything is made of them.
-    pub fn find(release: &'a Release) -> Result<Self> {
+    pub fn find(release: &'a Release, access: &RegistryAccess, progress: &Progress) -> Result<Self> {
         let sources = release
             .file
             .images
@@ -84,6 +94,7 @@ impl<'a> Images<'a> {
                 Source::DockerArchive(path, _) | Source::Oci(path, _) | Source::OciArchive(path, _) => {
                     path.metadata().map_err(Error::io("open", path))?;
                 }
+                Source::Docker(_) => {}
                 Source::Rootfs(path) => {
                     rootfs::check(path, &release.folder)?;
                     rootfs_config::check(&image.name, &image.config)?;
@@ -91,7 +102,8 @@ impl<'a> Images<'a> {
             }
         }
         let engine = if in_engine.is_empty() { None } else { Some(engine::Engine::with(in_engine)?) };
-        Ok(Self { release, sources, engine })
+        let remotes = remotes(sources.iter().map(|(_, source)| source), access, progress)?;
+        Ok(Self { release, sources, engine, remotes })
     }
 
     /// Sends every layer to the press.
@@ -104,6 +116,7 @@ impl<'a> Images<'a> {
             archives: BTreeMap::new(),
             layouts: BTreeMap::new(),
             roots: BTreeMap::new(),
+            remotes: self.remotes,
         };
         let mut collected = Vec::new();
         for (image, source) in self.sources {
@@ -114,6 +127,25 @@ impl<'a> Images<'a> {
     }
 }
 
+/// What registries say of their images.
+fn remotes<'s>(
+    sources: impl Iterator<Item = &'s Source>,
+    access: &RegistryAccess,
+    progress: &Progress,
+) -> Result<HashMap<Reference, Remote>> {
+    let (mut registries, mut remotes) = (None, HashMap::new());
+    for source in sources {
+        let Source::Docker(reference) = source else { continue };
+        if registries.is_none() {
+            registries = Some(Registries::new(access, progress)?);
+        }
+        if let (Some(registries), false) = (&mut registries, remotes.contains_key(reference)) {
+            remotes.insert(reference.clone(), registries.find(reference)?);
+        }
+    }
+    Ok(remotes)
+}
+
 /// Sources that give several images are read once.
 struct Opened {
     keep: Keep,
@@ -121,6 +153,7 @@ struct Opened {
     archives: BTreeMap<PathBuf, Archive>,
     layouts: BTreeMap<PathBuf, oci::Archive>,
     roots: BTreeMap<PathBuf, Blob>,
+    remotes: HashMap<Reference, Remote>,
 }
 
 impl Opened {
@@ -158,6 +191,10 @@ impl Opened {
                 };
                 oci::Images::new(&*archive, platform, self.keep).image(reference.as_deref(), press)
             }
+            Source::Docker(reference) => match self.remotes.get(&reference) {
+                Some(remote) => remote.content(platform, self.keep, press),
+                None => Err(registry::Failure::Stopped.into()),
+            },
             Source::Rootfs(path) => {
                 let layer = match self.roots.get(&path) {
                     Some(layer) => *layer,
@@ -187,17 +224,28 @@ mod tests {
         assert_eq!(read("oci:d"), Source::Oci("/r/d".into(), None));
         assert_eq!(read("oci:d:a/b:1"), Source::Oci("/r/d".into(), Some("a/b:1".into())));
         assert_eq!(read("oci-archive:x.tar:1"), Source::OciArchive("/r/x.tar".into(), Some("1".into())));
+        let docker = |text: &str| Source::Docker(text.parse().unwrap());
+        assert_eq!(read("docker://redis"), docker("docker.io/library/redis:latest"));
+        assert_eq!(read("docker://a.example:5000/b/c:1"), docker("a.example:5000/b/c:1"));
         assert_eq!(read("rootfs:root/fs"), Source::Rootfs("/r/root/fs".into()));
     }
 
     #[test]
     fn other_sources_are_refused_by_name() {
         let refused = |text: &str| Source::parse(text, Path::new("/r")).unwrap_err();
-        assert!(matches!(refused("docker://a:1"), Error::TransportNotYet { transport: "docker", .. }));
         for unknown in ["a", "dir:x", "OCI:x", ""] {
             assert!(matches!(refused(unknown), Error::Transport { .. }), "{unknown}");
         }
-        for form in ["docker-daemon:a", "docker-daemon:a@sha256:0", "docker-archive:x:A", "oci:", "rootfs:"] {
+        for form in [
+            "docker-daemon:a",
+            "docker-daemon:a@sha256:0",
+            "docker-archive:x:A",
+            "oci:",
+            "rootfs:",
+            "docker:a",
+            "docker://",
+            "docker://A",
+        ] {
             assert!(matches!(refused(form), Error::SourceForm { .. }), "{form}");
         }
     }

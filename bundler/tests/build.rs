@@ -203,7 +203,7 @@ fn a_build_that_cannot_be_done_says_why_and_leaves_nothing() {
     assert_eq!(early.output().unwrap().status.code(), Some(3), "outside the certificate's validity");
     for (from, to, code, message) in [
         ("rootfs:root", "rootfs:absent", 1, "no root file system"),
-        ("rootfs:three.tar", "docker://a:1", 1, "not supported yet by this version"),
+        ("rootfs:three.tar", "docker:a", 1, "docker://HOST[:PORT]/NAME"),
         ("rootfs:three.tar", "dir:a", 1, "docker-daemon, docker-archive, oci, oci-archive, rootfs"),
         ("web/a.conf", "web/b.conf", 1, "conf/web/b.conf"),
         ("\"2s\"", "\"2\"", 1, "healthcheck"),

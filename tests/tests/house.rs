@@ -31,16 +31,18 @@ fn imports_run_one_way() {
 
 #[test]
 fn what_may_happen_in_few_places_happens_in_no_other() {
-    let places: [(&[&str], &[&str]); 5] = [
+    let places: [(&[&str], &[&str]); 6] = [
         (
             &["bollard::", "tokio::", "async fn"],
             &[
                 "installer/src/engine",
                 "installer/src/error.rs",
                 "bundler/src/source/engine.rs",
+                "bundler/src/source/registry",
                 "bundler/src/error.rs",
             ],
         ),
+        (&["reqwest::", "oci_client::"], &["bundler/src/source/registry"]),
         (&["UnixStream", "TcpStream", "UdpSocket", "ureq::"], &["installer/src/journey.rs"]),
         (&["SystemTime::now", "Timestamp::now"], &["keys/src/console/clock.rs"]),
         (&["verify_strict"], &["keys/src/key.rs"]),

@@ -33,6 +33,8 @@ pub struct BuildVerb {
     #[command(flatten)]
     form: super::build_form::BuildForm,
     #[command(flatten)]
+    registries: super::registry_flags::RegistryFlags,
+    #[command(flatten)]
     passphrase: PassphraseFile,
     /// Processors to use; the bundle is the same with any number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
@@ -47,7 +49,14 @@ impl BuildVerb {
         let release = Release::find(&self.release, Path::new("."))?;
         let threads = self.threads.unwrap_or_else(processors);
         if let Some(bundle) = &self.check.check {
-            return super::check::check(&release, bundle, self.trust, threads, output);
+            return super::check::check(
+                &release,
+                bundle,
+                self.trust,
+                threads,
+                self.registries.access(),
+                output,
+            );
         }
         let signer = if self.form.unsigned { None } else { Some(self.signer()?) };
         let output_file = self.file.unwrap_or_else(|| default_output(&release, Path::new("")));
@@ -66,6 +75,7 @@ impl BuildVerb {
             output: output_file,
             created: created(now)?,
             threads,
+            registries: self.registries.access(),
             cache_size: self.cache.size(),
             progress: output.progress(),
         };

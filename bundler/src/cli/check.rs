@@ -11,7 +11,7 @@ use super::TrustFile;
 use crate::build::{Build, Form};
 use crate::difference::Difference;
 use crate::image::Keep;
-use crate::{Error, Result};
+use crate::{Error, RegistryAccess, Result};
 
 #[derive(Debug, clap::Args)]
 pub struct CheckFlag {
@@ -31,7 +31,14 @@ struct Checked {
 }
 
 /// Says `same`, or what differs first.
-pub fn check(release: &Release, path: &Path, trust: Option<PathBuf>, threads: u32, output: Output) -> Done {
+pub fn check(
+    release: &Release,
+    path: &Path,
+    trust: Option<PathBuf>,
+    threads: u32,
+    registries: RegistryAccess,
+    output: Output,
+) -> Done {
     let bundle = Bundle::open(path, &TrustFile { trust }.read()?)?;
     verify(&bundle, &output.progress())?;
     let build = Build {
@@ -45,6 +52,7 @@ pub fn check(release: &Release, path: &Path, trust: Option<PathBuf>, threads: u3
         output: PathBuf::from("rebuilt.tar.zst"),
         created: bundle.manifest().created,
         threads,
+        registries,
         cache_size: None, // what was kept would be compared with itself
         progress: output.progress(),
     };

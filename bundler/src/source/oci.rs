@@ -17,8 +17,10 @@ use wt_keys::Sha256Digest;
 use wt_manifests::image::{Blob, Config, ManifestType};
 
 pub use self::archive::Archive;
-use self::blobs::{Blobs, Checked, Layout};
-use self::descriptor::{Descriptor, Document, Kind};
+pub use self::blobs::{Blobs, Stored};
+use self::blobs::{Checked, Layout};
+use self::descriptor::Document;
+pub use self::descriptor::{Descriptor, Kind};
 pub use self::folder::Folder;
 use crate::decompress::Coding;
 use crate::image::{Content, DOCUMENT_LIMIT, Keep};
@@ -72,16 +74,18 @@ impl<'a, B: Blobs> Images<'a, B> {
     }
 
     /// The image behind a descriptor of an index or a manifest; its layers go to the press.
-    fn content(&self, image: &Descriptor, press: &Press) -> Result<Content> {
+    pub fn content(&self, image: &Descriptor, press: &Press) -> Result<Content> {
         let Resolved { manifest, config, layers } = self.resolve(image)?;
+        for layer in &layers {
+            self.coding(layer)?; // before any is fetched
+        }
         match self.keep {
             Keep::Layers => {
                 let layers = self.layers(&layers, &Config::parse(&config)?.layers()?, press)?;
                 Ok(Content { config, layers, manifest: None })
             }
             Keep::Verbatim => {
-                let layers = layers.iter().map(|layer| self.blob(layer, press)).collect::<Result<_>>()?;
-                Ok(Content { config, layers, manifest: Some(manifest) })
+                Ok(Content { config, layers: self.as_stored(&layers, press)?, manifest: Some(manifest) })
             }
         }
     }
@@ -133,15 +137,33 @@ impl<'a, B: Blobs> Images<'a, B> {
     }
 
     fn layers(&self, layers: &[Descriptor], ids: &[Sha256Digest], press: &Press) -> Result<Vec<Blob>> {
+        for layer in layers {
+            self.coding(layer)?; // before any is fetched
+        }
+        let known = |at: usize| ids.get(at).and_then(|id| press.known(*id));
+        let wanted = layers.iter().enumerate().filter(|(at, _)| known(*at).is_none());
+        self.blobs.ahead(&wanted.map(|(_, layer)| layer.clone()).collect::<Vec<_>>())?;
         let mut blobs = Vec::new();
         for (at, layer) in layers.iter().enumerate() {
-            let blob = match ids.get(at).and_then(|id| press.known(*id)) {
+            let blob = match known(at) {
                 Some(known) => known, // it is not read again
                 None => self.layer(layer, press)?,
             };
             blobs.push(blob);
         }
         Ok(blobs)
+    }
+
+    /// The layers as they are stored.
+    fn as_stored(&self, layers: &[Descriptor], press: &Press) -> Result<Vec<Blob>> {
+        let mut wanted = Vec::new();
+        for layer in layers {
+            if !press.has_blob(layer.digest()?) {
+                wanted.push(layer.clone());
+            }
+        }
+        self.blobs.ahead(&wanted)?;
+        layers.iter().map(|layer| self.blob(layer, press)).collect()
     }
 
     /// How a layer is compressed; refuses what is no layer, or is elsewhere.
@@ -155,7 +177,6 @@ impl<'a, B: Blobs> Images<'a, B> {
 
     /// A layer as it is stored.
     fn blob(&self, layer: &Descriptor, press: &Press) -> Result<Blob> {
-        self.coding(layer)?;
         let blob = Blob { digest: layer.digest()?, size: layer.size };
         if !press.has_blob(blob.digest) {
             let mut stored = Checked::open(self.blobs, layer)?;

@@ -18,6 +18,11 @@ pub trait Blobs {
 
     /// Opens a document or a layer, as it is stored.
     fn open(&self, blob: &Descriptor) -> Result<Stored<'_>>;
+
+    /// Says which layers will be opened, in their order, so that they may be fetched ahead.
+    fn ahead(&self, _layers: &[Descriptor]) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A place that says in an `index.json` what it has.

@@ -29,6 +29,12 @@ struct Platform {
 }
 
 impl Descriptor {
+    /// Of a document that nothing describes but who gave it.
+    pub fn new(media_type: String, digest: Sha256Digest, size: u64) -> Self {
+        let digest = format!("sha256:{digest}");
+        Self { media_type, digest, size, urls: Vec::new(), platform: None, annotations: BTreeMap::new() }
+    }
+
     pub fn digest(&self) -> Result<Sha256Digest> {
         image::digest(&self.digest)
     }

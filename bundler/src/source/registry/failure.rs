@@ -1,0 +1,155 @@
+//! What can go wrong with a registry, told apart as a user would.
+
+use std::error::Error as StdError;
+use std::io;
+use std::path::PathBuf;
+
+use oci_client::errors::OciDistributionError;
+use reqwest::StatusCode;
+use wt_keys::console::{Exit, Explain};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("the name of the registry `{host}` cannot be resolved")]
+    Name { host: String },
+    #[error("the registry `{host}` refused the connection")]
+    Refused { host: String },
+    #[error("the certificate of the registry `{host}` is from an authority that is not trusted here")]
+    Authority { host: String },
+    #[error("the certificate of the registry `{host}` is not good")]
+    BadCertificate { host: String, source: rustls::Error },
+    #[error("the registry `{host}` does not speak TLS")]
+    NoTls { host: String },
+    #[error("the transfer from the registry `{host}` failed")]
+    Transfer { host: String, source: reqwest::Error },
+    #[error("the registry gave `{what}` only in part: {have} of {size} bytes")]
+    Cut { what: String, have: u64, size: u64 },
+    #[error("the registry gave a part of `{what}` that was not asked for")]
+    Range { what: String },
+    #[error("the registry wants to know who asks for `{what}`{}", if *known { ", and does not take the credentials" } else { "" })]
+    Unauthorized { what: String, known: bool, looked: Vec<PathBuf> },
+    #[error("the registry does not let these credentials have `{what}`")]
+    Forbidden { what: String, looked: Vec<PathBuf> },
+    #[error("the registry has no `{what}`")]
+    NotFound { what: String },
+    #[error("the registry answered {status} for `{what}`")]
+    Status { what: String, status: StatusCode, host: String },
+    #[error("the registry is gone: `{what}` did not come in {tries} tries")]
+    Gone { what: String, tries: usize, source: Box<Failure> },
+    #[error("the registry gave no token for `{host}` that can be understood")]
+    Token { host: String },
+    #[error("`{what}` is of another size\n  expected {expected} bytes\n  found    {found} bytes")]
+    Size { what: String, expected: u64, found: u64 },
+    #[error("cannot write a temporary file")]
+    Disk { source: io::Error },
+    #[error("`{what}` is larger than 4 MiB, which no manifest or configuration is")]
+    TooLarge { what: String },
+    #[error("the HTTP client cannot be started")]
+    Client { source: reqwest::Error },
+    #[error("`{}` holds no certificates that can be used\n  expected PEM", path.display())]
+    Certificate { path: PathBuf },
+    #[error("the credentials in `{}` cannot be used: {why}", path.display())]
+    Credentials { path: PathBuf, why: &'static str },
+    #[error("`{}` has an identity token for `{host}`, which this version cannot use", path.display())]
+    IdentityToken { path: PathBuf, host: String },
+    #[error("the transfers from registries have stopped")]
+    Stopped,
+}
+
+impl Failure {
+    pub fn client(source: reqwest::Error) -> Self {
+        Self::Client { source: source.without_url() }
+    }
+
+    /// From the client that gets tokens. What a server said is not repeated.
+    pub fn token(error: OciDistributionError, host: &str) -> Self {
+        match error {
+            OciDistributionError::RequestError(source) => Self::transfer(source, host),
+            _ => Self::Token { host: host.to_owned() },
+        }
+    }
+
+    /// Without the address, which may be signed.
+    pub fn transfer(source: reqwest::Error, host: &str) -> Self {
+        let host = host.to_owned();
+        let mut cause: Option<&(dyn StdError + 'static)> = Some(&source);
+        while let Some(error) = cause {
+            if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+                return Self::tls(tls, host);
+            }
+            let io = error.downcast_ref::<io::Error>();
+            if io.is_some_and(|io| io.kind() == io::ErrorKind::ConnectionRefused) {
+                return Self::Refused { host };
+            }
+            if error.to_string() == "dns error" {
+                return Self::Name { host };
+            }
+            // the source of an `io::Error` is not what is in it, but the source of that
+            let inner = io.and_then(io::Error::get_ref).map(|inner| inner as &(dyn StdError + 'static));
+            cause = inner.or_else(|| error.source());
+        }
+        Self::Transfer { host, source: source.without_url() }
+    }
+
+    fn tls(error: &rustls::Error, host: String) -> Self {
+        match error {
+            rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
+                Self::Authority { host }
+            }
+            rustls::Error::InvalidMessage(_) => Self::NoTls { host },
+            error => Self::BadCertificate { host, source: error.clone() },
+        }
+    }
+
+    /// Whether another try may help. A registry that never answered is not there.
+    pub fn passes(&self, answered: bool) -> bool {
+        match self {
+            Self::Transfer { .. } | Self::Cut { .. } => true,
+            Self::Refused { .. } | Self::Name { .. } => answered,
+            Self::Status { status, .. } => {
+                status.is_server_error()
+                    || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(status)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Explain for Failure {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Size { .. } => Exit::NotTrusted,
+            _ => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Name { .. } => "is it spelled right, and is there a name server?".into(),
+            Self::Refused { .. } => "is it running, and is this its port?".into(),
+            Self::Authority { host } => {
+                format!(
+                    "pass its authority with `--registry-ca FILE`, or put it into /etc/docker/certs.d/{host}/ca.crt"
+                )
+            }
+            Self::NoTls { host } => format!("if it has to be so: `--plain-http {host}`"),
+            Self::Status { status: StatusCode::BAD_REQUEST, host, .. } => {
+                format!("does it speak TLS? then without `--plain-http {host}`")
+            }
+            Self::Unauthorized { looked, .. } | Self::Forbidden { looked, .. } => credentials_hint(looked),
+            Self::NotFound { .. } => "`skopeo list-tags docker://HOST/NAME` shows what it has".into(),
+            Self::Gone { source, .. } => return source.hint(),
+            Self::IdentityToken { .. } => "`skopeo login HOST` keeps a name and a password instead".into(),
+            _ => return None,
+        })
+    }
+}
+
+fn credentials_hint(looked: &[PathBuf]) -> String {
+    if looked.is_empty() {
+        return "there is no file of credentials; `skopeo login HOST` makes one, `--authfile FILE` names one"
+            .into();
+    }
+    let looked: Vec<String> = looked.iter().map(|path| format!("`{}`", path.display())).collect();
+    format!("credentials were looked for in {}; `--authfile FILE` names another file", looked.join(", "))
+}
