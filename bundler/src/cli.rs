@@ -5,6 +5,7 @@ mod build_form;
 mod bundle_argument;
 mod cache;
 mod cache_flags;
+mod check;
 mod inspect;
 mod join;
 mod sign;

@@ -7,6 +7,8 @@ use wt_keys::console::{Exit, Explain};
 use wt_manifests::ImageName;
 use wt_manifests::complete::Missing;
 
+use crate::difference::Difference;
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,8 @@ pub enum Error {
     NotSigned,
     #[error("SOURCE_DATE_EPOCH is `{found}`\n  expected seconds since 1970")]
     Epoch { found: String },
+    #[error("`{}` is not what this release gives: {difference}", bundle.display())]
+    Different { bundle: PathBuf, difference: Difference },
     #[error("the release has no `{}`", path.display())]
     MissingFile { path: PathBuf },
     #[error("the release is not complete{}", lines(missing))]
@@ -188,6 +192,7 @@ impl Explain for Error {
             Self::EngineUnreachable { .. } => {
                 "is it running, and may you use it? DOCKER_HOST says where it is".into()
             }
+            Self::Different { .. } => "`expected` is what was signed, `found` what was built now".into(),
             Self::NotInEngine { names } => {
                 let name = names.first().map(ToString::to_string).unwrap_or_default();
                 format!("`docker images` shows what it has; `docker pull {name}` or build it first")

@@ -9,6 +9,7 @@ pub mod build;
 mod cache;
 pub mod cli;
 mod decompress;
+mod difference;
 mod documents;
 pub mod error;
 mod files;

@@ -2,7 +2,7 @@
 //! its end before it is compressed: it waits in memory, or, when it is large, in a nameless file.
 
 use std::io::{self, Read, Seek as _, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::SpooledTempFile;
 use wt_keys::Sha256Digest;
@@ -22,6 +22,7 @@ pub struct Layer {
 
 /// Takes the bytes of a layer and hashes them.
 pub struct Spool {
+    folder: PathBuf,
     file: SpooledTempFile,
     hasher: Hasher,
     size: u64,
@@ -29,7 +30,12 @@ pub struct Spool {
 
 impl Spool {
     pub fn new(folder: &Path) -> Self {
-        Self { file: tempfile::spooled_tempfile_in(IN_MEMORY, folder), hasher: Hasher::default(), size: 0 }
+        Self {
+            folder: folder.to_owned(),
+            file: tempfile::spooled_tempfile_in(IN_MEMORY, folder),
+            hasher: Hasher::default(),
+            size: 0,
+        }
     }
 
     /// Takes all that `reader` has; `origin` is what to call it in an error.
@@ -51,9 +57,19 @@ impl Spool {
     }
 }
 
+impl Spool {
+    /// What could not be written is ours, not the source's that is being read.
+    fn named(&self, error: io::Error) -> io::Error {
+        if error.kind() == io::ErrorKind::Interrupted {
+            return error;
+        }
+        io::Error::other(Error::io("write a temporary file in", &self.folder)(error))
+    }
+}
+
 impl Write for Spool {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
+        let written = self.file.write(bytes).map_err(|error| self.named(error))?;
         self.hasher.update(&bytes[..written]);
         self.size += written as u64;
         Ok(written)

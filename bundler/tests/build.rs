@@ -328,3 +328,54 @@ fn what_is_kept_is_shown_and_pruned() {
     assert_eq!(run(&["prune"]).status.code(), Some(2));
     assert_eq!(run(&["prune", "--to-size", "5"]).status.code(), Some(2));
 }
+
+#[test]
+fn a_bundle_is_built_again_and_compared_without_a_key() {
+    let world = World::with_keys();
+    stdout(&world.build(&world.path("keys"), &["-o", "b.tar.zst"]));
+    let check = || {
+        let mut command = world.command("build");
+        command.args(["release", "--check", "b.tar.zst", "--trust", "keys/trust.json", "--threads", "1"]);
+        command.env_remove("SOURCE_DATE_EPOCH").output().unwrap()
+    };
+    fs::remove_file(world.path("keys/bundle.key")).unwrap();
+    assert_eq!(stdout(&check()), "same\n");
+    let differs = |code: i32, message: &str| {
+        let output = check();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(message), "expected {message} in\n{said}");
+        assert_eq!(world.leftovers(), ["b.tar.zst"]);
+    };
+    world.write("release/release.toml", &RELEASE.replace("\"/bin/one\"]", "\"/bin/1\"]"));
+    differs(1, "`b.tar.zst` is not what this release gives: the image `test/one:1`\n  expected config ");
+    world.write("release/release.toml", &RELEASE.replace("1.2.3", "1.2.4"));
+    differs(1, "`version`\n  expected \"1.2.3\"\n  found    \"1.2.4\"\n");
+    world.write("release/release.toml", RELEASE);
+    world.write("release/conf/web/a.conf", "a = 2\n");
+    differs(1, "the file `conf/web/a.conf`\n");
+    world.write("release/conf/web/a.conf", "a = 1\n");
+    let mut bytes = fs::read(world.path("b.tar.zst")).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(world.path("b.tar.zst"), bytes).unwrap();
+    differs(3, "error: chunk 0 of the bundle is damaged");
+}
+
+#[test]
+fn neither_time_zone_nor_umask_locale_or_home_change_a_byte() {
+    let world = World::with_keys();
+    let build = |name: &str, umask: &str, settings: [(&str, &str); 4]| {
+        let line = format!("umask {umask} && exec \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &line, "sh"]).arg(assert_cmd::cargo::cargo_bin!("wt-bundle"));
+        command.args(["build", "release", "--key", "keys/bundle.key", "-o", name]);
+        command.current_dir(world.folder.path()).env("SOURCE_DATE_EPOCH", epoch()).envs(settings);
+        stdout(&command.output().unwrap());
+        fs::read(world.path(name)).unwrap()
+    };
+    let settings = |zone, locale, home| [("TZ", zone), ("LC_ALL", locale), ("HOME", home), ("LANG", locale)];
+    let one = build("1.tar.zst", "022", settings("UTC", "C", "/"));
+    let two = build("2.tar.zst", "077", settings("Asia/Shanghai", "tr_TR.UTF-8", "/nonexistent"));
+    assert!(one == two);
+}

@@ -20,7 +20,12 @@ fn lab(verb: &str) -> Command {
 
 impl Host {
     pub fn start(name: &'static str) -> Self {
-        Ran::of(lab("host").arg(name)).expect(0);
+        Self::start_as(name, "debian-12")
+    }
+
+    /// One of another `system`; `lab/lab` says which there are.
+    pub fn start_as(name: &'static str, system: &str) -> Self {
+        Ran::of(lab("host").args([name, system])).expect(0);
         let address = Ran::of(lab("address").arg(name)).expect(0).stdout.trim().to_owned();
         Self { name, address }
     }

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 #[derive(Debug, clap::Args)]
 #[command(
     name = "build",
-    after_help = "Example:\n  wt-bundle build v5.2 --key keys/bundle.key -o /srv/out/worktile-5.2.0.tar.zst\n\nRELEASE is a folder below manifests/, or the path of one. With SOURCE_DATE_EPOCH set, the same input gives the same bytes."
+    after_help = "Example:\n  wt-bundle build v5.2 --key keys/bundle.key -o /srv/out/worktile-5.2.0.tar.zst\n\nRELEASE is a folder below manifests/, or the path of one. With SOURCE_DATE_EPOCH set, the same input gives the same bytes; `build RELEASE --check BUNDLE --trust FILE` shows it."
 )]
 pub struct BuildVerb {
     /// The release to build: `v5.2` for manifests/v5.2, or a path
@@ -29,6 +29,8 @@ pub struct BuildVerb {
     #[arg(long, value_name = "FILE", env = "WT_TRUST")]
     trust: Option<PathBuf>,
     #[command(flatten)]
+    check: super::check::CheckFlag,
+    #[command(flatten)]
     form: super::build_form::BuildForm,
     #[command(flatten)]
     passphrase: PassphraseFile,
@@ -43,6 +45,10 @@ impl BuildVerb {
     pub fn run(self, output: Output, now: Utc) -> Done {
         let started = Instant::now();
         let release = Release::find(&self.release, Path::new("."))?;
+        let threads = self.threads.unwrap_or_else(processors);
+        if let Some(bundle) = &self.check.check {
+            return super::check::check(&release, bundle, self.trust, threads, output);
+        }
         let signer = if self.form.unsigned { None } else { Some(self.signer()?) };
         let output_file = self.file.unwrap_or_else(|| default_output(&release, Path::new("")));
         if output_file.is_dir() {
@@ -51,13 +57,14 @@ impl BuildVerb {
         }
         let build = Build {
             release: &release,
+            keep: self.form.keep(),
             form: match &signer {
                 None => Form::Unsigned,
                 Some(signer) => Form::Signed { signer, split: self.form.split.map(|size| size.0) },
             },
             output: output_file,
             created: created(now)?,
-            threads: self.threads.unwrap_or_else(processors),
+            threads,
             cache_size: self.cache.size(),
             progress: output.progress(),
         };

@@ -1,3 +1,4 @@
+use crate::image::Keep;
 use crate::volume_size::VolumeSize;
 
 /// In what form a bundle is built.
@@ -9,4 +10,14 @@ pub struct BuildForm {
     /// Leave the signing to `wt-bundle sign`: writes NAME.unsigned, and NAME.manifest to carry to the key
     #[arg(long)]
     pub unsigned: bool,
+    /// Keep blobs and manifests bit for bit, of images that come as a registry has them (docker:, oci:, oci-archive:): a
+    /// larger bundle, for sites that pin digests
+    #[arg(long)]
+    verbatim: bool,
+}
+
+impl BuildForm {
+    pub fn keep(&self) -> Keep {
+        if self.verbatim { Keep::Verbatim } else { Keep::Layers }
+    }
 }

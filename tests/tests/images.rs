@@ -1,0 +1,167 @@
+//! An image of each kind that public tools write goes into a bundle, and comes out of `docker load` as it was: on
+//! Docker 20.10 (the lab's own engine) and on both stores of Docker 26.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use wt_tests::lab::Host;
+use wt_tests::program::{Ran, key, run};
+use wt_tests::repository;
+
+const HEAD: &str = "product = \"test\"\nversion = \"1.0.0\"\nplatform = \"linux/amd64\"\n";
+const CONTAINERD: &str = "echo '{\"features\": {\"containerd-snapshotter\": true}}' >/etc/docker/daemon.json
+    systemctl reset-failed docker docker.socket; systemctl restart docker; docker info | grep io.containerd.snapshotter";
+const CONFIG: &str = "{{json .Config.Healthcheck}}{{json .Config.OnBuild}}{{json .Config.Shell}}{{.Config.StopSignal}}\
+    {{json .Config.Volumes}}{{json .Config.Labels}}{{json .Config.ExposedPorts}}{{json .Config.Env}}{{json .RootFS}}";
+/// What layers can hold, seen from inside.
+const FILES: &str = "find /bin /data /etc/ready /tmp -exec busybox stat -c '%n %A %u %g %Y' {} + | busybox sort; \
+    find /bin /data /etc/ready -type f -exec busybox sha256sum {} + | busybox sort; readlink /data/etc; \
+    busybox stat -c %h /data/hard /bin/ls";
+
+struct Kind {
+    name: String,
+    source: String,
+}
+
+/// Every kind, as `tests/images/make` wrote it.
+fn kinds(folder: &Path) -> Vec<Kind> {
+    let script = repository().join("tests/images/make");
+    Ran::of(Command::new(script).arg(folder)).expect(0);
+    let list = fs::read_to_string(folder.join("kinds")).unwrap();
+    let kind = |line: &str| {
+        let (name, source) = line.split_once(' ').unwrap();
+        let (transport, place) = source.split_once(':').unwrap();
+        let place = if transport == "docker-daemon" { place.into() } else { folder.join(place) };
+        Kind { name: name.to_owned(), source: format!("{transport}:{}", place.display()) }
+    };
+    list.lines().map(kind).collect()
+}
+
+fn build(folder: &Path, images: &[Kind], more: &[&str]) -> Ran {
+    let mut release = HEAD.to_owned();
+    for Kind { name, source } in images {
+        writeln!(release, "[[image]]\nname = \"kind/{name}:1\"\nsource = \"{source}\"").unwrap();
+    }
+    let stack = format!("services: {{one: {{image: \"kind/{}:1\"}}}}\n", images[0].name);
+    fs::create_dir_all(folder.join("release")).unwrap();
+    fs::write(folder.join("release/release.toml"), release).unwrap();
+    fs::write(folder.join("release/stack.yaml"), stack).unwrap();
+    let key = key("bundle.key");
+    let arguments = ["build", "./release", "-o", "b.tar.zst", "--key", key.to_str().unwrap()];
+    run("wt-bundle", folder, arguments.iter().chain(more))
+}
+
+fn here(folder: &Path, line: &str) -> Ran {
+    Ran::of(Command::new("bash").args(["-o", "pipefail", "-c", line]).current_dir(folder))
+}
+
+/// The image id that a classic store gives it: the digest of the configuration that the tool wrote, byte for byte.
+fn expected_id(folder: &Path, kind: &Kind) -> String {
+    let line = format!(
+        "skopeo inspect --config --raw --daemon-host \"$DOCKER_HOST\" '{}' | sha256sum | cut -c1-64",
+        kind.source
+    );
+    format!("sha256:{}", here(folder, &line).expect(0).stdout)
+}
+
+/// Loads the bundle by hand. Says what the engine thinks of the image, what a container finds in it, and its health.
+fn loaded(engine: &dyn Fn(&str) -> Ran, images: &[Kind]) -> Vec<String> {
+    let load = engine("zstd -dc b.tar.zst | docker load").expect(0);
+    let mut seen = Vec::new();
+    for Kind { name, .. } in images {
+        assert!(load.stdout.contains(&format!("kind/{name}:1\n")), "{}", load.stdout);
+        let inspect = format!("docker image inspect --format '{CONFIG}' kind/{name}:1");
+        let files = format!("docker run --rm --network none kind/{name}:1 sh -c \"{FILES}\"");
+        seen.push(engine(&inspect).expect(0).stdout + &engine(&files).expect(0).stdout);
+    }
+    engine(
+        "docker run --detach --network none --name health kind/old:1
+         for i in $(seq 50); do docker ps | grep '(healthy)' && break; sleep 0.2; done
+         docker export health | grep --text --max-count 1 --only-matching SCHILY.xattr.security.capability
+         docker kill health; docker rm health",
+    )
+    .expect(0)
+    .says("(healthy)")
+    .says("SCHILY.xattr.security.capability");
+    seen
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn an_image_of_each_kind_comes_out_of_docker_load_as_it_went_in() {
+    let world = tempfile::tempdir_in(repository().join("target")).unwrap();
+    let folder = world.path();
+    let new = Host::start_as("new", "debian-13-docker");
+    let images = kinds(folder);
+    assert!(images.len() >= 13, "a kind is missing");
+    build(folder, &images, &[]).expect(0);
+    new.put(&folder.join("b.tar.zst"), "/root/b.tar.zst");
+
+    let old_docker = |line: &str| here(folder, line);
+    let new_docker = |line: &str| new.sh(&format!("set -o pipefail; cd /root; {line}"));
+    let expected = loaded(&old_docker, &images);
+    // the unchanged image, and what the tools themselves dropped on the way to OCI
+    assert!(expected[0].contains("/bin/busybox -rwsr-xr-x") && expected[0].contains("echo built"));
+    assert!(!expected[0].contains("/data/old/one") && !expected[0].contains("/data/two"), "{}", expected[0]);
+    same_ids(&old_docker, folder, &images);
+    similar(&images, &expected, &loaded(&new_docker, &images));
+    same_ids(&new_docker, folder, &images);
+    new.sh(CONTAINERD).expect(0);
+    similar(&images, &expected, &loaded(&new_docker, &images));
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn a_verbatim_bundle_loads_and_the_containerd_store_has_the_digests_that_the_registry_had() {
+    let world = tempfile::tempdir_in(repository().join("target")).unwrap();
+    let folder = world.path();
+    let new = Host::start_as("new", "debian-13-docker");
+    let mut images = kinds(folder);
+    images.retain(|kind| kind.name != "skopeo-zstd"); // Docker 20.10 loads no layer in zstd; it does not come from wt's own form
+    build(folder, &images, &["--verbatim"]).expect(0);
+    new.put(&folder.join("b.tar.zst"), "/root/b.tar.zst");
+
+    let old_docker = |line: &str| here(folder, line);
+    let new_docker = |line: &str| new.sh(&format!("set -o pipefail; cd /root; {line}"));
+    let expected = loaded(&old_docker, &images);
+    same_ids(&old_docker, folder, &images);
+    similar(&images, &expected, &loaded(&new_docker, &images));
+    new.sh(CONTAINERD).expect(0);
+    similar(&images, &expected, &loaded(&new_docker, &images));
+    let kind = images.iter().find(|kind| kind.name == "skopeo-oci").unwrap();
+    let manifest =
+        here(folder, &format!("skopeo inspect --raw '{}' | sha256sum | cut -c1-64", kind.source)).expect(0);
+    let id = new_docker("docker image inspect --format '{{.Id}}' kind/skopeo-oci:1").expect(0);
+    assert_eq!(id.stdout, format!("sha256:{}", manifest.stdout));
+}
+
+fn same_ids(engine: &dyn Fn(&str) -> Ran, folder: &Path, images: &[Kind]) {
+    for kind in images {
+        let id = format!("docker image inspect --format '{{{{.Id}}}}' kind/{}:1", kind.name);
+        assert_eq!(engine(&id).expect(0).stdout, expected_id(folder, kind), "{}", kind.name);
+    }
+}
+
+#[track_caller]
+fn similar(images: &[Kind], expected: &[String], found: &[String]) {
+    for ((kind, expected), found) in images.iter().zip(expected).zip(found) {
+        assert_eq!(expected, found, "{}", kind.name);
+    }
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn a_layer_that_is_to_be_fetched_from_elsewhere_is_refused_by_name() {
+    let world = tempfile::tempdir_in(repository().join("target")).unwrap();
+    let folder = world.path();
+    Ran::of(Command::new(repository().join("tests/images/make")).arg(folder).arg("foreign")).expect(0);
+    let source = format!("oci:{}", folder.join("foreign").display());
+    build(folder, &[Kind { name: "foreign".to_owned(), source }], &[])
+        .expect(1)
+        .says("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip");
+    assert!(!folder.join("b.tar.zst").exists());
+}
