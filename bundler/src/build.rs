@@ -7,11 +7,11 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use wt_keys::chain::{Certified, check_scope};
+use wt_keys::chain::check_scope;
 use wt_keys::console::Progress;
 use wt_keys::{Signer, Utc, durable};
-use wt_manifests::bundle::unsigned;
 use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameFile, UnsignedBundle};
+use wt_manifests::bundle::{split, unsigned};
 use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest, Site, VERBATIM};
 use wt_manifests::release::{Release, ReleaseFile};
 
@@ -91,10 +91,7 @@ impl Build<'_> {
     /// Everything but the signature; nothing stands under the output's name.
     pub fn make(&self) -> Result<Made> {
         let mut manifest = self.draft();
-        if let Form::Signed { signer, .. } = self.form {
-            check_role(signer)?;
-            check_scope(&signer.certificate, &manifest)?;
-        }
+        self.check_form(&manifest)?;
         let files = files::read(self.release)?;
         let (cache, no_cache) = self.cache();
         let images = Images::find(self.release)?;
@@ -109,6 +106,16 @@ impl Build<'_> {
         }
         manifest.packages = packages.into_iter().map(|resolved| resolved.set).collect();
         Ok(Made { bundle, manifest, no_cache })
+    }
+
+    /// What would otherwise be refused at the end of a long build.
+    fn check_form(&self, manifest: &Manifest) -> Result<()> {
+        let Form::Signed { signer, split } = self.form else { return Ok(()) };
+        check_scope(&signer.certificate, manifest)?;
+        match split {
+            Some(wanted) => Ok(split::check(wanted, &self.output)?),
+            None => Ok(()),
+        }
     }
 
     /// Images and packages, side by side.
@@ -269,14 +276,6 @@ fn site(file: &ReleaseFile) -> Site {
         journey: file.journey.clone(),
         domains: file.domains.clone(),
         license: file.license.clone(),
-    }
-}
-
-/// Signing asks it again, at the end of a long build.
-fn check_role(signer: &Signer) -> Result<()> {
-    match (Manifest::ROLE, signer.certificate.role) {
-        (expected, found) if expected != found => Err(wt_keys::Error::Role { expected, found }.into()),
-        _ => Ok(()),
     }
 }
 

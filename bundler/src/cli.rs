@@ -6,6 +6,9 @@ mod bundle_argument;
 mod cache;
 mod cache_flags;
 mod check;
+mod diff;
+mod extract;
+mod handover;
 mod inspect;
 mod join;
 mod sign;
@@ -41,9 +44,12 @@ enum Verb {
     Cache(cache::CacheVerb),
     Verify(verify::Verify),
     Inspect(inspect::Inspect),
+    Diff(diff::Diff),
+    Extract(extract::ExtractVerb),
     Sign(sign::Sign),
     Split(split::SplitVerb),
     Join(join::Join),
+    Handover(handover::HandoverVerb),
 }
 
 impl Program for WtBundle {
@@ -55,10 +61,13 @@ impl Program for WtBundle {
                 Ok(())
             }
             Verb::Verify(verb) => verb.run(self.output),
-            Verb::Inspect(verb) => verb.run(self.output),
+            Verb::Inspect(verb) => verb.run(self.output, now()),
+            Verb::Diff(verb) => verb.run(self.output),
+            Verb::Extract(verb) => verb.run(self.output),
             Verb::Sign(verb) => verb.run(self.output),
             Verb::Split(verb) => verb.run(self.output),
             Verb::Join(verb) => verb.run(self.output),
+            Verb::Handover(verb) => verb.run(self.output),
         }
     }
 }
@@ -74,6 +83,6 @@ struct TrustFile {
 impl TrustFile {
     fn read(&self) -> Result<Trust> {
         let path = self.trust.as_ref().ok_or(Error::NoTrust)?;
-        key_file::read_trust(path).map_err(Error::trust(path))
+        Ok(key_file::read_trust(path)?)
     }
 }

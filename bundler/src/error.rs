@@ -1,9 +1,9 @@
 //! What can go wrong while a bundle is built, in words for the release engineer.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use wt_keys::Sha256Digest;
 use wt_keys::console::{Exit, Explain};
+use wt_keys::{KeyId, Sha256Digest};
 use wt_manifests::ImageName;
 use wt_manifests::complete::Missing;
 
@@ -27,9 +27,7 @@ pub enum Error {
     NoKeyFile { path: PathBuf },
     #[error("no trust document to check the bundle with")]
     NoTrust,
-    #[error("`{}` is not a trust document that can be used", path.display())]
-    Trust { path: PathBuf, source: Box<wt_keys::Error> },
-    #[error("`{}` is a folder\n  expected the name of the bundle to write", path.display())]
+    #[error("`{}` is a folder\n  expected the name of the file to write", path.display())]
     OutputFolder { path: PathBuf, example: PathBuf },
     #[error("`{}` is there already", path.display())]
     OutputExists { path: PathBuf },
@@ -39,6 +37,32 @@ pub enum Error {
     HeadWithoutUnsigned { path: PathBuf },
     #[error("nothing was signed")]
     NotSigned,
+    #[error("no installer `{}` to hand over", path.display())]
+    NoInstaller { path: PathBuf },
+    #[error(
+        "`{}` is not a wt-install for {platform}\n  expected a static ELF executable for it\n  found    {found}",
+        path.display()
+    )]
+    Installer { path: PathBuf, platform: String, found: &'static str },
+    #[error(
+        "`{}` does not trust this bundle\n  expected the built-in roots {}\n  found    {}",
+        path.display(), keys(expected), keys(found)
+    )]
+    InstallerRoots { path: PathBuf, expected: Vec<KeyId>, found: Vec<KeyId> },
+    #[error("`{}` cannot be handed over under this name\n  expected letters, digits and . _ - + only", path.display())]
+    HandoverName { path: PathBuf },
+    #[error("the bundle has nothing called `{found}`")]
+    NoEntry { found: String, meant: Option<String> },
+    #[error("the bundles differ")]
+    BundlesDiffer,
+    #[error("the bundle has no image `{found}`")]
+    NoImage { found: String, known: Vec<String> },
+    #[error("`{}` is there already, and is not what the bundle has", path.display())]
+    Occupied { path: PathBuf },
+    #[error("`{}` is not a folder, and nothing is written through a link", path.display())]
+    NotAFolder { path: PathBuf },
+    #[error("`{path}` is nothing that a terminal can show")]
+    NotForTerminal { path: String },
     #[error("SOURCE_DATE_EPOCH is `{found}`\n  expected seconds since 1970")]
     Epoch { found: String },
     #[error("`{}` is not what this release gives: {difference}", bundle.display())]
@@ -130,6 +154,13 @@ fn lines(missing: &[Missing]) -> String {
     lines
 }
 
+fn keys(keys: &[KeyId]) -> String {
+    if keys.is_empty() {
+        return "none".to_owned();
+    }
+    keys.iter().map(|key| format!("{key:.16}…")).collect::<Vec<_>>().join(", ")
+}
+
 /// What apt says where a signature or a digest is not right.
 fn not_authentic(said: &str) -> bool {
     ["is not signed", "GPG error", "Hash Sum mismatch", "is expired"].iter().any(|words| said.contains(words))
@@ -144,14 +175,6 @@ impl Error {
             Err(source) => Self::Io { action, path, source },
         }
     }
-
-    /// For `map_err` on reading a trust document: names the file where keys does not.
-    pub fn trust(path: &Path) -> impl FnOnce(wt_keys::Error) -> Self {
-        move |source| match source {
-            named @ wt_keys::Error::Io { .. } => Self::Keys(named),
-            source => Self::Trust { path: path.to_owned(), source: Box::new(source) },
-        }
-    }
 }
 
 impl Explain for Error {
@@ -159,7 +182,6 @@ impl Explain for Error {
         match self {
             Self::Bundle(error) => error.exit(),
             Self::Keys(error) => error.exit(),
-            Self::Trust { source, .. } => source.exit(),
             Self::NoKey
             | Self::NoTrust
             | Self::HeadWithoutUnsigned { .. }
@@ -170,7 +192,9 @@ impl Explain for Error {
             | Self::Engine { .. }
             | Self::Runtime { .. } => Exit::Engine,
             Self::Apt { said, .. } if not_authentic(said) => Exit::NotTrusted,
-            Self::Digest { .. } | Self::Size { .. } | Self::Layers { .. } => Exit::NotTrusted,
+            Self::InstallerRoots { .. } | Self::Digest { .. } | Self::Size { .. } | Self::Layers { .. } => {
+                Exit::NotTrusted
+            }
             _ => Exit::Failed,
         }
     }
@@ -185,9 +209,24 @@ impl Explain for Error {
             Self::NoTrust => {
                 "pass `--trust DIR/trust.json` or set WT_TRUST; `wt-keys init --dir DIR` made the file".into()
             }
-            Self::Trust { .. } => "it is the trust.json that `wt-keys init --dir DIR` made in DIR".into(),
             Self::OutputFolder { example, .. } => format!("for example `-o {}`", example.display()),
             Self::OutputExists { .. } => "name another with `-o`, or remove it".into(),
+            Self::NoInstaller { .. } => "`--installer FILE` names the wt-install that goes with it".into(),
+            Self::Installer { .. } => {
+                "build wt-install for that platform, and name it with `--installer FILE`".into()
+            }
+            Self::InstallerRoots { .. } => {
+                "build wt-install with WT_ROOTS set to the path of the trust.json of this bundle".into()
+            }
+            Self::HandoverName { .. } => "rename the bundle".into(),
+            Self::NoEntry { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
+            Self::NoEntry { .. } => "`wt-bundle inspect BUNDLE --entries` lists what there is".into(),
+            Self::NoImage { known, .. } => format!("it has: {}", known.join(", ")),
+            Self::Occupied { .. } | Self::NotAFolder { .. } => "name a folder that is new or empty".into(),
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                "free some space, or write to another disk; what is complete is not written again".into()
+            }
+            Self::NotForTerminal { .. } => "write it to a file: `> FILE`, or `wt-bundle extract`".into(),
             Self::SignVolumes { .. } => "`wt-bundle join` makes one file of them, which can be signed".into(),
             Self::EngineUnreachable { .. } => {
                 "is it running, and may you use it? DOCKER_HOST says where it is".into()

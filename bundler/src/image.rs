@@ -64,7 +64,7 @@ impl Collected {
     }
 }
 
-fn joined(digests: &[Sha256Digest]) -> String {
+pub fn joined(digests: &[Sha256Digest]) -> String {
     digests.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 

@@ -7,17 +7,27 @@
 
 pub mod build;
 mod cache;
+mod changes;
 pub mod cli;
+mod debian_version;
 mod decompress;
 mod difference;
 mod documents;
 pub mod error;
+mod extract;
 mod files;
+pub mod handover;
 mod image;
+mod image_archive;
+mod image_check;
+mod image_files;
+mod layer_files;
 mod packages;
 mod press;
+mod selection;
 mod source;
 mod spool;
+mod stored;
 mod volume_size;
 
 pub use build::{Build, Summary};

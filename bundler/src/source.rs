@@ -1,8 +1,8 @@
 //! Where images come from, by skopeo's transport names.
 
-mod docker_archive;
+pub mod docker_archive;
 mod engine;
-mod hashed;
+pub mod hashed;
 mod oci;
 mod rootfs;
 mod rootfs_config;

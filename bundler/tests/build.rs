@@ -247,7 +247,7 @@ fn a_wrong_file_is_named_before_the_work_begins() {
         (
             "build release --key keys/bundle.key -o keys",
             2,
-            "error: `keys` is a folder\n  expected the name of the bundle to write\n\
+            "error: `keys` is a folder\n  expected the name of the file to write\n\
              hint: for example `-o keys/test-1.2.3-amd64.tar.zst`\n",
         ),
         (

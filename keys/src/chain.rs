@@ -83,9 +83,6 @@ impl Chain {
         }
         let certificate: Verified<Certificate> = trust.verify(&self.certificate)?;
         trust.check_not_revoked(certificate.key.id())?;
-        if certificate.role != D::ROLE {
-            return Err(Error::Role { expected: D::ROLE, found: certificate.role });
-        }
         if trust.document().roots.contains(&certificate.key) {
             return Err(Error::TrustInvalid("a root key that also signs documents"));
         }
@@ -97,6 +94,9 @@ impl Chain {
 
 /// Checks that a certificate allows a document; a signer asks this before it signs.
 pub fn check_scope<D: Certified>(certificate: &Certificate, document: &D) -> Result<()> {
+    if certificate.role != D::ROLE {
+        return Err(Error::Role { expected: D::ROLE, found: certificate.role });
+    }
     if certificate.product != ANY_PRODUCT && certificate.product != document.product() {
         return Err(Error::Product {
             expected: certificate.product.clone(),

@@ -35,6 +35,12 @@ pub enum Error {
 
     #[error("`{}` belongs to somebody else\n  expected user {me}\n  found    user {owner}", path.display())]
     KeyFileOwner { path: PathBuf, me: u32, owner: u32 },
+    #[error("`{}` has no certificate\n  expected it in `{}`", key.display(), certificate.display())]
+    NoCertificate { key: PathBuf, certificate: PathBuf },
+    #[error("`{}` is a root key: it has no certificate, and signs nothing but certificates", path.display())]
+    RootKey { path: PathBuf },
+    #[error("`{}` is not a {what} that can be used", path.display())]
+    SignedFile { path: PathBuf, what: &'static str, source: Box<Self> },
     #[error("`{}` does not end in `.key`, as key files do", path.display())]
     KeyFileName { path: PathBuf },
 
@@ -83,11 +89,22 @@ pub enum Error {
     TermTooLong { limit: u32, found: u32 },
 }
 
+#[cfg(feature = "console")]
+const TRUST: &str = <crate::TrustDocument as crate::Document>::NAME;
+
 impl Error {
     /// For `map_err` on an [`std::io::Error`].
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+
+    /// For `map_err` on reading a signed document from a file: names the file where the error does not.
+    pub fn signed_file(what: &'static str, path: &std::path::Path) -> impl FnOnce(Self) -> Self {
+        move |source| match source {
+            named @ Self::Io { .. } => named,
+            source => Self::SignedFile { path: path.to_owned(), what, source: Box::new(source) },
+        }
     }
 }
 
@@ -100,6 +117,8 @@ impl crate::console::Explain for Error {
             | Self::Random
             | Self::SelfCheck
             | Self::CertificateKey { .. }
+            | Self::NoCertificate { .. }
+            | Self::RootKey { .. }
             | Self::TermTooLong { .. }
             | Self::KeyFile { .. }
             | Self::KeyPair { .. }
@@ -107,6 +126,7 @@ impl crate::console::Explain for Error {
             | Self::PassphraseWrong { .. }
             | Self::KeyFileMode { .. }
             | Self::KeyFileOwner { .. } => Exit::Failed,
+            Self::SignedFile { source, .. } => source.exit(),
             Self::Digest { .. } | Self::Time { .. } | Self::KeyFileName { .. } => Exit::Usage,
             _ => Exit::NotTrusted,
         }
@@ -125,6 +145,17 @@ impl crate::console::Explain for Error {
             }
             Self::BeyondUs { .. } => "use the programs that came with it, or newer ones".into(),
             Self::Withdrawn { .. } => "ask the vendor for a current release".into(),
+            Self::SignedFile { what: TRUST, .. } => {
+                "it is the trust.json that `wt-keys init --dir DIR` made in DIR".into()
+            }
+            Self::SignedFile { source, .. } => return source.hint(),
+            Self::RootKey { path } => {
+                let certified = path.with_file_name("bundle.key");
+                format!("name the key that the roots certified, such as `--key {}`", certified.display())
+            }
+            Self::NoCertificate { certificate, .. } => {
+                format!("`wt-keys certify` writes `{}`", certificate.display())
+            }
             Self::CertificateKey { .. } => "put the certificate of this key beside it".into(),
             _ => return None,
         })

@@ -10,7 +10,9 @@ use ed25519_dalek::pkcs8::{
 };
 use zeroize::Zeroizing;
 
-use crate::{Certificate, Envelope, Error, PublicKey, Result, SigningKey, Trust, durable};
+use crate::{
+    Certificate, Document as _, Envelope, Error, PublicKey, Result, SigningKey, Trust, TrustDocument, durable,
+};
 
 const KEY_FILE_LIMIT: u64 = 64 * 1024;
 const SIGNED_FILE_LIMIT: u64 = 16 * 1024 * 1024;
@@ -88,10 +90,8 @@ impl Signer {
             trust.map_or_else(|| durable::folder_of(key_path).join("trust.json"), Path::to_owned);
         let trust = read_trust(&trust_path)?;
         let certificate_path = certificate_path(key_path)?;
-        let bytes = durable::read_capped(&certificate_path, "a certificate", SIGNED_FILE_LIMIT)?;
-        let certificate_envelope =
-            Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(&bytes), "certificate")?;
-        let certificate = trust.verify::<Certificate>(&certificate_envelope)?.into_content();
+        check_certified(key_path, &certificate_path)?;
+        let (certificate_envelope, certificate) = read_certificate(&certificate_path, &trust)?;
         trust.check_not_revoked(certificate.key.id())?;
         let key = read(key_path, ask)?;
         if certificate.key != key.public() {
@@ -113,8 +113,34 @@ pub fn certificate_path(key_path: &Path) -> Result<PathBuf> {
     }
 }
 
+/// A root key has no certificate; whoever names one by mistake is told so.
+fn check_certified(key: &Path, certificate: &Path) -> Result<()> {
+    if certificate.exists() || !key.exists() {
+        return Ok(());
+    }
+    let is_root = key.file_stem().is_some_and(|name| name.to_string_lossy().starts_with("root-"));
+    Err(if is_root {
+        Error::RootKey { path: key.to_owned() }
+    } else {
+        Error::NoCertificate { key: key.to_owned(), certificate: certificate.to_owned() }
+    })
+}
+
+/// Reads a certificate and checks that the roots signed it.
+pub fn read_certificate(path: &Path, trust: &Trust) -> Result<(Envelope, Certificate)> {
+    let read = || {
+        let bytes = durable::read_capped(path, "a certificate", SIGNED_FILE_LIMIT)?;
+        let envelope = Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(&bytes), Certificate::NAME)?;
+        let certificate = trust.verify::<Certificate>(&envelope)?.into_content();
+        Ok((envelope, certificate))
+    };
+    read().map_err(Error::signed_file(Certificate::NAME, path))
+}
+
 pub fn read_trust(path: &Path) -> Result<Trust> {
-    Trust::parse(&durable::read_capped(path, "a trust document", SIGNED_FILE_LIMIT)?)
+    durable::read_capped(path, "a trust document", SIGNED_FILE_LIMIT)
+        .and_then(|bytes| Trust::parse(&bytes))
+        .map_err(Error::signed_file(TrustDocument::NAME, path))
 }
 
 #[cfg(test)]
@@ -159,6 +185,19 @@ mod tests {
         assert!(certificate_path(&path).is_ok());
         assert!(certificate_path(&folder.path().join("x.cert")).is_err());
         assert!(certificate_path(&folder.path().join("x")).is_err());
+    }
+
+    #[test]
+    fn a_signed_file_that_cannot_be_used_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trust.json");
+        for wrong in [&b""[..], b"{}", &[b'x'; 20]] {
+            fs::write(&path, wrong).unwrap();
+            let refused = read_trust(&path).unwrap_err();
+            assert!(refused.to_string().contains("trust.json"), "{refused}");
+            assert!(matches!(refused, Error::SignedFile { .. }));
+        }
+        assert!(matches!(read_trust(&folder.path().join("none")), Err(Error::Io { .. })));
     }
 
     #[test]

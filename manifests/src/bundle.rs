@@ -12,6 +12,7 @@ pub mod chunk;
 pub mod cut;
 pub mod frame;
 pub mod head;
+mod lookalike;
 #[cfg(feature = "write")]
 pub mod nameless;
 pub mod reader;

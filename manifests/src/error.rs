@@ -20,7 +20,13 @@ pub enum Error {
 
     #[error("`{}` is not a bundle\n  expected {expected}\n  found    {found}", path.display())]
     NotABundle { path: PathBuf, expected: &'static str, found: String },
-    #[error("`{}` is not complete\n  expected {expected} bytes\n  found    {found} bytes", path.display())]
+    #[error("`{}` is a folder\n  expected the name of a bundle", path.display())]
+    Folder { path: PathBuf, there: Vec<String> },
+    #[error("no bundle `{}`", path.display())]
+    NoBundle { path: PathBuf, there: Vec<String> },
+    #[error("`{}` is cut short at {found} bytes; its head alone has {expected}", path.display())]
+    HeadCut { path: PathBuf, expected: u64, found: u64 },
+    #[error("`{}` {}", path.display(), of_length(*expected, *found))]
     Length { path: PathBuf, expected: u64, found: u64 },
     #[error("the volumes of `{}` are not complete\n{}", name.display(), listed(problems))]
     Volumes { name: PathBuf, problems: Vec<VolumeProblem> },
@@ -84,6 +90,24 @@ fn listed(problems: &[VolumeProblem]) -> String {
     problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n")
 }
 
+fn of_length(expected: u64, found: u64) -> String {
+    match found.checked_sub(expected) {
+        None => format!("is cut short at {found} of {expected} bytes"),
+        Some(extra) => {
+            format!("is too long: {extra} bytes follow the end of the bundle, which has {expected}")
+        }
+    }
+}
+
+/// The names, as examples of what to say instead of `path`.
+fn there_are(there: &[String]) -> Option<String> {
+    match there {
+        [] => None,
+        [one] => Some(format!("there is `{one}`")),
+        several => Some(format!("there are {}", several.join(", "))),
+    }
+}
+
 impl Error {
     /// For `map_err` on an [`std::io::Error`].
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
@@ -96,6 +120,8 @@ impl Explain for Error {
     fn exit(&self) -> Exit {
         match self {
             Self::Io { .. }
+            | Self::Folder { .. }
+            | Self::NoBundle { .. }
             | Self::NoEntry(_)
             | Self::VolumeExists { .. }
             | Self::EntryTooLarge { .. }
@@ -116,10 +142,14 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Keys(error) => return error.hint(),
-            Self::Length { expected, found, .. } if found < expected => {
-                "the copy was cut short; copy the file again".into()
-            }
-            Self::Length { .. } => "something was added behind the bundle; copy the file again".into(),
+            Self::HeadCut { .. } | Self::Length { .. } => "copy it again, and compare the sizes".into(),
+            Self::Folder { there, .. } => match there_are(there) {
+                Some(there) => format!("name the bundle in it: {there}"),
+                None => "name the `.tar.zst` file that the vendor sent; there is none in this folder".into(),
+            },
+            Self::NoBundle { there, .. } => there_are(there).unwrap_or_else(|| {
+                "name the `.tar.zst` file that the vendor sent; there is none here".into()
+            }),
             Self::Chunk { .. } => {
                 "the file changed after it was signed, or the medium is bad; copy it again".into()
             }
@@ -138,6 +168,10 @@ impl Explain for Error {
             Self::NotABundle { .. } => "is it the `.tar.zst` file that the vendor sent?".into(),
             Self::Toml { what, .. } => {
                 format!("did you mean `{}`?", meant::of_message(what.message())?)
+            }
+            Self::NoRelease { name, .. } if name.ends_with("release.toml") => {
+                let folder = name.trim_end_matches("release.toml").trim_end_matches('/');
+                format!("name the folder that it is in: `{}`", if folder.is_empty() { "." } else { folder })
             }
             Self::NoRelease { known, .. } if known.is_empty() => {
                 "run it in the folder that holds `manifests/`, or give the path of a release folder".into()

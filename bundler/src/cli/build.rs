@@ -55,6 +55,7 @@ impl BuildVerb {
             let example = default_output(&release, &output_file);
             return Err(Error::OutputFolder { path: output_file, example }.into());
         }
+        self.form.check_handover(&release, signer.as_ref(), &output_file)?;
         let build = Build {
             release: &release,
             keep: self.form.keep(),
@@ -74,6 +75,7 @@ impl BuildVerb {
         }
         output.say(format_args!("{}, {:.1} s", describe(&summary), started.elapsed().as_secs_f32()));
         super::split::list(output, &summary.files);
+        self.form.hand_over(&summary.files, signer.as_ref(), output)?;
         Ok(())
     }
 
@@ -84,7 +86,7 @@ impl BuildVerb {
             return Err(Error::NoKeyFile { path: key.clone() });
         }
         if let Some(trust) = &self.trust {
-            key_file::read_trust(trust).map_err(Error::trust(trust))?;
+            key_file::read_trust(trust)?;
         }
         Ok(Signer::load(key, self.trust.as_deref(), &|path| self.passphrase.ask(path))?)
     }

@@ -114,7 +114,7 @@ impl Sign {
             return Err(Error::NoKeyFile { path: key.clone() });
         }
         if let Some(trust) = &self.trust.trust {
-            key_file::read_trust(trust).map_err(Error::trust(trust))?;
+            key_file::read_trust(trust)?;
         }
         Ok(Signer::load(key, self.trust.trust.as_deref(), &|path| self.passphrase.ask(path))?)
     }

@@ -1,37 +1,25 @@
-use std::fmt::Write as _;
+mod report;
+
 use std::time::Instant;
 
-use serde::Serialize;
-use wt_keys::console::{Done, Output, Size};
-use wt_keys::{KeyId, Utc};
+use wt_keys::console::{Done, Output};
 use wt_manifests::bundle::Bundle;
 
+use self::report::Report;
 use super::bundle_argument::BundleArgument;
-use crate::Result;
+use crate::{Result, image_check};
 
 /// Check a bundle: who signed it, and that every byte is the one that was signed
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  wt-bundle verify worktile-5.2.0-amd64.tar.zst --trust keys/trust.json")]
+#[command(
+    after_help = "Example:\n  wt-bundle verify worktile-5.2.0-amd64.tar.zst --trust keys/trust.json\n\nWith -v it says what was not checked."
+)]
 pub struct Verify {
     #[command(flatten)]
     bundle: BundleArgument,
-    /// Decompress it too, and check every file in it by itself
+    /// Decompress it too, and check every file and every image in it by itself
     #[arg(long)]
     full: bool,
-}
-
-#[derive(Serialize)]
-struct Verified {
-    schema: &'static str,
-    product: String,
-    version: String,
-    created: Utc,
-    signer: KeyId,
-    trust_version: u64,
-    bytes: u64,
-    chunks: usize,
-    /// Files that were checked by themselves; none without `--full`.
-    entries: usize,
 }
 
 impl Verify {
@@ -42,19 +30,21 @@ impl Verify {
             let phase = output.progress().phase("checking chunks", Some(bundle.manifest().body.length));
             bundle.verify_body(&|bytes| phase.advance(bytes))?
         };
-        let entries = if self.full { check_entries(&bundle, output)? } else { 0 };
-        let verified = verified(&bundle, entries);
-        output.report(&verified, text(&verified));
+        if self.full {
+            check_entries(&bundle, output)?;
+            check_images(&bundle, output)?;
+        }
+        let report = Report::of(&bundle, self.full);
+        output.report(&report, report.text(output.verbose));
         output.detail(format_args!("{:.2} s", started.elapsed().as_secs_f32()));
         Ok(())
     }
 }
 
-fn check_entries(bundle: &Bundle, output: Output) -> Result<usize> {
-    let entries = &bundle.manifest().entries;
-    let total = entries.iter().map(|entry| entry.size).sum();
+fn check_entries(bundle: &Bundle, output: Output) -> Result<()> {
+    let total = bundle.manifest().entries.iter().map(|entry| entry.size).sum();
     let phase = output.progress().phase("checking files", Some(total));
-    bundle.for_each_entry(
+    Ok(bundle.for_each_entry(
         |_| true,
         |entry, content| {
             phase.detail(entry.path.as_str());
@@ -63,38 +53,10 @@ fn check_entries(bundle: &Bundle, output: Output) -> Result<usize> {
                 .map(drop)
                 .map_err(wt_manifests::bundle::reader::unwrapped)
         },
-    )?;
-    Ok(entries.len())
+    )?)
 }
 
-fn verified(bundle: &Bundle, entries: usize) -> Verified {
-    let (manifest, trusted) = (bundle.manifest(), bundle.trusted());
-    Verified {
-        schema: "wt.bundle.verify.v1",
-        product: manifest.product.clone(),
-        version: manifest.version.to_string(),
-        created: manifest.created,
-        signer: trusted.certificate.key.id(),
-        trust_version: trusted.trust.document().version,
-        bytes: bundle.file_length(),
-        chunks: manifest.body.chunks.len(),
-        entries,
-    }
-}
-
-fn text(verified: &Verified) -> String {
-    let mut text = format!(
-        "{} {}, created {}\nsigned by {}, trusted by trust document {}\nhead and {} chunks are as signed, {}\n",
-        verified.product,
-        verified.version,
-        verified.created,
-        verified.signer,
-        verified.trust_version,
-        verified.chunks,
-        Size(verified.bytes)
-    );
-    if verified.entries > 0 {
-        let _ = writeln!(text, "{} files and the tar around them are as signed", verified.entries);
-    }
-    text
+fn check_images(bundle: &Bundle, output: Output) -> Result<()> {
+    let phase = output.progress().phase("checking images", Some(image_check::to_read(bundle.manifest())));
+    image_check::check(bundle, &phase)
 }

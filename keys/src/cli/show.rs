@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::console::{Done, Output, PassphraseFile};
-use crate::{Certificate, Envelope, KeyId, PublicKey, TrustDocument, durable, key_file};
+use crate::{Certificate, KeyId, PublicKey, TrustDocument, durable, key_file};
 
 /// Show what a key, a certificate or a trust document says
 #[derive(Debug, clap::Args)]
@@ -63,10 +63,8 @@ impl Show {
             Some("cert") => {
                 let trust =
                     self.trust.clone().unwrap_or_else(|| durable::folder_of(&self.file).join("trust.json"));
-                let bytes = durable::read_capped(&self.file, "a certificate", 1 << 20)?;
-                let envelope = Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(&bytes), "certificate")?;
                 let trust = key_file::read_trust(&trust)?;
-                Ok(What::Certificate(trust.verify::<Certificate>(&envelope)?.into_content()))
+                Ok(What::Certificate(key_file::read_certificate(&self.file, &trust)?.1))
             }
             _ => Ok(What::Trust(key_file::read_trust(&self.file)?.document().clone())),
         }

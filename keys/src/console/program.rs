@@ -1,6 +1,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use clap::builder::Resettable;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, value_parser};
 
 use super::Done;
@@ -20,6 +21,7 @@ pub fn run<P: Program>() -> ExitCode {
                 .arg(Arg::new("shell").required(true).value_parser(value_parser!(clap_complete::Shell))),
         )
         .subcommand(clap::Command::new("man").about("Print the manual page"));
+    let command = without_empty_variables(command);
     let matches = command.clone().get_matches();
     if let Some(printed) = print_shell_support(command, &matches) {
         return printed;
@@ -35,6 +37,13 @@ pub fn run<P: Program>() -> ExitCode {
             failure.exit().into()
         }
     }
+}
+
+/// A variable that is set to nothing is one that is not set.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let unset = |arg: Arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg };
+    command.mut_args(unset).mut_subcommands(without_empty_variables)
 }
 
 /// No core file and no debugger of another process gets at a key or a passphrase. Where the kernel refuses, the program

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use wt_keys::Chain;
 
+use crate::bundle::lookalike;
 use crate::{Error, Result};
 
 /// An empty zstd frame, so that `file` and `tar -tf` know what the file is.
@@ -45,14 +46,14 @@ fn content(file: &std::fs::File, path: &Path, file_length: u64, magic: [u8; 4]) 
     let refuse = |expected, found: String| Error::NotABundle { path: path.to_owned(), expected, found };
     let mut prefix = [0; PREFIX];
     if file_length < PREFIX as u64 {
-        return Err(refuse("a bundle's head", format!("a file of {file_length} bytes")));
+        return Err(refuse("a bundle's head", lookalike::looks_like(file, file_length)));
     }
     file.read_exact_at(&mut prefix, 0).map_err(Error::io("read", path))?;
     if prefix[..9] == EMPTY_FRAME && prefix[9..13] == UNSIGNED_MAGIC && magic == SKIPPABLE_MAGIC {
         return Err(Error::Unsigned);
     }
     if prefix[..9] != EMPTY_FRAME || prefix[9..13] != magic {
-        return Err(refuse("a bundle's head", "something else at its front".to_owned()));
+        return Err(refuse("a bundle's head", lookalike::looks_like(file, file_length)));
     }
     let length = u64::from(u32::from_le_bytes([prefix[13], prefix[14], prefix[15], prefix[16]]));
     let body_offset = PREFIX as u64 + length;
@@ -63,7 +64,7 @@ fn content(file: &std::fs::File, path: &Path, file_length: u64, magic: [u8; 4]) 
         ));
     }
     if body_offset > file_length {
-        return Err(Error::Length { path: path.to_owned(), expected: body_offset, found: file_length });
+        return Err(Error::HeadCut { path: path.to_owned(), expected: body_offset, found: file_length });
     }
     let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
     file.read_exact_at(&mut bytes, PREFIX as u64).map_err(Error::io("read", path))?;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use wt_keys::durable;
 
 use crate::bundle::cut::Cut;
+use crate::bundle::lookalike;
 use crate::bundle::volume_problem::{VolumeProblem, VolumeProblemKind as Kind};
 use crate::{Error, Result};
 
@@ -49,15 +50,14 @@ impl Part {
             .read(true)
             .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()) // a FIFO must not hang us
             .open(&path)
-            .map_err(Error::io("open", &path))?;
+            .map_err(lookalike::not_opened(&path))?;
         Self::of_file(file, path)
     }
 
     fn of_file(file: File, path: PathBuf) -> Result<Self> {
         let metadata = file.metadata().map_err(Error::io("read", &path))?;
         if !metadata.is_file() {
-            let found = "something else".to_owned();
-            return Err(Error::NotABundle { path, expected: "a regular file", found });
+            return Err(lookalike::not_a_file(&path));
         }
         Ok(Self { file, path, length: metadata.len(), identity: (metadata.dev(), metadata.ino()) })
     }
@@ -139,7 +139,7 @@ impl Found {
     /// Names the volume where its head is cut short.
     pub fn head_error(&self, error: Error) -> Error {
         match error {
-            Error::Length { path, expected: least, found } if self.split => {
+            Error::HeadCut { path, expected: least, found } if self.split => {
                 self.refused(vec![VolumeProblem { number: 1, path, kind: Kind::HeadCut { least, found } }])
             }
             other => other,
@@ -214,6 +214,11 @@ impl Volumes {
     /// What the bundle is called: without a number where it lies in volumes.
     pub fn name(&self) -> &Path {
         &self.name
+    }
+
+    /// Where its files lie, in their order.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.parts.values().map(|part| &*part.path)
     }
 
     pub fn is_split(&self) -> bool {

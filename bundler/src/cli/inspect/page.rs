@@ -6,12 +6,13 @@ use std::fmt::Write as _;
 use wt_keys::Sha256Digest;
 use wt_keys::console::Size;
 use wt_manifests::manifest::{Entry, PackageSet};
+use wt_manifests::release::Requirements;
 
 use super::super::table::Table;
-use super::{Contents, Layer};
+use super::contents::{Contents, Signer};
 
 pub fn page(contents: &Contents<'_>, every_layer: bool) -> String {
-    let mut page = front(contents);
+    let mut page = front(contents).to_string();
     let mut section = |table: Table| {
         if !table.is_empty() {
             let _ = write!(page, "\n{table}");
@@ -29,62 +30,81 @@ pub fn page(contents: &Contents<'_>, every_layer: bool) -> String {
     page
 }
 
-fn front(contents: &Contents<'_>) -> String {
+fn front(contents: &Contents<'_>) -> Table {
     let signer = &contents.signer;
-    let mut page = String::new();
-    let mut line = |name: &str, value: &dyn std::fmt::Display| {
-        let _ = writeln!(page, "{name:<10} {value}");
-    };
-    line("product", &format_args!("{} {}", contents.product, contents.version));
-    line("release", &contents.release);
-    line("platform", &contents.platform);
-    line("created", &contents.created);
-    line("upgrades", &contents.upgrades_from);
-    line(
-        "size",
-        &format_args!(
-            "{} ({} unpacked), {} chunks, {} frames",
-            Size(contents.size),
-            Size(contents.unpacked),
-            contents.chunks,
-            contents.frames
-        ),
-    );
-    line("signed by", &signer.key);
-    line("valid", &format_args!("{} to {}", signer.not_before, signer.not_after));
-    line(
-        "trust",
-        &format_args!("document {}, {} of {} roots", signer.trust_version, signer.threshold, signer.roots),
-    );
-    page
+    let mut front = Table::of_lines();
+    front.row([&"product", &format_args!("{} {}", contents.product, contents.version)]);
+    front.row([&"release", &contents.release]);
+    front.row([&"platform", &contents.platform]);
+    front.row([&"created", &contents.created]);
+    front.row([&"upgrades", &contents.upgrades_from]);
+    let (size, unpacked) = (Size(contents.size), Size(contents.unpacked));
+    let (chunks, frames) = (count(contents.chunks, "chunk"), count(contents.frames, "frame"));
+    front.row([&"size", &format_args!("{size} ({unpacked} unpacked), {chunks}, {frames}")]);
+    if !contents.features.is_empty() {
+        front.row([&"features", &contents.features.join(" ")]);
+    }
+    front.row([&"signed by", &format_args!("{}, for {}", signer.key, products(signer))]);
+    let (from, to) = (signer.not_before, signer.not_after);
+    front.row([&"valid", &format_args!("{from} to {to}, {}", validity(signer.days_left))]);
+    let (version, issued) = (signer.trust_version, signer.trust_issued);
+    let roots = format_args!("{} of {} roots", signer.threshold, signer.roots);
+    front.row([&"trust", &format_args!("document {version} of {issued}, {roots}")]);
+    front
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+fn products(signer: &Signer) -> &str {
+    if signer.product == "*" { "any product" } else { &signer.product }
+}
+
+fn validity(days_left: i64) -> String {
+    match days_left {
+        0 => "expires within a day".to_owned(),
+        1.. => format!("{days_left} days left"),
+        _ => "expired since; what it signed before stays good".to_owned(),
+    }
 }
 
 fn images(contents: &Contents<'_>) -> Table {
-    let layers: HashMap<Sha256Digest, &Layer<'_>> =
-        contents.layers.iter().map(|layer| (layer.digest, layer)).collect();
-    let mut table = Table::new(&["IMAGE", "ID", "LAYERS>", "SIZE>", "IN FILE>", "SHARED>"]);
-    for image in contents.images {
-        let mut own: Vec<&Layer<'_>> =
-            image.layers.iter().filter_map(|layer| layers.get(layer).copied()).collect();
-        own.sort_by_key(|layer| layer.digest);
-        own.dedup_by_key(|layer| layer.digest);
-        let sum = |weight: fn(&Layer<'_>) -> u64| Size(own.iter().map(|layer| weight(layer)).sum());
-        let shared = sum(|layer| if layer.images.len() > 1 { layer.stored } else { 0 });
-        let (size, stored) = (sum(|layer| layer.size), sum(|layer| layer.stored));
-        table.row([&image.name, &short(image.config), &image.layers.len(), &size, &stored, &shared]);
+    let mut table = Table::new(&["IMAGE", "ID", "LAYERS>", "SIZE>", "ONLY HERE>", "SHARED>"]);
+    for (image, cost) in contents.images.iter().zip(&contents.costs) {
+        let (own, shared) = (Size(cost.only_here), Size(cost.shared));
+        table.row([&image.name, &short(image.config), &image.layers.len(), &Size(cost.size), &own, &shared]);
     }
-    let total = |weight: fn(&Layer<'_>) -> u64| Size(contents.layers.iter().map(weight).sum());
-    let (size, stored) = (total(|layer| layer.size), total(|layer| layer.stored));
-    table.row([&"together", &"", &contents.layers.len(), &size, &stored, &""]);
+    if !contents.images.is_empty() {
+        let sum = |stored: &dyn Fn(usize) -> bool| {
+            let layers = contents.layers.iter().filter(|layer| stored(layer.images.len()));
+            Size(layers.map(|layer| layer.stored).sum())
+        };
+        let size = Size(contents.layers.iter().map(|layer| layer.size).sum());
+        let (own, shared) = (sum(&|users| users == 1), sum(&|users| users > 1));
+        table.row([&"together", &"", &contents.layers.len(), &size, &own, &shared]);
+    }
     table
 }
 
 fn layers(contents: &Contents<'_>) -> Table {
-    let mut table = Table::new(&["LAYER", "SIZE>", "IN FILE>", "IMAGES"]);
+    let mut table = Table::new(&["LAYER", "SIZE>", "IN FILE>", "RATIO>", "IMAGES"]);
     for layer in &contents.layers {
-        table.row([&short(layer.digest), &Size(layer.size), &Size(layer.stored), &layer.images.join(" ")]);
+        let users: Vec<String> = layer.images.iter().map(ToString::to_string).collect();
+        let ratio = percent(layer.stored, layer.size);
+        table.row([
+            &short(layer.digest),
+            &Size(layer.size),
+            &Size(layer.stored),
+            &format_args!("{ratio} %"),
+            &users.join(" "),
+        ]);
     }
     table
+}
+
+fn percent(part: u64, whole: u64) -> u128 {
+    u128::from(part) * 100 / u128::from(whole.max(1))
 }
 
 fn packages(set: &PackageSet, contents: &Contents<'_>) -> Table {
@@ -109,42 +129,54 @@ fn files(contents: &Contents<'_>) -> Table {
         let path = &entry.path;
         path.starts_with("conf") || path.starts_with("scripts") || path.as_str() == "stack.yaml"
     };
-    let mut table = Table::new(&["FILE", "SIZE>", "MODE"]);
+    let mut table = Table::new(&["FILE", "SIZE>", "MODE", ""]);
     for entry in contents.entries.iter().filter(small) {
-        table.row([&entry.path, &Size(entry.size), &format_args!("{:04o}", entry.mode.bits())]);
+        let mode = format_args!("{:04o}", entry.mode.bits()).to_string();
+        table.row([&entry.path, &Size(entry.size), &mode, &purpose(entry, contents)]);
     }
     table
+}
+
+fn purpose(entry: &Entry, contents: &Contents<'_>) -> String {
+    let site = contents.site;
+    if site.hooks.init_data.as_ref() == Some(&entry.path) {
+        return "hook: init-data".to_owned();
+    }
+    let conf = entry.path.as_str().strip_prefix("conf/");
+    let template = site.conf.iter().find(|conf_file| Some(conf_file.template.as_str()) == conf);
+    match template {
+        Some(template) if template.restart.is_empty() => "template".to_owned(),
+        Some(template) => format!("template, read by {}", template.restart.join(" ")),
+        None => String::new(),
+    }
 }
 
 fn site(contents: &Contents<'_>) -> Table {
     let site = contents.site;
     let mut table = Table::new(&["ON SITE", ""]);
     let needs = &site.requirements;
-    table.row([&"needs", &format_args!("{} CPUs, {} memory, {} disk", needs.cpus, needs.memory, needs.disk)]);
+    if *needs != Requirements::default() {
+        let (cpus, memory, disk) = (needs.cpus, needs.memory, needs.disk);
+        table.row([&"needs", &format_args!("{cpus} CPUs, {memory} memory, {disk} disk")]);
+    }
     for port in &site.ports {
         table.row([&"port", &format_args!("{} {}", port.number, port.purpose)]);
     }
     for folder in &site.data {
         table.row([&"data", &format_args!("{} ({}, {})", folder.path, folder.owner, folder.mode)]);
     }
-    if let Some(script) = &site.hooks.init_data {
-        table.row([&"init-data", script]);
-    }
     for step in &site.journey {
-        table.row([
-            &"journey",
-            &format_args!(
-                "{}: {} :{}{} → {}",
-                step.name,
-                step.method.as_str(),
-                step.port,
-                step.path,
-                step.status
-            ),
-        ]);
+        let request = format_args!("{} :{}{}", step.method.as_str(), step.port, step.path).to_string();
+        table.row([&"journey", &format_args!("{}: {request} → {}", step.name, step.status)]);
     }
     if !site.modules.is_empty() {
         table.row([&"modules", &site.modules.join(" ")]);
+    }
+    if !site.domains.is_empty() {
+        table.row([&"domains", &site.domains.join(" ")]);
+    }
+    if let Some(license) = &site.license {
+        table.row([&"license", &format_args!("read by {}", license.service)]);
     }
     table
 }
