@@ -22,8 +22,9 @@ use crate::press::{Frames, Press};
 use crate::source::{Images, RegistryAccess};
 use crate::{Error, Result, documents, files};
 
-/// Measured on eight images over one Debian base (applications with npm trees, databases, a JRE) beside
-/// `docker save | zstd -3`: level 6 makes 0.816 of its size with jobs of 16 MiB.
+/// Measured on the benchmark's workload (eight images, 1.91 GB of layers), frames with long-distance matching in jobs of
+/// 16 MiB beside `docker save | zstd -3` of 448.6 MB: level 6 makes 0.816 of it in 25 s of processor time, level 5 0.840
+/// in 18 s, level 4 0.866 in 14 s. A bundle is built once and carried often; the limit that we set is 0.82.
 const LAYERS: i32 = 6;
 /// A package is compressed already.
 const PACKAGES: i32 = 1;

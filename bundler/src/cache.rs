@@ -2,12 +2,14 @@
 //!
 //! A cache that cannot be used costs time and is never an error. What is trusted is said by each cache.
 
+mod configs;
 mod entry;
 mod layers;
 
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+pub use configs::Configs;
 pub use layers::LayerCache;
 
 /// A kept file.

@@ -65,6 +65,10 @@ impl Press {
         Some(blob)
     }
 
+    pub fn cache(&self) -> Option<&LayerCache> {
+        self.cache.as_ref()
+    }
+
     /// Takes an uncompressed layer to the end of `reader`.
     pub fn take(&self, reader: &mut dyn Read, origin: &str) -> Result<Blob> {
         self.add(self.spool().fill(reader, origin)?)

@@ -109,7 +109,8 @@ impl<'a> Images<'a> {
     /// Sends every layer to the press.
     pub fn collect(self, press: &Press, keep: Keep) -> Result<Vec<Collected>> {
         let platform = &self.release.file.platform;
-        let in_engine = self.engine.map(|engine| engine.export(press)).transpose()?.unwrap_or_default();
+        let in_engine =
+            self.engine.map(|engine| engine.export(platform, press)).transpose()?.unwrap_or_default();
         let mut opened = Opened {
             keep,
             in_engine,

@@ -4,9 +4,9 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser as _;
 use wt_keys::cli::WtKeys;
@@ -292,6 +292,43 @@ fn a_layer_from_the_cache_gives_the_same_bytes_and_a_damaged_one_is_made_anew() 
     fs::write(&used[0], "").unwrap();
     assert!(build_to(&world, "d", &[]) == without);
     assert!(fs::metadata(&used[0]).unwrap().len() > 0);
+}
+
+/// A layer that is compressed in several jobs.
+fn with_large_layer(world: World) -> World {
+    world.write("release/three.tar", &noise().repeat(8));
+    let large = fs::metadata(world.path("release/three.tar")).unwrap().len();
+    assert!(large > 2 * (16 << 20), "{large}");
+    world
+}
+
+#[test]
+fn a_layer_of_several_jobs_gives_the_same_bytes_on_any_number_of_threads() {
+    let world = with_large_layer(World::with_keys());
+    let one = build_to(&world, "a", &["--no-cache", "--threads", "1"]);
+    assert!(build_to(&world, "b", &["--no-cache", "--threads", "2"]) == one);
+}
+
+#[test]
+fn a_kill_leaves_whole_frames_or_none_in_the_cache() {
+    let world = with_large_layer(World::with_keys());
+    let without = build_to(&world, "a", &["--no-cache"]);
+    for milliseconds in (0..1200).step_by(150) {
+        let mut build = world.command("build");
+        build.args(["release", "--key", "keys/bundle.key", "-o", "b.tar.zst"]);
+        build.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = build.spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let inode = |path: &PathBuf| std::os::unix::fs::MetadataExt::ino(&fs::metadata(path).unwrap());
+        let left: Vec<(PathBuf, u64)> =
+            kept(&world).into_iter().map(|path| (path.clone(), inode(&path))).collect();
+        assert!(build_to(&world, "c", &[]) == without);
+        assert_eq!(kept(&world).len(), 2, "nothing else was left");
+        assert!(left.iter().all(|(path, before)| inode(path) == *before), "what was left is whole");
+        fs::remove_dir_all(world.path("cache")).unwrap();
+    }
 }
 
 #[test]

@@ -59,6 +59,8 @@ pub fn run<A: AsRef<OsStr>>(name: &str, folder: &Path, arguments: impl IntoItera
         Command::new(shipped(name))
             .args(arguments)
             .current_dir(folder)
+            .env("XDG_CACHE_HOME", crate::repository().join("target/cache")) // never the user's
+            .env_remove("WT_CACHE_SIZE")
             .env_remove("WT_TRUST")
             .env_remove("WT_KEY")
             .env_remove("WT_LICENSE_KEY"),

@@ -165,3 +165,37 @@ fn a_layer_that_is_to_be_fetched_from_elsewhere_is_refused_by_name() {
         .says("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip");
     assert!(!folder.join("b.tar.zst").exists());
 }
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn an_image_of_the_engine_that_did_not_change_is_not_exported_again() {
+    let world = tempfile::tempdir_in(repository().join("target")).unwrap();
+    let folder = world.path();
+    let images = ["same", "other"].map(|name| {
+        make(folder, name, name);
+        Kind { name: name.to_owned(), source: format!("docker-daemon:kind/{name}:1") }
+    });
+    let without = built(folder, &images, &["--no-cache"]);
+    assert_eq!(built(folder, &images, &[]), without);
+    assert_eq!(without.0, 2, "exports");
+    assert_eq!(built(folder, &images, &[]), (0, without.1));
+    make(folder, "other", "changed");
+    let changed = built(folder, &images, &[]);
+    assert_eq!(changed.0, 1, "exports");
+    assert_eq!(built(folder, &images, &["--no-cache"]).1, changed.1);
+}
+
+/// An image with one file, in the lab's engine.
+fn make(folder: &Path, name: &str, content: &str) {
+    let line = format!("echo {content} >file; tar -cf - --mtime @0 file | docker import - kind/{name}:1");
+    here(folder, &line).expect(0);
+}
+
+/// Builds; how many images the engine exported for it, and the digest of what is in the bundle.
+fn built(folder: &Path, images: &[Kind], more: &[&str]) -> (usize, String) {
+    let since = here(folder, "date +%s.%N").expect(0).stdout;
+    build(folder, images, more).expect(0);
+    let events = format!("docker events --since {} --until $(date +%s.%N) --filter event=save", since.trim());
+    let exports = here(folder, &events).expect(0).stdout.lines().count();
+    (exports, here(folder, "zstd -dc b.tar.zst | sha256sum").expect(0).stdout)
+}

@@ -1,9 +1,13 @@
-//! A kept frame: its bytes, then a footer of fixed length that says what they are.
+//! A kept frame: its bytes, then a footer of fixed length that says what they are. And what all kept files have in common.
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW};
+use rustix::io::Errno;
 use wt_keys::Sha256Digest;
 use wt_keys::digest::Hasher;
 use wt_manifests::manifest::Frame;
@@ -63,4 +67,19 @@ pub fn digest(file: &File, length: u64) -> io::Result<Sha256Digest> {
         at += wanted as u64;
     }
     Ok(hasher.finish())
+}
+
+/// Gives a nameless file its name; one that has it already is as good.
+pub fn name(file: &File, path: &Path) -> io::Result<()> {
+    let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+    match rustix::fs::linkat(CWD, nameless, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What was used last is removed last.
+pub fn used_now(file: &File) {
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let _ = rustix::fs::futimens(file, &Timestamps { last_access: now, last_modification: now });
 }

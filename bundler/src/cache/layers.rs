@@ -11,14 +11,13 @@ use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW};
 use wt_keys::Sha256Digest;
 use wt_manifests::bundle::writer::{Compression, FrameFile};
 use wt_manifests::image::{Blob, blob_path};
 use wt_manifests::manifest::{Entry, Mode};
 
-use super::Kept;
-use super::entry::{Footer, digest};
+use super::entry::{self, Footer, digest};
+use super::{Configs, Kept};
 
 /// A folder of frames that were made with the same settings.
 #[derive(Clone, Debug)]
@@ -56,8 +55,7 @@ impl LayerCache {
             let _ = fs::remove_file(&path);
             return None;
         };
-        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-        let _ = rustix::fs::futimens(&file, &Timestamps { last_access: now, last_modification: now });
+        entry::used_now(&file);
         let entry =
             Entry { path: blob_path(layer), size: footer.size, mode: Mode::Data, sha256: layer, frame: 0 };
         let blob = Blob { digest: layer, size: footer.size };
@@ -71,11 +69,12 @@ impl LayerCache {
         let (size, key) = (layer.size, self.key(layer.digest));
         let footer = Footer { frame: frame.frame, size, sha256, key };
         frame.file.write_all_at(&footer.to_bytes(), length)?;
-        let nameless = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&frame.file));
-        match rustix::fs::linkat(CWD, nameless, CWD, self.path(layer.digest), AtFlags::SYMLINK_FOLLOW) {
-            Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        entry::name(&frame.file, &self.path(layer.digest))
+    }
+
+    /// Beside the frames: the configurations of an engine's images.
+    pub fn configs<'a>(&'a self, platform: &'a str) -> Configs<'a> {
+        Configs::new(&self.folder, platform)
     }
 
     /// Keeps to the size; what was not used for longest goes first.
@@ -83,7 +82,7 @@ impl LayerCache {
         super::bound(Self::list(&self.folder), self.most);
     }
 
-    /// All entries of a folder, of whatever settings.
+    /// All files of a folder, of whatever settings.
     pub fn list(folder: &Path) -> Vec<Kept> {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let kept = entries.filter_map(|entry| {

@@ -5,6 +5,7 @@
 //! compress it. So two exports run side by side, as unlike each other as they can be: within one, shared layers are
 //! written once.
 
+mod described;
 mod groups;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +22,7 @@ use futures_util::{Stream, StreamExt as _};
 use tokio::runtime::Runtime;
 use wt_manifests::ImageName;
 
-use self::groups::Weighed;
+use self::described::Described;
 use super::docker_archive::{Archive, MOST};
 use crate::image::Content;
 use crate::press::Press;
@@ -34,8 +35,7 @@ const EXPORT_TIMEOUT: Duration = Duration::from_hours(24);
 /// An engine that has the images.
 pub struct Engine {
     host: String,
-    /// What to export side by side.
-    groups: Vec<Vec<ImageName>>,
+    images: Vec<Described>,
 }
 
 impl Engine {
@@ -43,26 +43,64 @@ impl Engine {
     pub fn with(names: Vec<ImageName>) -> Result<Self> {
         let host = std::env::var("DOCKER_HOST").unwrap_or_else(|_| DEFAULT_HOST.to_owned());
         let names: BTreeSet<ImageName> = names.into_iter().collect();
-        let connection = Connection::open(&host)?;
-        let weighed = connection.runtime.block_on(weigh(&connection.docker, names))?;
-        Ok(Self { host, groups: groups::split(weighed) })
+        let images = Connection::open(&host)?.describe(names)?;
+        Ok(Self { host, images })
     }
 
-    /// Exports the images; their layers go to the press.
-    pub fn export(self, press: &Press) -> Result<BTreeMap<ImageName, Content>> {
-        thread::scope(|scope| {
-            let host = &self.host;
-            let exports: Vec<_> = self
-                .groups
-                .into_iter()
-                .map(|names| scope.spawn(move || Connection::open(host)?.export(names, press)))
-                .collect();
-            let mut contents = BTreeMap::new();
-            for export in exports {
-                contents.extend(export.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+    /// Exports the images, except those that are as an earlier build kept them; their layers go to the press.
+    pub fn export(self, platform: &str, press: &Press) -> Result<BTreeMap<ImageName, Content>> {
+        let (mut contents, mut changed) = (BTreeMap::new(), Vec::new());
+        for image in self.images {
+            match image.kept(platform, press) {
+                Some(content) => drop(contents.insert(image.name, content)),
+                None => changed.push(image),
             }
-            Ok(contents)
-        })
+        }
+        let groups = groups::split(changed.iter().map(Described::weighed).collect());
+        let exported = export_groups(&self.host, groups, press)?;
+        keep(&self.host, &changed, &exported, platform, press);
+        contents.extend(exported);
+        Ok(contents)
+    }
+}
+
+/// Exports the groups side by side.
+fn export_groups(
+    host: &str,
+    groups: Vec<Vec<ImageName>>,
+    press: &Press,
+) -> Result<BTreeMap<ImageName, Content>> {
+    thread::scope(|scope| {
+        let exports: Vec<_> = groups
+            .into_iter()
+            .map(|names| scope.spawn(move || Connection::open(host)?.export(names, press)))
+            .collect();
+        let mut contents = BTreeMap::new();
+        for export in exports {
+            contents.extend(export.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        Ok(contents)
+    })
+}
+
+/// For the next build. A tag may have moved while it was exported, and then nobody knows what the image was: the
+/// engine is asked again.
+fn keep(
+    host: &str,
+    before: &[Described],
+    exported: &BTreeMap<ImageName, Content>,
+    platform: &str,
+    press: &Press,
+) {
+    let names = exported.keys().cloned().collect();
+    if press.cache().is_none() || exported.is_empty() {
+        return;
+    }
+    let Ok(after) = Connection::open(host).and_then(|connection| connection.describe(names)) else { return };
+    for image in before.iter().filter(|image| after.contains(image)) {
+        if let Some(content) = exported.get(&image.name) {
+            image.keep(content, platform, press);
+        }
     }
 }
 
@@ -87,6 +125,10 @@ impl Connection {
         Ok(Self { docker, runtime })
     }
 
+    fn describe(&self, names: BTreeSet<ImageName>) -> Result<Vec<Described>> {
+        self.runtime.block_on(describe(&self.docker, names))
+    }
+
     fn export(self, names: Vec<ImageName>, press: &Press) -> Result<Vec<(ImageName, Content)>> {
         let texts: Vec<String> = names.iter().map(ToString::to_string).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -99,7 +141,7 @@ impl Connection {
 }
 
 /// Looks up the images and what their layers weigh.
-async fn weigh(docker: &Docker, names: BTreeSet<ImageName>) -> Result<Vec<Weighed>> {
+async fn describe(docker: &Docker, names: BTreeSet<ImageName>) -> Result<Vec<Described>> {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for name in names {
         match docker.inspect_image(&name.to_string()).await {
@@ -107,7 +149,8 @@ async fn weigh(docker: &Docker, names: BTreeSet<ImageName>) -> Result<Vec<Weighe
                 let history = docker.image_history(&name.to_string()).await.unwrap_or_default();
                 let sizes = history.iter().rev().map(|step| step.size.unsigned_abs()).collect();
                 let layers = image.root_fs.and_then(|root| root.layers).unwrap_or_default();
-                found.push(Weighed::new(name, layers, sizes, image.size.unwrap_or_default().unsigned_abs()));
+                let total = image.size.unwrap_or_default().unsigned_abs();
+                found.push(Described { name, id: image.id, layers, sizes, total });
             }
             Err(DockerError::DockerResponseServerError { status_code: 404, .. }) => missing.push(name),
             Err(source) => {

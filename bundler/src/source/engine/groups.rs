@@ -66,7 +66,7 @@ pub fn split(mut images: Vec<Weighed>) -> Vec<Vec<ImageName>> {
     if one.weight().max(two.weight()) * 100 > all.weight() * WORTH_IT {
         return vec![all.names];
     }
-    vec![one.names, two.names]
+    [one.names, two.names].into_iter().filter(|names| !names.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -100,5 +100,7 @@ mod tests {
         let groups = split(vec![image("a", &[base, ("a", 1)]), image("b", &[base, ("b", 1)])]);
         assert_eq!(names(groups), [["a:1", "b:1"]]);
         assert_eq!(names(split(vec![image("a", &[base])])), [["a:1"]]);
+        assert_eq!(names(split(vec![image("a", &[("empty", 0)])])), [["a:1"]]);
+        assert_eq!(split(Vec::new()).len(), 0);
     }
 }
