@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn memory_and_reads_are_counted() {
-        let line = "x=$(head -c 50000000 /dev/zero | tr '\\0' x); sleep 0.2";
+        let line = "x=$(head -c 50000000 /dev/zero | tr '\\0' x); sleep 0.2; true";
         let watched = Watched::of(Command::new("bash").args(["-c", line]));
         assert!(watched.peak > 50_000_000, "{}", watched.peak);
         assert!(watched.read > 50_000_000, "{}", watched.read);
