@@ -4,7 +4,9 @@
 //! The layers are noise that comes through a pipe, so that the disk holds two copies at most: `./test` knows how much.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+#![allow(clippy::print_stdout, reason = "the figures are shown")]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -67,9 +69,11 @@ fn release(folder: &Path) -> Vec<Noise> {
     fs::create_dir(&release).unwrap();
     let mut text = "product = \"test\"\nversion = \"1.0.0\"\nplatform = \"linux/amd64\"\n".to_owned();
     for name in ["one", "two"] {
-        text += &format!(
-            "[[image]]\nname = \"test/{name}:1\"\nsource = \"rootfs:{name}.tar\"\nentrypoint = [\"/noise\"]\n"
-        );
+        writeln!(
+            text,
+            "[[image]]\nname = \"test/{name}:1\"\nsource = \"rootfs:{name}.tar\"\nentrypoint = [\"/noise\"]"
+        )
+        .unwrap();
     }
     let stack = "services: {one: {image: \"test/one:1\"}, two: {image: \"test/two:1\"}}\n";
     fs::write(release.join("release.toml"), text).unwrap();
