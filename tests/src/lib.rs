@@ -2,6 +2,7 @@
 
 pub mod lab;
 pub mod program;
+pub mod watched;
 
 use std::path::PathBuf;
 

@@ -29,12 +29,16 @@ pub struct Ran {
 impl Ran {
     pub fn of(command: &mut Command) -> Self {
         let what = format!("{command:?}");
-        let Output { status, stdout, stderr } = command.output().unwrap_or_else(|e| panic!("{what}: {e}"));
+        let output = command.output().unwrap_or_else(|e| panic!("{what}: {e}"));
+        Self::from_output(what, &output)
+    }
+
+    pub fn from_output(what: String, Output { status, stdout, stderr }: &Output) -> Self {
         Self {
             what,
             code: status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&stderr).into_owned(),
+            stdout: String::from_utf8_lossy(stdout).into_owned(),
+            stderr: String::from_utf8_lossy(stderr).into_owned(),
         }
     }
 
