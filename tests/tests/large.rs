@@ -114,7 +114,7 @@ fn a_large_bundle_is_built_read_and_cut_in_little_memory() {
     assert!(size > layers().iter().sum::<u64>() * MIB, "the noise shrank to {size} bytes");
 
     let inspected = wt_bundle(folder, "inspect b.tar.zst");
-    assert!(inspected.read < INSPECT_READS, "{} bytes", inspected.read);
+    assert!((tar::BLOCK..INSPECT_READS).contains(&inspected.read), "{} bytes", inspected.read);
     for words in ["verify b.tar.zst", "verify b.tar.zst --full"] {
         let verified = wt_bundle(folder, words);
         assert!(verified.peak < VERIFY_MEMORY, "{words}: {} bytes", verified.peak);
@@ -142,6 +142,6 @@ fn volumes(folder: &Path) {
     let verified = wt_bundle(folder, "verify out/b.tar.zst.001");
     assert!(verified.peak < VERIFY_MEMORY, "{} bytes", verified.peak);
     let inspected = wt_bundle(folder, "inspect out/b.tar.zst.001");
-    assert!(inspected.read < INSPECT_READS, "{} bytes", inspected.read);
+    assert!((tar::BLOCK..INSPECT_READS).contains(&inspected.read), "{} bytes", inspected.read);
     here(&folder.join("out"), "sha256sum --check --quiet SHA256SUMS").expect(0);
 }
