@@ -6,8 +6,11 @@ mod configs;
 mod entry;
 mod layers;
 
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use wt_keys::Sha256Digest;
 
 pub use configs::Configs;
 pub use layers::LayerCache;
@@ -26,6 +29,32 @@ pub fn folder(name: &str) -> Option<PathBuf> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let caches = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
     Some(caches.join("wt-bundle").join(name))
+}
+
+/// All files of a cache, of whatever settings. A folder that is not this user's alone may be somebody's files: it has none.
+pub fn list(folder: &Path) -> Vec<Kept> {
+    if !is_ours_alone(folder).is_ok_and(|ours| ours) {
+        return Vec::new();
+    }
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let kept = entries.filter_map(|entry| {
+        let metadata =
+            entry.metadata().ok().filter(|metadata| metadata.is_file() && is_kept(&entry.path()))?;
+        Some(Kept { path: entry.path(), size: metadata.len(), used: metadata.modified().ok()? })
+    });
+    kept.collect()
+}
+
+/// Named as caches name what they keep: after a digest.
+fn is_kept(path: &Path) -> bool {
+    path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| stem.parse::<Sha256Digest>().is_ok())
+}
+
+/// A folder, not a link to one, that nobody else can write to.
+fn is_ours_alone(folder: &Path) -> std::io::Result<bool> {
+    let metadata = folder.symlink_metadata()?;
+    let own = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
+    Ok(own && metadata.permissions().mode() & 0o022 == 0)
 }
 
 /// Removes what was not used for longest until `most` bytes are left. Builds that read a file go on reading it.

@@ -36,6 +36,10 @@ pub enum Error {
     SignVolumes { path: PathBuf },
     #[error("`{}` takes no `--head`: it is not an unsigned bundle", path.display())]
     HeadWithoutUnsigned { path: PathBuf },
+    #[error(
+        "the bundle carries a newer trust document than the one to sign it with\n  expected version {carried} or newer\n  found    version {ours}"
+    )]
+    OlderTrust { carried: u64, ours: u64 },
     #[error("nothing was signed")]
     NotSigned,
     #[error("no installer `{}` to hand over", path.display())]
@@ -243,6 +247,9 @@ impl Explain for Error {
                 "free some space, or write to another disk; what is complete is not written again".into()
             }
             Self::NotForTerminal { .. } => "write it to a file: `> FILE`, or `wt-bundle extract`".into(),
+            Self::OlderTrust { .. } => {
+                "pass the newer one: `--trust FILE`; an older one would take its revocations back".into()
+            }
             Self::SignVolumes { .. } => "`wt-bundle join` makes one file of them, which can be signed".into(),
             Self::EngineUnreachable { .. } => {
                 "is it running, and may you use it? DOCKER_HOST says where it is".into()

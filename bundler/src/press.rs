@@ -28,8 +28,10 @@ pub type Frames = HashMap<Sha256Digest, FrameFile>;
 #[derive(Default)]
 struct Known {
     sizes: HashMap<Sha256Digest, u64>,
-    /// From the cache, and of blobs that are kept as they are.
+    /// From the cache.
     frames: Frames,
+    /// Of blobs that are kept as they are. One that is a layer, too, is kept so, whatever the cache has.
+    blobs: Frames,
 }
 
 /// Several threads may feed it.
@@ -74,9 +76,9 @@ impl Press {
         self.add(self.spool().fill(reader, origin)?)
     }
 
-    /// Whether a blob is here that is kept as it is.
-    pub fn has_blob(&self, digest: Sha256Digest) -> bool {
-        self.lock().frames.contains_key(&digest)
+    /// Whether a blob of this size is here that is kept as it is.
+    pub fn has_blob(&self, blob: Blob) -> bool {
+        self.lock().blobs.get(&blob.digest).is_some_and(|frame| frame.entries[0].size == blob.size)
     }
 
     /// Keeps a blob as it is. Its name is known before its bytes, so nothing has to wait.
@@ -88,7 +90,7 @@ impl Press {
             return Err(Error::Digest { what: path.to_string(), expected: blob.digest, found });
         }
         let frame = frame.finish()?;
-        self.lock().frames.insert(blob.digest, frame);
+        self.lock().blobs.insert(blob.digest, frame);
         Ok(())
     }
 
@@ -120,6 +122,7 @@ impl Press {
         let mut frames = self.worker.join().unwrap_or(Err(Error::PressStopped))?;
         let known = self.known.into_inner().unwrap_or_else(PoisonError::into_inner);
         frames.extend(known.frames);
+        frames.extend(known.blobs);
         if let Some(cache) = &self.cache {
             cache.bound();
         }

@@ -10,7 +10,7 @@ use wt_keys::chain::Certified;
 use wt_keys::{Document, Role, Sha256Digest, Utc};
 
 use crate::bundle::tar;
-use crate::image::Image;
+use crate::image::{Image, blob_path};
 use crate::release::{ConfTemplate, DataFolder, Hooks, JourneyStep, LicensePlace, Port, Requirements};
 use crate::{Error, RelativePath, Result};
 
@@ -182,10 +182,22 @@ impl Manifest {
         self.check_references()
     }
 
-    /// Names that become parts of paths on site.
-    fn check_names(&self) -> Result<()> {
+    /// Names that become parts of paths on site, and of the line by which a person recognises a bundle before it is signed.
+    pub fn check_names(&self) -> Result<()> {
         if !is_plain(&self.product) {
             return Err(contradiction(format_args!("the product `{}` is not a plain word", self.product)));
+        }
+        let named = |c: u8| c.is_ascii_alphanumeric() || b"._+-".contains(&c);
+        if self.release.is_empty() || self.release.len() > 100 || !self.release.bytes().all(named) {
+            let release = self.release.escape_debug();
+            return Err(contradiction(format_args!(
+                "the release `{release}` is not a word of A-Z a-z 0-9 . _ + -"
+            )));
+        }
+        if !matches!(self.platform.split_once('/'), Some((os, machine)) if is_plain(os) && is_plain(machine))
+        {
+            let platform = self.platform.escape_debug();
+            return Err(contradiction(format_args!("the platform `{platform}` is not like `linux/amd64`")));
         }
         for package in self.packages.iter().flat_map(|set| &set.packages) {
             let debian = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"+.-".contains(&c);
@@ -199,6 +211,9 @@ impl Manifest {
 
     /// The feature is named where it is used, and a blob stands for each layer.
     fn check_verbatim(&self) -> Result<()> {
+        if !self.features.is_sorted_by(|a, b| a < b) {
+            return Err(contradiction("the features are not in order, or one is named twice"));
+        }
         let verbatim = |image: &&Image| image.verbatim.is_some();
         if self.features.iter().any(|feature| feature == VERBATIM) != self.images.iter().any(|i| verbatim(&i))
         {
@@ -234,6 +249,10 @@ impl Manifest {
         if self.entries.len() > MOST_ENTRIES {
             return Err(contradiction("more than 1000000 entries"));
         }
+        let total = self.body.frames.iter().try_fold(0_u64, |sum, frame| sum.checked_add(frame.size));
+        if total.is_none() {
+            return Err(contradiction("the frames decompress to more than there is"));
+        }
         let mut sizes = vec![0_u64; self.body.frames.len()];
         let mut paths = HashSet::new();
         let mut previous = 0;
@@ -255,7 +274,7 @@ impl Manifest {
             return Err(contradiction(format_args!("`{}` lies in a folder that is a file", entry.path)));
         }
         if let Some(last) = sizes.last_mut() {
-            *last += tar::END.len() as u64;
+            *last = last.saturating_add(tar::END.len() as u64); // more than any frame may have
         }
         if sizes.iter().ne(self.body.frames.iter().map(|frame| &frame.size)) {
             return Err(contradiction("the entries do not add up to the frames"));
@@ -264,12 +283,21 @@ impl Manifest {
     }
 
     fn check_references(&self) -> Result<()> {
-        let digests: HashSet<Sha256Digest> = self.entries.iter().map(|entry| entry.sha256).collect();
+        let at_its_place = |entry: &&Entry| entry.path == blob_path(entry.sha256);
+        let blobs: HashSet<Sha256Digest> =
+            self.entries.iter().filter(at_its_place).map(|entry| entry.sha256).collect();
         let paths: HashSet<&RelativePath> = self.entries.iter().map(|entry| &entry.path).collect();
+        let mut names = HashSet::new();
         for image in &self.images {
-            let blobs = [image.config, image.manifest].into_iter().chain(image.stored().iter().copied());
-            if let Some(missing) = blobs.into_iter().find(|blob| !digests.contains(blob)) {
+            let mut needed = [image.config, image.manifest].into_iter().chain(image.stored().iter().copied());
+            if let Some(missing) = needed.find(|blob| !blobs.contains(blob)) {
                 return Err(contradiction(format_args!("`{}` misses {missing}", image.name)));
+            }
+            if image.layers.is_empty() {
+                return Err(contradiction(format_args!("`{}` has no layers", image.name)));
+            }
+            if !names.insert(image.name.canonical()) {
+                return Err(contradiction(format_args!("two images are named `{}`", image.name)));
             }
         }
         let packages = self.packages.iter().flat_map(|set| &set.packages).map(|package| &package.path);

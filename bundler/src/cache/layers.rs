@@ -8,7 +8,7 @@
 //! footer says is removed and made anew.
 
 use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
 use std::path::{Path, PathBuf};
 
 use wt_keys::Sha256Digest;
@@ -16,8 +16,8 @@ use wt_manifests::bundle::writer::{Compression, FrameFile};
 use wt_manifests::image::{Blob, blob_path};
 use wt_manifests::manifest::{Entry, Mode};
 
+use super::Configs;
 use super::entry::{self, Footer, digest};
-use super::{Configs, Kept};
 
 /// A folder of frames that were made with the same settings.
 #[derive(Clone, Debug)]
@@ -33,9 +33,7 @@ impl LayerCache {
         let failed =
             |why: std::io::Error| format!("the layer cache `{}` is not used: {why}", folder.display());
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
-        let metadata = fs::symlink_metadata(&folder).map_err(failed)?;
-        let own = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
-        if !own || metadata.permissions().mode() & 0o022 != 0 {
+        if !super::is_ours_alone(&folder).map_err(failed)? {
             return Err(failed(std::io::Error::other("it is not this user's alone")));
         }
         tempfile::tempfile_in(&folder).map_err(failed)?;
@@ -79,17 +77,7 @@ impl LayerCache {
 
     /// Keeps to the size; what was not used for longest goes first.
     pub fn bound(&self) {
-        super::bound(Self::list(&self.folder), self.most);
-    }
-
-    /// All files of a folder, of whatever settings.
-    pub fn list(folder: &Path) -> Vec<Kept> {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let kept = entries.filter_map(|entry| {
-            let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
-            Some(Kept { path: entry.path(), size: metadata.len(), used: metadata.modified().ok()? })
-        });
-        kept.collect()
+        super::bound(super::list(&self.folder), self.most);
     }
 
     fn key(&self, layer: Sha256Digest) -> Sha256Digest {

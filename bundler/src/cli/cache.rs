@@ -5,7 +5,7 @@ use serde::Serialize;
 use wt_keys::console::{Output, Size, now};
 
 use super::table::Table;
-use crate::cache::{self, Kept, LayerCache};
+use crate::cache::{self, Kept};
 
 const CACHES: [&str; 2] = ["layers", "packages"];
 
@@ -74,7 +74,7 @@ impl Prune {
 }
 
 fn kept() -> Vec<(&'static str, Vec<Kept>)> {
-    let list = |name| cache::folder(name).map(|folder| LayerCache::list(&folder)).unwrap_or_default();
+    let list = |name| cache::folder(name).map(|folder| cache::list(&folder)).unwrap_or_default();
     CACHES.into_iter().map(|name| (name, list(name))).collect()
 }
 

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use wt_keys::console::{Done, Failure, Output, PassphraseFile, Phase, Size, confirm};
-use wt_keys::{Chain, Signer, durable, key_file};
+use wt_keys::{Chain, Sha256Digest, Signer, durable, key_file};
 use wt_manifests::Manifest;
 use wt_manifests::bundle::assemble::assemble_bundle;
 use wt_manifests::bundle::unsigned::{self, UnsignedFile};
@@ -24,7 +24,7 @@ pub struct Sign {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The key to sign with; its certificate lies beside it as FILE with `.cert`
-    #[arg(long, value_name = "FILE", env = "WT_KEY", conflicts_with = "head")]
+    #[arg(long, value_name = "FILE", env = "WT_KEY")]
     key: Option<PathBuf>,
     /// The head to put on, made by signing the manifest where the key is
     #[arg(long, value_name = "FILE")]
@@ -91,6 +91,10 @@ impl Sign {
         let bundle = Bundle::open(&self.file, &signer.trust)?;
         if bundle.volumes().is_split() {
             return Err(Error::SignVolumes { path: self.file.clone() }.into());
+        }
+        let (carried, ours) = (&bundle.trusted().trust.document().version, &signer.trust.document().version);
+        if carried > ours {
+            return Err(Error::OlderTrust { carried: *carried, ours: *ours }.into());
         }
         let before = bundle.trusted().certificate.key.id();
         self.ask(bundle.manifest(), &signer)?;
@@ -172,6 +176,7 @@ fn page(manifest: &Manifest, signer: &Signer) -> String {
     }
     let body = &manifest.body;
     let _ = writeln!(page, "  {} ({} bytes) in {} chunks", Size(body.length), body.length, body.chunks.len());
+    let _ = writeln!(page, "  manifest sha256:{}", Sha256Digest::of(&unsigned::to_bytes(manifest)));
     let _ = writeln!(page, "  to be signed by {}", signer.public().id());
     page
 }

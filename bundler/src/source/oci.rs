@@ -158,7 +158,7 @@ impl<'a, B: Blobs> Images<'a, B> {
     fn as_stored(&self, layers: &[Descriptor], press: &Press) -> Result<Vec<Blob>> {
         let mut wanted = Vec::new();
         for layer in layers {
-            if !press.has_blob(layer.digest()?) {
+            if !press.has_blob(Blob { digest: layer.digest()?, size: layer.size }) {
                 wanted.push(layer.clone());
             }
         }
@@ -178,7 +178,7 @@ impl<'a, B: Blobs> Images<'a, B> {
     /// A layer as it is stored.
     fn blob(&self, layer: &Descriptor, press: &Press) -> Result<Blob> {
         let blob = Blob { digest: layer.digest()?, size: layer.size };
-        if !press.has_blob(blob.digest) {
+        if !press.has_blob(blob) {
             let mut stored = Checked::open(self.blobs, layer)?;
             press.take_blob(&mut stored, blob)?;
             stored.finish()?;

@@ -1,6 +1,7 @@
 //! A file that has no name before it is complete: killed at any moment, nothing is left of it.
 
 use std::fs::{File, Permissions};
+use std::io::ErrorKind;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -42,15 +43,31 @@ impl Nameless {
 
     /// Gives the file its name, over whatever had it. Content and name are on the disk then.
     pub fn publish(self, output: &Path) -> Result<()> {
+        let folder = self.folder.clone();
+        let path = self.into_path(output)?;
+        path.persist(output).map_err(|refused| Error::io("write", output)(refused.error))?;
+        durable::sync_folder(&folder)?;
+        Ok(())
+    }
+
+    /// As [`Self::publish`], where nothing had the name. Once this is done the name is on its way to the disk;
+    /// [`durable::sync_folder`] awaits it.
+    pub fn publish_new(self, output: &Path) -> Result<()> {
+        let path = self.into_path(output)?;
+        path.persist_noclobber(output).map_err(|refused| match refused.error.kind() {
+            ErrorKind::AlreadyExists => Error::VolumeExists { path: output.to_owned() },
+            _ => Error::io("write", output)(refused.error),
+        })
+    }
+
+    /// All of it is on the disk, under a name that nobody looks for.
+    fn into_path(self, output: &Path) -> Result<TempPath> {
         let failed = |error| Error::io("write", output)(error);
         self.file.sync_all().map_err(failed)?;
-        let path = match self.named {
-            Some(path) => path,
-            None => link(&self.file, &self.folder).map_err(failed)?,
-        };
-        path.persist(output).map_err(|refused| failed(refused.error))?;
-        durable::sync_folder(&self.folder)?;
-        Ok(())
+        match self.named {
+            Some(path) => Ok(path),
+            None => link(&self.file, &self.folder).map_err(failed),
+        }
     }
 }
 

@@ -130,12 +130,15 @@ impl<'a> Split<'a> {
         let sums = self.name.with_file_name(SUMS);
         let text = self.sums(&path, digest);
         for (path, volume, _) in std::mem::take(&mut self.staged) {
-            self.done.push(path.clone());
-            volume.publish(&path)?;
+            volume.publish_new(&path)?;
+            self.done.push(path); // ours now, and never one that somebody else had put there
         }
         durable::create(&sums, text.as_bytes(), 0o644)?;
-        self.done.extend([sums, path.clone()]);
-        first.publish(&path)
+        self.done.push(sums);
+        durable::sync_folder(&durable::folder_of(&path))?;
+        first.publish_new(&path)?;
+        self.done.push(path.clone());
+        Ok(durable::sync_folder(&durable::folder_of(&path))?)
     }
 
     fn sums(&self, first: &Path, digest: Sha256Digest) -> String {

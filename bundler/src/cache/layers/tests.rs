@@ -17,7 +17,7 @@ fn press(folder: &Path, cache: &LayerCache, layers: &[&[u8]]) -> Vec<Blob> {
 }
 
 fn files(cache: &LayerCache) -> usize {
-    LayerCache::list(cache.folder()).len()
+    super::super::list(cache.folder()).len()
 }
 
 #[test]
