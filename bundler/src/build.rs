@@ -10,13 +10,13 @@ use std::thread;
 use wt_keys::chain::check_scope;
 use wt_keys::console::Progress;
 use wt_keys::{Signer, Utc, durable};
-use wt_manifests::bundle::unsigned;
 use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameFile, UnsignedBundle};
-use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest, Site};
+use wt_manifests::bundle::{split, unsigned};
+use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest, Site, VERBATIM};
 use wt_manifests::release::{Release, ReleaseFile};
 
 use crate::cache::{self, LayerCache};
-use crate::image::Collected;
+use crate::image::{Collected, Keep};
 use crate::packages::{self, Resolved};
 use crate::press::{Frames, Press};
 use crate::source::Images;
@@ -34,6 +34,7 @@ const SMALL_FILES: i32 = 19;
 pub struct Build<'a> {
     pub release: &'a Release,
     pub form: Form<'a>,
+    pub keep: Keep,
     pub output: PathBuf,
     pub created: Utc,
     pub threads: u32,
@@ -89,9 +90,7 @@ impl Build<'_> {
     /// Everything but the signature; nothing stands under the output's name.
     pub fn make(&self) -> Result<Made> {
         let mut manifest = self.draft();
-        if let Form::Signed { signer, .. } = self.form {
-            check_scope(&signer.certificate, &manifest)?;
-        }
+        self.check_form(&manifest)?;
         let files = files::read(self.release)?;
         let (cache, no_cache) = self.cache();
         let images = Images::find(self.release)?;
@@ -101,8 +100,21 @@ impl Build<'_> {
         manifest.body = bundle.body.clone();
         manifest.entries.clone_from(&bundle.entries);
         manifest.images = images.into_iter().map(|image| image.image).collect();
+        if manifest.images.iter().any(|image| image.verbatim.is_some()) {
+            manifest.features.push(VERBATIM.to_owned());
+        }
         manifest.packages = packages.into_iter().map(|resolved| resolved.set).collect();
         Ok(Made { bundle, manifest, no_cache })
+    }
+
+    /// What would otherwise be refused at the end of a long build.
+    fn check_form(&self, manifest: &Manifest) -> Result<()> {
+        let Form::Signed { signer, split } = self.form else { return Ok(()) };
+        check_scope(&signer.certificate, manifest)?;
+        match split {
+            Some(wanted) => Ok(split::check(wanted, &self.output)?),
+            None => Ok(()),
+        }
     }
 
     /// Images and packages, side by side.
@@ -129,7 +141,7 @@ impl Build<'_> {
     fn images(&self, images: Images<'_>, cache: Option<LayerCache>) -> Result<(Vec<Collected>, Frames)> {
         let phase = self.progress.phase("compressing layers", None);
         let press = Press::start(&self.folder(), cache, self.compression(LAYERS), phase);
-        match images.collect(&press) {
+        match images.collect(&press, self.keep) {
             Ok(collected) => Ok((collected, press.finish()?)),
             Err(Error::PressStopped) => Err(press.finish().err().unwrap_or(Error::PressStopped)),
             Err(error) => Err(error),
@@ -154,7 +166,7 @@ impl Build<'_> {
         for resolved in packages {
             frames.extend(resolved.frames(&folder, self.compression(PACKAGES))?);
         }
-        let in_order = images.iter().flat_map(|image| &image.image.layers);
+        let in_order = images.iter().flat_map(|image| image.image.stored());
         frames.extend(in_order.filter_map(|layer| layers.remove(layer)));
         let before = frames.iter().flat_map(|frame| &frame.entries);
         let last = documents::frame(images, before, &folder, self.compression(SMALL_FILES))?;

@@ -8,6 +8,7 @@ mod cache_flags;
 mod check;
 mod diff;
 mod extract;
+mod handover;
 mod inspect;
 mod join;
 mod sign;
@@ -48,6 +49,7 @@ enum Verb {
     Sign(sign::Sign),
     Split(split::SplitVerb),
     Join(join::Join),
+    Handover(handover::HandoverVerb),
 }
 
 impl Program for WtBundle {
@@ -65,6 +67,7 @@ impl Program for WtBundle {
             Verb::Sign(verb) => verb.run(self.output),
             Verb::Split(verb) => verb.run(self.output),
             Verb::Join(verb) => verb.run(self.output),
+            Verb::Handover(verb) => verb.run(self.output),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use wt_keys::Sha256Digest;
 use wt_keys::console::{Exit, Explain};
+use wt_keys::{KeyId, Sha256Digest};
 use wt_manifests::ImageName;
 use wt_manifests::complete::Missing;
 
@@ -49,6 +49,20 @@ pub enum Error {
     NotAFolder { path: PathBuf },
     #[error("`{path}` is nothing that a terminal can show")]
     NotForTerminal { path: String },
+    #[error("no installer `{}` to hand over", path.display())]
+    NoInstaller { path: PathBuf },
+    #[error(
+        "`{}` is not a wt-install for {platform}\n  expected a static ELF executable for it\n  found    {found}",
+        path.display()
+    )]
+    Installer { path: PathBuf, platform: String, found: &'static str },
+    #[error(
+        "`{}` does not trust this bundle\n  expected the built-in roots {}\n  found    {}",
+        path.display(), keys(expected), keys(found)
+    )]
+    InstallerRoots { path: PathBuf, expected: Vec<KeyId>, found: Vec<KeyId> },
+    #[error("`{}` cannot be handed over under this name\n  expected letters, digits and . _ - + only", path.display())]
+    HandoverName { path: PathBuf },
     #[error("SOURCE_DATE_EPOCH is `{found}`\n  expected seconds since 1970")]
     Epoch { found: String },
     #[error("`{}` is not what this release gives: {difference}", bundle.display())]
@@ -140,6 +154,13 @@ fn lines(missing: &[Missing]) -> String {
     lines
 }
 
+fn keys(keys: &[KeyId]) -> String {
+    if keys.is_empty() {
+        return "none".to_owned();
+    }
+    keys.iter().map(|key| format!("{key:.16}…")).collect::<Vec<_>>().join(", ")
+}
+
 /// What apt says where a signature or a digest is not right.
 fn not_authentic(said: &str) -> bool {
     ["is not signed", "GPG error", "Hash Sum mismatch", "is expired"].iter().any(|words| said.contains(words))
@@ -171,7 +192,9 @@ impl Explain for Error {
             | Self::Engine { .. }
             | Self::Runtime { .. } => Exit::Engine,
             Self::Apt { said, .. } if not_authentic(said) => Exit::NotTrusted,
-            Self::Digest { .. } | Self::Size { .. } | Self::Layers { .. } => Exit::NotTrusted,
+            Self::InstallerRoots { .. } | Self::Digest { .. } | Self::Size { .. } | Self::Layers { .. } => {
+                Exit::NotTrusted
+            }
             _ => Exit::Failed,
         }
     }
@@ -196,6 +219,14 @@ impl Explain for Error {
                 "free some space, or write to another disk; what is complete is not written again".into()
             }
             Self::NotForTerminal { .. } => "write it to a file: `> FILE`, or `wt-bundle extract`".into(),
+            Self::NoInstaller { .. } => "`--installer FILE` names the wt-install that goes with it".into(),
+            Self::Installer { .. } => {
+                "build wt-install for that platform, and name it with `--installer FILE`".into()
+            }
+            Self::InstallerRoots { .. } => {
+                "build wt-install with WT_ROOTS set to the path of the trust.json of this bundle".into()
+            }
+            Self::HandoverName { .. } => "rename the bundle".into(),
             Self::SignVolumes { .. } => "`wt-bundle join` makes one file of them, which can be signed".into(),
             Self::EngineUnreachable { .. } => {
                 "is it running, and may you use it? DOCKER_HOST says where it is".into()

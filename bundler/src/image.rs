@@ -1,7 +1,7 @@
 //! An image as a source gave it, checked against itself and against the release.
 
 use wt_keys::Sha256Digest;
-use wt_manifests::image::{Blob, Config, Image, oci_manifest};
+use wt_manifests::image::{Blob, Config, Image, ManifestType, Verbatim, oci_manifest};
 use wt_manifests::{Error as BundleError, ImageName};
 
 use crate::{Error, Result};
@@ -9,11 +9,23 @@ use crate::{Error, Result};
 /// The largest document of an image: configuration, manifest, index.
 pub const DOCUMENT_LIMIT: u64 = 4 << 20;
 
+/// What a bundle keeps of an image whose source has it as a registry would.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// The layers, uncompressed, so that they are compressed once and well.
+    Layers,
+    /// The blobs and the manifest, bit for bit, for sites that pin digests.
+    Verbatim,
+}
+
 /// What a source has under a name: the exact bytes of the configuration, and the layers that went to the press.
 #[derive(Clone)]
 pub struct Content {
     pub config: Vec<u8>,
+    /// As they are kept.
     pub layers: Vec<Blob>,
+    /// The source's own manifest, where it is kept.
+    pub manifest: Option<(ManifestType, Vec<u8>)>,
 }
 
 /// An image that can go into a bundle.
@@ -31,24 +43,23 @@ impl Collected {
             let (expected, found) = (platform.to_owned(), config.platform());
             return Err(Error::Platform { image: name.clone(), expected, found });
         }
-        let layers: Vec<Sha256Digest> = content.layers.iter().map(|layer| layer.digest).collect();
-        let expected = config.layers()?;
-        if expected != layers {
-            let (expected, found) = (joined(&expected), joined(&layers));
+        let kept: Vec<Sha256Digest> = content.layers.iter().map(|layer| layer.digest).collect();
+        let layers = config.layers()?;
+        let agree = if content.manifest.is_some() { layers.len() == kept.len() } else { layers == kept };
+        if !agree {
+            let (expected, found) = (joined(&layers), joined(&kept));
             return Err(Error::Layers { image: name.clone(), expected, found });
         }
         if layers.is_empty() {
             return Err(Error::Archive { origin: name.to_string(), why: "the image has no layers" });
         }
         let blob = Blob { digest: Sha256Digest::of(&content.config), size: content.config.len() as u64 };
-        let manifest = oci_manifest(blob, &content.layers);
-        let image = Image {
-            name: name.clone(),
-            config: blob.digest,
-            manifest: Sha256Digest::of(&manifest),
-            layers,
-            verbatim: None,
+        let (verbatim, manifest) = match content.manifest {
+            Some((media_type, manifest)) => (Some(Verbatim { media_type, layers: kept }), manifest),
+            None => (None, oci_manifest(blob, &content.layers)),
         };
+        let (config, digest) = (blob.digest, Sha256Digest::of(&manifest));
+        let image = Image { name: name.clone(), config, manifest: digest, layers, verbatim };
         Ok(Self { image, config: content.config, manifest })
     }
 }

@@ -16,6 +16,7 @@ mod documents;
 pub mod error;
 mod extract;
 mod files;
+pub mod handover;
 mod image;
 mod image_archive;
 mod image_check;

@@ -18,6 +18,8 @@ use crate::cache::LayerCache;
 use crate::spool::{Layer, Spool};
 use crate::{Error, Result};
 
+/// Of blobs that are kept as they are: compressed already, and not worth a second look.
+const BLOBS: i32 = -50;
 /// Layers that wait for the press.
 const WAITING: usize = 1;
 
@@ -26,7 +28,7 @@ pub type Frames = HashMap<Sha256Digest, FrameFile>;
 #[derive(Default)]
 struct Known {
     sizes: HashMap<Sha256Digest, u64>,
-    /// From the cache.
+    /// From the cache, and of blobs that are kept as they are.
     frames: Frames,
 }
 
@@ -66,6 +68,24 @@ impl Press {
     /// Takes an uncompressed layer to the end of `reader`.
     pub fn take(&self, reader: &mut dyn Read, origin: &str) -> Result<Blob> {
         self.add(self.spool().fill(reader, origin)?)
+    }
+
+    /// Whether a blob is here that is kept as it is.
+    pub fn has_blob(&self, digest: Sha256Digest) -> bool {
+        self.lock().frames.contains_key(&digest)
+    }
+
+    /// Keeps a blob as it is. Its name is known before its bytes, so nothing has to wait.
+    pub fn take_blob(&self, stored: &mut dyn Read, blob: Blob) -> Result<()> {
+        let (path, size) = (blob_path(blob.digest), tar::stored_size(blob.size).unwrap_or(u64::MAX));
+        let mut frame = FrameWriter::new(&self.folder, Compression { level: BLOBS, threads: 1 }, size)?;
+        let found = frame.entry(path.clone(), blob.size, Mode::Data, stored)?;
+        if found != blob.digest {
+            return Err(Error::Digest { what: path.to_string(), expected: blob.digest, found });
+        }
+        let frame = frame.finish()?;
+        self.lock().frames.insert(blob.digest, frame);
+        Ok(())
     }
 
     /// A nameless file, for what has to wait on the disk.

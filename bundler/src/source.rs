@@ -16,7 +16,7 @@ use wt_manifests::ImageName;
 use wt_manifests::image::Blob;
 use wt_manifests::release::{ImageSource, Release};
 
-use crate::image::{Collected, Content};
+use crate::image::{Collected, Content, Keep};
 use crate::press::Press;
 use crate::source::docker_archive::Archive;
 use crate::{Error, Result};
@@ -95,11 +95,16 @@ impl<'a> Images<'a> {
     }
 
     /// Sends every layer to the press.
-    pub fn collect(self, press: &Press) -> Result<Vec<Collected>> {
+    pub fn collect(self, press: &Press, keep: Keep) -> Result<Vec<Collected>> {
         let platform = &self.release.file.platform;
         let in_engine = self.engine.map(|engine| engine.export(press)).transpose()?.unwrap_or_default();
-        let mut opened =
-            Opened { in_engine, archives: BTreeMap::new(), layouts: BTreeMap::new(), roots: BTreeMap::new() };
+        let mut opened = Opened {
+            keep,
+            in_engine,
+            archives: BTreeMap::new(),
+            layouts: BTreeMap::new(),
+            roots: BTreeMap::new(),
+        };
         let mut collected = Vec::new();
         for (image, source) in self.sources {
             let content = opened.content(source, image, platform, press)?;
@@ -111,6 +116,7 @@ impl<'a> Images<'a> {
 
 /// Sources that give several images are read once.
 struct Opened {
+    keep: Keep,
     in_engine: BTreeMap<ImageName, Content>,
     archives: BTreeMap<PathBuf, Archive>,
     layouts: BTreeMap<PathBuf, oci::Archive>,
@@ -140,7 +146,7 @@ impl Opened {
                 archive.image(reference.as_ref())
             }
             Source::Oci(path, reference) => {
-                oci::Images::new(&oci::Folder(&path), platform).image(reference.as_deref(), press)
+                oci::Images::new(&oci::Folder(&path), platform, self.keep).image(reference.as_deref(), press)
             }
             Source::OciArchive(path, reference) => {
                 let archive = match self.layouts.entry(path) {
@@ -150,7 +156,7 @@ impl Opened {
                         place.insert(archive)
                     }
                 };
-                oci::Images::new(&*archive, platform).image(reference.as_deref(), press)
+                oci::Images::new(&*archive, platform, self.keep).image(reference.as_deref(), press)
             }
             Source::Rootfs(path) => {
                 let layer = match self.roots.get(&path) {
@@ -159,7 +165,7 @@ impl Opened {
                 };
                 self.roots.insert(path, layer);
                 let config = rootfs_config::to_json(&image.config, platform, layer.digest);
-                Ok(Content { config, layers: vec![layer] })
+                Ok(Content { config, layers: vec![layer], manifest: None })
             }
         }
     }

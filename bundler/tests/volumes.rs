@@ -1,123 +1,13 @@
 //! A bundle in volumes, and one that is signed elsewhere: the real program.
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
+mod world;
+
 use std::fs;
-use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
-use std::process::{Command, Output};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::process::Command;
+use std::time::Duration;
 
-use clap::Parser as _;
-use wt_keys::cli::WtKeys;
-use wt_keys::console::Program as _;
-
-const RELEASE: &str = r#"
-product = "test"
-version = "1.2.3"
-platform = "linux/amd64"
-[[image]]
-name = "test/one:1"
-source = "rootfs:root"
-entrypoint = ["/bin/one"]
-"#;
-
-/// A folder with keys, a release, and its bundle `b.tar.zst` of three chunks.
-struct World {
-    folder: tempfile::TempDir,
-    epoch: String,
-}
-
-impl World {
-    fn new() -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_hours(1);
-        let world = Self { folder: tempfile::tempdir().unwrap(), epoch: now.as_secs().to_string() };
-        fs::create_dir_all(world.path("release/root/bin")).unwrap();
-        fs::write(world.path("release/release.toml"), RELEASE).unwrap();
-        fs::write(world.path("release/stack.yaml"), "services: {one: {image: \"test/one:1\"}}\n").unwrap();
-        fs::write(world.path("release/root/bin/one"), noise(9 << 20)).unwrap();
-        world.keys("keys");
-        world
-    }
-
-    fn built() -> Self {
-        let world = Self::new();
-        world.done("build release --key keys/bundle.key -o b.tar.zst");
-        world
-    }
-
-    /// Built, and cut into `b.tar.zst.001` to `.004` in `v`.
-    fn cut() -> Self {
-        let world = Self::built();
-        fs::create_dir(world.path("v")).unwrap();
-        world.done("split b.tar.zst --size 4MiB -o v --trust keys/trust.json");
-        world
-    }
-
-    fn keys(&self, name: &str) {
-        let arguments = ["wt-keys", "init", "--quiet", "--no-passphrase", "--dir"].map(PathBuf::from);
-        WtKeys::try_parse_from(arguments.into_iter().chain([self.path(name)])).unwrap().run().unwrap();
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.path(name)).unwrap()
-    }
-
-    fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wt-bundle"));
-        command.current_dir(self.folder.path()).env("SOURCE_DATE_EPOCH", &self.epoch);
-        command.env_remove("WT_KEY").env_remove("WT_TRUST").args(line.split(' '));
-        command
-    }
-
-    fn run(&self, line: &str) -> Output {
-        self.command(line).output().unwrap()
-    }
-
-    fn done(&self, line: &str) -> String {
-        let output = self.run(line);
-        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn refused(&self, line: &str, code: i32, messages: &[&str]) {
-        let output = self.run(line);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{line}: {said}");
-        for message in messages {
-            assert!(said.contains(message), "`{message}` is not in: {said}");
-        }
-    }
-
-    fn names(&self, folder: &str) -> Vec<String> {
-        let entries = fs::read_dir(self.path(folder)).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    fn flip(&self, name: &str, at: u64) {
-        let file = fs::File::options().read(true).write(true).open(self.path(name)).unwrap();
-        let mut byte = [0];
-        file.read_exact_at(&mut byte, at).unwrap();
-        file.write_all_at(&[byte[0] ^ 1], at).unwrap();
-    }
-}
-
-fn noise(size: usize) -> Vec<u8> {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32).to_le_bytes()[0]
-    };
-    (0..size).map(|_| next()).collect()
-}
+use world::World;
 
 const VERIFY: &str = "verify v/b.tar.zst.001 --trust keys/trust.json";
 
@@ -145,6 +35,21 @@ fn volumes_are_the_bundle_again_by_cat_by_join_and_where_they_lie() {
     world.refused("split b.tar.zst --size 4MiB -o v --trust keys/trust.json", 1, &["there already"]);
     let small = "split b.tar.zst --size 1MB --trust keys/trust.json";
     world.refused(small, 2, &["at least 4194304 bytes"]);
+}
+
+#[test]
+fn a_build_that_could_not_be_cut_does_not_begin() {
+    let world = World::new();
+    // a build that begins ends at this: nothing is there
+    fs::remove_dir_all(world.path("release/root")).unwrap();
+    let build = |size: &str| format!("build release --key keys/bundle.key -o w.tar.zst --split {size}");
+    world.refused(&build("1MB"), 2, &["at least 4194304 bytes"]);
+    for there in ["w.tar.zst.007", "SHA256SUMS"] {
+        fs::write(world.path(there), "").unwrap();
+        world.refused(&build("4MiB"), 1, &[&format!("`{there}` is there already")]);
+        fs::remove_file(world.path(there)).unwrap();
+    }
+    world.refused(&build("4MiB"), 1, &["root file system"]);
 }
 
 #[test]
@@ -204,6 +109,49 @@ fn each_volume_that_is_missing_cut_longer_flipped_or_swapped_is_named() {
 }
 
 #[test]
+fn a_volume_of_another_bundle_is_found_though_it_has_the_right_length() {
+    let world = World::cut();
+    let mut other = world::noise(9 << 20);
+    other.reverse();
+    fs::write(world.path("release/root/bin/one"), other).unwrap();
+    world.done("build release --key keys/bundle.key -o o.tar.zst --split 4MiB");
+    for number in 2..=3 {
+        let (own, other) = (format!("v/b.tar.zst.00{number}"), format!("o.tar.zst.00{number}"));
+        let good = world.read(&own);
+        assert_eq!(good.len(), world.read(&other).len());
+        fs::copy(world.path(&other), world.path(&own)).unwrap();
+        world.refused(VERIFY, 3, &[&format!("volume {number} is damaged")]);
+        world.refused(
+            "join v/b.tar.zst.001 -o joined --trust keys/trust.json",
+            3,
+            &[&format!("volume {number}")],
+        );
+        fs::write(world.path(&own), good).unwrap();
+    }
+    // the first one brings its own head: then it is all the others that are wrong
+    let (own, other) = (world.read("v/b.tar.zst.001"), world.read("o.tar.zst.001"));
+    assert_eq!(own.len(), other.len());
+    fs::write(world.path("v/b.tar.zst.001"), other).unwrap();
+    world.refused(VERIFY, 3, &["volume 2 is damaged", "volume 3 is damaged"]);
+    assert!(!world.path("joined").exists());
+}
+
+#[test]
+fn what_nobody_signed_is_refused_by_every_reader() {
+    let world = World::new();
+    world.done("build release --unsigned -o u.tar.zst");
+    world.installer("wt-install", &["keys"]);
+    for verb in ["verify", "inspect", "join", "split --size 4MiB", "handover --installer wt-install -o out"] {
+        let line = format!("{verb} u.tar.zst.unsigned --trust keys/trust.json");
+        world.refused(&line, 3, &["signed by nobody yet", "hint: `wt-bundle sign`"]);
+    }
+    fs::rename(world.path("u.tar.zst.unsigned"), world.path("b.tar.zst")).unwrap();
+    world.refused("verify b.tar.zst --trust keys/trust.json", 3, &["signed by nobody yet"]);
+    world.refused("sign u.tar.zst.manifest --key keys/bundle.key --head x", 2, &["cannot be used with"]);
+    assert!(!world.path("out").exists());
+}
+
+#[test]
 fn what_is_signed_elsewhere_is_byte_for_byte_what_a_direct_build_gives() {
     let world = World::built();
     world.done("build release --unsigned -o u.tar.zst");
@@ -239,6 +187,10 @@ fn a_head_of_another_bundle_and_a_damaged_body_are_refused() {
         fs::write(world.path("h.manifest"), hostile).unwrap();
         world.refused("sign h.manifest --key keys/bundle.key -y", 3, &["cannot be understood"]);
     }
+    let manifest = String::from_utf8(world.read("u.tar.zst.manifest")).unwrap();
+    let newer = manifest.replace("\"features\":[]", "\"features\":[\"sbom\"],\"sboms\":[]");
+    fs::write(world.path("h.manifest"), newer).unwrap();
+    world.refused("sign h.manifest --key keys/bundle.key -y", 3, &["needs the feature `sbom`"]);
     let spaced = [b"{ ", &world.read("u.tar.zst.manifest")[1..]].concat();
     fs::write(world.path("h.manifest"), spaced).unwrap();
     world.refused("sign h.manifest --key keys/bundle.key -y", 3, &["not spelled"]);
@@ -250,6 +202,22 @@ fn a_finished_bundle_is_signed_again() {
     let before = world.read("b.tar.zst");
     world.done("sign b.tar.zst --key keys/bundle.key -y");
     assert!(world.read("b.tar.zst") == before, "the same key gives the same bytes");
+    world.certified("second");
+    let said = world.run("sign b.tar.zst --key keys/second.key -y");
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains(" before, by "), "{said}");
+    let now = world.read("b.tar.zst");
+    let body = |bytes: &[u8]| bytes[64 << 10..].to_vec();
+    assert!(now != before && body(&now) == body(&before), "another head, the same body");
+    let signer = |line: &str| {
+        let report = world.done(line);
+        report.lines().find(|line| line.contains("\"signer\"")).unwrap().to_owned()
+    };
+    fs::write(world.path("old"), &before).unwrap();
+    let verify = |name: &str| signer(&format!("verify {name} --trust keys/trust.json --json"));
+    assert_ne!(verify("b.tar.zst"), verify("old"));
+    world.done("sign b.tar.zst --key keys/bundle.key -y");
+    assert!(world.read("b.tar.zst") == before, "and back");
     world.keys("others");
     world.refused("sign b.tar.zst --key others/bundle.key -y", 3, &["trust"]);
     assert!(world.read("b.tar.zst") == before);

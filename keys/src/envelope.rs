@@ -30,12 +30,16 @@ pub trait Document: Serialize + DeserializeOwned {
     fn beyond_us(_payload: &[u8]) -> Option<String> {
         None
     }
-}
 
-fn read<D: Document>(payload: &[u8]) -> Result<D> {
-    match D::beyond_us(payload) {
-        Some(need) => Err(Error::BeyondUs { what: D::NAME, need }),
-        None => serde_json::from_slice(payload).map_err(|source| Error::Payload { what: D::NAME, source }),
+    /// Reads a payload. Whether somebody vouches for it is for the caller to know: a signature was verified before, or
+    /// it is yet to be made.
+    fn from_payload(payload: &[u8]) -> Result<Self> {
+        match Self::beyond_us(payload) {
+            Some(need) => Err(Error::BeyondUs { what: Self::NAME, need }),
+            None => {
+                serde_json::from_slice(payload).map_err(|source| Error::Payload { what: Self::NAME, source })
+            }
+        }
     }
 }
 
@@ -148,7 +152,7 @@ impl Envelope {
             return Err(Error::PayloadType { expected: D::TYPE, found: self.payload_type.clone() });
         }
         self.check_signatures(D::NAME, keys, threshold, Strangers::Refused)?;
-        let content = read(&self.payload)?;
+        let content = D::from_payload(&self.payload)?;
         Ok(Verified { content, payload: Sha256Digest::of(&self.payload) })
     }
 
@@ -166,7 +170,7 @@ impl Envelope {
         if let Some((keys, threshold)) = predecessors {
             self.check_signatures(D::NAME, keys, threshold, Strangers::Ignored)?;
         }
-        let content: D = read(&self.payload)?;
+        let content: D = D::from_payload(&self.payload)?;
         let (mut keys, threshold) = own(&content);
         self.check_signatures(D::NAME, &keys, threshold, Strangers::Ignored)?;
         if let Some((predecessors, _)) = predecessors {

@@ -118,6 +118,11 @@ pub enum ManifestType {
 }
 
 impl ManifestType {
+    /// The form with this media type.
+    pub fn of(media_type: &str) -> Option<Self> {
+        [Self::Oci, Self::Docker].into_iter().find(|form| form.as_str() == media_type)
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Oci => "application/vnd.oci.image.manifest.v1+json",

@@ -55,8 +55,10 @@ impl BuildVerb {
             let example = default_output(&release, &output_file);
             return Err(Error::OutputFolder { path: output_file, example }.into());
         }
+        self.form.check_handover(&release, signer.as_ref(), &output_file)?;
         let build = Build {
             release: &release,
+            keep: self.form.keep(),
             form: match &signer {
                 None => Form::Unsigned,
                 Some(signer) => Form::Signed { signer, split: self.form.split.map(|size| size.0) },
@@ -73,6 +75,7 @@ impl BuildVerb {
         }
         output.say(format_args!("{}, {:.1} s", describe(&summary), started.elapsed().as_secs_f32()));
         super::split::list(output, &summary.files);
+        self.form.hand_over(&summary.files, signer.as_ref(), output)?;
         Ok(())
     }
 

@@ -1,3 +1,14 @@
+use std::path::{Path, PathBuf};
+
+use wt_keys::Signer;
+use wt_keys::console::Output;
+use wt_manifests::bundle::Bundle;
+use wt_manifests::release::Release;
+
+use super::handover::InstallerArgument;
+use crate::Result;
+use crate::handover::{self, Handover};
+use crate::image::Keep;
 use crate::volume_size::VolumeSize;
 
 /// In what form a bundle is built.
@@ -9,4 +20,37 @@ pub struct BuildForm {
     /// Leave the signing to `wt-bundle sign`: writes NAME.unsigned, and NAME.manifest to carry to the key
     #[arg(long)]
     pub unsigned: bool,
+    /// Keep blobs and manifests bit for bit, of images that come as a registry has them (docker:, oci:, oci-archive:): a
+    /// larger bundle, for sites that pin digests
+    #[arg(long)]
+    verbatim: bool,
+    /// Make the folder that a customer gets, too: as `wt-bundle handover`
+    #[arg(long, value_name = "DIR", conflicts_with = "unsigned")]
+    handover: Option<PathBuf>,
+    #[command(flatten)]
+    installer: InstallerArgument,
+}
+
+impl BuildForm {
+    pub fn keep(&self) -> Keep {
+        if self.verbatim { Keep::Verbatim } else { Keep::Layers }
+    }
+
+    /// What of the handover folder would be refused at the end of a long build.
+    pub fn check_handover(&self, release: &Release, signer: Option<&Signer>, bundle: &Path) -> Result<()> {
+        let (Some(folder), Some(signer)) = (&self.handover, signer) else { return Ok(()) };
+        handover::check(bundle, &release.file.platform, &signer.trust, &self.installer.path()?, folder)
+    }
+
+    /// Makes the folder of what was built, if one is wanted.
+    pub fn hand_over(&self, files: &[PathBuf], signer: Option<&Signer>, output: Output) -> Result<()> {
+        let (Some(folder), Some(signer), Some(first)) = (&self.handover, signer, files.first()) else {
+            return Ok(());
+        };
+        let bundle = Bundle::open(first, &signer.trust)?;
+        let installer = self.installer.path()?;
+        Handover { bundle: &bundle, installer: &installer, folder, progress: output.progress() }.write()?;
+        super::handover::said(output, &bundle, folder);
+        Ok(())
+    }
 }

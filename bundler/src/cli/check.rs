@@ -4,11 +4,13 @@ use serde::Serialize;
 use wt_keys::Sha256Digest;
 use wt_keys::console::{Done, Output, Progress};
 use wt_manifests::bundle::Bundle;
+use wt_manifests::manifest::VERBATIM;
 use wt_manifests::release::Release;
 
 use super::TrustFile;
 use crate::build::{Build, Form};
 use crate::difference::Difference;
+use crate::image::Keep;
 use crate::{Error, Result};
 
 #[derive(Debug, clap::Args)]
@@ -35,6 +37,11 @@ pub fn check(release: &Release, path: &Path, trust: Option<PathBuf>, threads: u3
     let build = Build {
         release,
         form: Form::Unsigned,
+        keep: if bundle.manifest().features.iter().any(|f| f == VERBATIM) {
+            Keep::Verbatim
+        } else {
+            Keep::Layers
+        },
         output: PathBuf::from("rebuilt.tar.zst"),
         created: bundle.manifest().created,
         threads,

@@ -219,6 +219,7 @@ impl Archive {
         Ok(Content {
             config: self.document(&image.config)?.clone(),
             layers: image.layers.iter().map(|path| self.layer(path)).collect::<Result<_>>()?,
+            manifest: None,
         })
     }
 

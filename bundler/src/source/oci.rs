@@ -14,13 +14,14 @@ use std::io::Read as _;
 
 use serde::de::DeserializeOwned;
 use wt_keys::Sha256Digest;
-use wt_manifests::image::{Blob, Config};
+use wt_manifests::image::{Blob, Config, ManifestType};
 
 pub use self::archive::Archive;
 use self::blobs::{Blobs, Checked, Layout};
 use self::descriptor::{Descriptor, Document, Kind};
 pub use self::folder::Folder;
-use crate::image::{Content, DOCUMENT_LIMIT};
+use crate::decompress::Coding;
+use crate::image::{Content, DOCUMENT_LIMIT, Keep};
 use crate::press::Press;
 use crate::{Error, Result};
 
@@ -30,10 +31,12 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 pub struct Images<'a, B> {
     blobs: &'a B,
     platform: &'a str,
+    keep: Keep,
 }
 
 /// An image of which the documents were read and checked, and no layer yet.
 struct Resolved {
+    manifest: (ManifestType, Vec<u8>),
     config: Vec<u8>,
     layers: Vec<Descriptor>,
 }
@@ -64,15 +67,23 @@ impl<B: Layout> Images<'_, B> {
 }
 
 impl<'a, B: Blobs> Images<'a, B> {
-    pub fn new(blobs: &'a B, platform: &'a str) -> Self {
-        Self { blobs, platform }
+    pub fn new(blobs: &'a B, platform: &'a str, keep: Keep) -> Self {
+        Self { blobs, platform, keep }
     }
 
     /// The image behind a descriptor of an index or a manifest; its layers go to the press.
     fn content(&self, image: &Descriptor, press: &Press) -> Result<Content> {
-        let Resolved { config, layers } = self.resolve(image)?;
-        let layers = self.layers(&layers, &Config::parse(&config)?.layers()?, press)?;
-        Ok(Content { config, layers })
+        let Resolved { manifest, config, layers } = self.resolve(image)?;
+        match self.keep {
+            Keep::Layers => {
+                let layers = self.layers(&layers, &Config::parse(&config)?.layers()?, press)?;
+                Ok(Content { config, layers, manifest: None })
+            }
+            Keep::Verbatim => {
+                let layers = layers.iter().map(|layer| self.blob(layer, press)).collect::<Result<_>>()?;
+                Ok(Content { config, layers, manifest: Some(manifest) })
+            }
+        }
     }
 
     fn resolve(&self, image: &Descriptor) -> Result<Resolved> {
@@ -80,17 +91,18 @@ impl<'a, B: Blobs> Images<'a, B> {
         if self.kind(&found)? == Kind::Index {
             found = self.for_platform(self.document(&found)?.manifests.unwrap_or_default())?;
         }
-        if self.kind(&found)? != Kind::Manifest {
+        let Some(form) = ManifestType::of(&found.media_type) else {
             return Err(self.media_type(&found)); // an index in an index, too
-        }
-        let manifest = self.document(&found)?;
+        };
+        let bytes = self.read(&found)?;
+        let manifest = self.understand(&bytes, &found)?;
         let (Some(config), Some(layers)) = (manifest.config, manifest.layers) else {
             return Err(self.wrong("a manifest in it has no config or no layers"));
         };
         if self.kind(&config)? != Kind::Config {
             return Err(self.media_type(&config));
         }
-        Ok(Resolved { config: self.read(&config)?, layers })
+        Ok(Resolved { manifest: (form, bytes), config: self.read(&config)?, layers })
     }
 
     fn for_platform(&self, manifests: Vec<Descriptor>) -> Result<Descriptor> {
@@ -105,7 +117,12 @@ impl<'a, B: Blobs> Images<'a, B> {
 
     /// Reads the index or manifest behind a descriptor.
     fn document(&self, descriptor: &Descriptor) -> Result<Document> {
-        let document: Document = self.parse(&self.read(descriptor)?, descriptor.digest_text())?;
+        self.understand(&self.read(descriptor)?, descriptor)
+    }
+
+    /// The index or manifest that the bytes behind a descriptor are.
+    fn understand(&self, bytes: &[u8], descriptor: &Descriptor) -> Result<Document> {
+        let document: Document = self.parse(bytes, descriptor.digest_text())?;
         if document.media_type.as_ref().is_some_and(|found| *found != descriptor.media_type) {
             return Err(self.wrong("a document in it is of another type than its descriptor says"));
         }
@@ -127,11 +144,29 @@ impl<'a, B: Blobs> Images<'a, B> {
         Ok(blobs)
     }
 
-    fn layer(&self, layer: &Descriptor, press: &Press) -> Result<Blob> {
+    /// How a layer is compressed; refuses what is no layer, or is elsewhere.
+    fn coding(&self, layer: &Descriptor) -> Result<Coding> {
         let Kind::Layer(coding) = self.kind(layer)? else { return Err(self.media_type(layer)) };
-        if !layer.urls.is_empty() {
-            return Err(self.wrong("a layer of it is to be fetched from elsewhere"));
+        if layer.urls.is_empty() {
+            return Ok(coding);
         }
+        Err(self.wrong("a layer of it is to be fetched from elsewhere"))
+    }
+
+    /// A layer as it is stored.
+    fn blob(&self, layer: &Descriptor, press: &Press) -> Result<Blob> {
+        self.coding(layer)?;
+        let blob = Blob { digest: layer.digest()?, size: layer.size };
+        if !press.has_blob(blob.digest) {
+            let mut stored = Checked::open(self.blobs, layer)?;
+            press.take_blob(&mut stored, blob)?;
+            stored.finish()?;
+        }
+        Ok(blob)
+    }
+
+    fn layer(&self, layer: &Descriptor, press: &Press) -> Result<Blob> {
+        let coding = self.coding(layer)?;
         let mut stored = Checked::open(self.blobs, layer)?;
         let name = stored.name().to_owned();
         let mut content = coding.decoder(&mut stored).map_err(Error::io("read", &name))?;

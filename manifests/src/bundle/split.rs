@@ -1,4 +1,5 @@
-//! Cutting a bundle into volumes. Volume 1, without which nobody reads the others, gets its name last.
+//! Cutting a bundle into volumes. None has a name before all are complete; volume 1, without which nobody reads the
+//! others, gets its name last.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::FileExt as _;
@@ -25,20 +26,33 @@ pub struct Split<'a> {
     /// The volumes' name without a number.
     name: &'a Path,
     head: Vec<u8>,
-    done: Vec<(PathBuf, Sha256Digest)>,
+    /// Complete, on the disk, and without a name; the last one first.
+    staged: Vec<(PathBuf, Nameless, Sha256Digest)>,
+    /// Has its name.
+    done: Vec<PathBuf>,
+}
+
+/// What can be refused before there is a bundle to cut: a size that holds no head and chunk, a volume of that name that
+/// is there already, the sums of other files.
+pub fn check(wanted: u64, name: &Path) -> Result<()> {
+    if wanted < CHUNK_SIZE {
+        return Err(Error::VolumeSize { smallest: CHUNK_SIZE, found: wanted });
+    }
+    let there = (1..=MOST_VOLUMES).map(|number| volume_path(name, number));
+    let sums = name.with_file_name(SUMS);
+    match there.chain([sums]).find(|path| path.symlink_metadata().is_ok()) {
+        Some(path) => Err(Error::VolumeExists { path }),
+        None => Ok(()),
+    }
 }
 
 impl<'a> Split<'a> {
-    /// Refuses where a volume of that name is there already, or the sums of other files.
+    /// Refuses what [`check`] refuses, and a size that gives too many volumes.
     pub fn new(bundle: &'a Bundle, wanted: u64, name: &'a Path) -> Result<Self> {
+        check(wanted, name)?;
         let cut = Cut::of(wanted, bundle.body_offset(), bundle.file_length())?;
-        let there = (1..=MOST_VOLUMES).map(|number| volume_path(name, number));
-        let sums = name.with_file_name(SUMS);
-        if let Some(path) = there.chain([sums]).find(|path| path.symlink_metadata().is_ok()) {
-            return Err(Error::VolumeExists { path });
-        }
         let head = head::to_bytes(&bundle.chain().to_bytes())?;
-        Ok(Self { bundle, cut, name, head, done: Vec::new() })
+        Ok(Self { bundle, cut, name, head, staged: Vec::new(), done: Vec::new() })
     }
 
     /// Copies every volume. Returns the files, `SHA256SUMS` last.
@@ -65,9 +79,8 @@ impl<'a> Split<'a> {
     fn copy_others(&mut self, progress: &dyn Fn(u64), after: impl Fn(u64) -> Result<()>) -> Result<()> {
         for number in (2..=self.cut.count()).rev() {
             let (volume, digest) = self.volume(number, progress)?;
-            let path = volume_path(self.name, number);
-            volume.publish(&path)?;
-            self.done.push((path, digest));
+            volume.file().sync_all().map_err(Error::io("write", volume_path(self.name, number)))?;
+            self.staged.push((volume_path(self.name, number), volume, digest));
             after(self.cut.range(number).start)?;
         }
         Ok(())
@@ -111,31 +124,39 @@ impl<'a> Split<'a> {
         Ok(hasher.finish())
     }
 
-    /// The sums, then volume 1.
+    /// Names for all of them: the others, the sums, then volume 1.
     fn end(&mut self, first: Nameless, digest: Sha256Digest) -> Result<()> {
         let path = volume_path(self.name, 1);
         let sums = self.name.with_file_name(SUMS);
+        let text = self.sums(&path, digest);
+        for (path, volume, _) in std::mem::take(&mut self.staged) {
+            self.done.push(path.clone());
+            volume.publish(&path)?;
+        }
+        durable::create(&sums, text.as_bytes(), 0o644)?;
+        self.done.extend([sums, path.clone()]);
+        first.publish(&path)
+    }
+
+    fn sums(&self, first: &Path, digest: Sha256Digest) -> String {
+        let others = self.staged.iter().rev().map(|(path, _, digest)| (&**path, *digest));
         let mut text = String::new();
-        for (path, digest) in [(path.clone(), digest)].iter().chain(self.done.iter().rev()) {
+        for (path, digest) in [(first, digest)].into_iter().chain(others) {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let _ = writeln!(text, "{digest}  {name}");
         }
-        durable::create(&sums, text.as_bytes(), 0o644)?;
-        self.done.push((sums, Sha256Digest::of(text.as_bytes())));
-        first.publish(&path)?;
-        self.done.push((path, digest));
-        Ok(())
+        text
     }
 
     /// The files that were made; none of them stays where something failed.
     fn finish(mut self, result: Result<()>) -> Result<Vec<PathBuf>> {
         if let Err(error) = result {
-            for (path, _) in &self.done {
+            for path in &self.done {
                 let _ = std::fs::remove_file(path);
             }
             return Err(error);
         }
-        self.done.sort_by_key(|(path, _)| (path.ends_with(SUMS), path.clone()));
-        Ok(self.done.into_iter().map(|(path, _)| path).collect())
+        self.done.sort_by_key(|path| (path.ends_with(SUMS), path.clone()));
+        Ok(self.done)
     }
 }

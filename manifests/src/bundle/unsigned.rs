@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use wt_keys::{Chain, Sha256Digest, Trust, durable};
+use wt_keys::{Chain, Document as _, Sha256Digest, Trust, durable};
 
 use crate::bundle::assemble::assemble_bundle;
 use crate::bundle::chunk::Chunks;
@@ -24,8 +24,10 @@ pub struct UnsignedFile {
 
 /// Reads a manifest that nobody signed: the one spelling that signing will give it, and no contradiction.
 pub fn parse_manifest(bytes: &[u8]) -> Result<Manifest> {
-    let manifest: Manifest =
-        serde_json::from_slice(bytes).map_err(|source| Error::UnsignedManifest { source })?;
+    let manifest = Manifest::from_payload(bytes).map_err(|error| match error {
+        wt_keys::Error::Payload { source, .. } => Error::UnsignedManifest { source },
+        other => other.into(),
+    })?;
     manifest.check()?;
     if to_bytes(&manifest) != bytes {
         return Err(Error::Manifest("it is not spelled as it would be signed".to_owned()));

@@ -216,6 +216,11 @@ impl Volumes {
         &self.name
     }
 
+    /// Where its files lie, in their order.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.parts.values().map(|part| &*part.path)
+    }
+
     pub fn is_split(&self) -> bool {
         self.split
     }

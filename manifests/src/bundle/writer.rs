@@ -156,7 +156,7 @@ fn configure(context: &mut CCtx<'static>, compression: Compression, size: u64) -
     let parameters = [
         CParameter::CompressionLevel(compression.level),
         CParameter::WindowLog(window_log(size)),
-        CParameter::EnableLongDistanceMatching(size > 1 << 20),
+        CParameter::EnableLongDistanceMatching(size > 1 << 20 && compression.level > 0),
         CParameter::ContentSizeFlag(true),
         CParameter::ChecksumFlag(true),
         CParameter::JobSize(JOB),

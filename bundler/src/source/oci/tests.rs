@@ -57,9 +57,16 @@ impl World {
     }
 
     fn read(&self, reference: Option<&str>) -> Result<Content> {
+        self.kept(reference, Keep::Layers).map(|(content, _)| content)
+    }
+
+    /// With the digests that the press has frames of.
+    fn kept(&self, reference: Option<&str>, keep: Keep) -> Result<(Content, Vec<Sha256Digest>)> {
         let frames = tempfile::tempdir().unwrap();
         let press = Press::for_test(frames.path());
-        Images::new(&Folder(self.folder.path()), "linux/amd64").image(reference, &press)
+        let folder = Folder(self.folder.path());
+        let content = Images::new(&folder, "linux/amd64", keep).image(reference, &press)?;
+        Ok((content, press.finish()?.into_keys().collect()))
     }
 }
 
@@ -91,6 +98,22 @@ fn layers_of_every_coding_become_the_same_layer() {
             matches!(world.read(Some("a:2")), Err(Error::NotInArchive { known, .. }) if known == ["a:1"])
         );
     }
+}
+
+#[test]
+fn verbatim_keeps_the_manifest_and_the_blobs_as_they_are() {
+    let world = World::new();
+    let stored = gzip(LAYER);
+    let manifest = world.manifest("application/vnd.docker.image.rootfs.diff.tar.gzip", &stored, "");
+    world.index(&manifest);
+    let (content, frames) = world.kept(None, Keep::Verbatim).unwrap();
+    let (form, bytes) = content.manifest.unwrap();
+    assert_eq!(form, ManifestType::Oci);
+    assert!(manifest.contains(&Sha256Digest::of(&bytes).to_oci()));
+    assert_eq!(content.layers[0].digest, Sha256Digest::of(&stored));
+    assert_eq!(frames, [Sha256Digest::of(&stored)]);
+    fs::write(world.path(frames[0]), vec![0; stored.len()]).unwrap();
+    assert!(matches!(world.kept(None, Keep::Verbatim), Err(Error::Digest { .. })), "a changed blob");
 }
 
 #[test]

@@ -2,7 +2,7 @@ use std::io::Write as _;
 
 use super::super::Images;
 use super::*;
-use crate::image::Content;
+use crate::image::{Content, Keep};
 
 const LAYER: &[u8] = b"a layer";
 
@@ -43,7 +43,7 @@ fn read(bytes: &[u8]) -> Result<Content> {
     std::fs::write(&path, bytes).unwrap();
     let press = Press::for_test(folder.path());
     let archive = Archive::open(&path, &press)?;
-    Images::new(&archive, "linux/amd64").image(None, &press)
+    Images::new(&archive, "linux/amd64", Keep::Layers).image(None, &press)
 }
 
 #[test]

@@ -1,0 +1,183 @@
+//! The handover folder: the real program, and every command of its page.
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+mod world;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use world::World;
+
+const HANDOVER: &str = "handover b.tar.zst -o out --trust keys/trust.json --installer wt-install";
+
+fn built() -> World {
+    let world = World::built();
+    world.installer("wt-install", &["keys"]);
+    world
+}
+
+/// The commands of a page, in a shell that stops at the first that fails.
+fn follow(folder: &Path, change: impl Fn(String) -> String) -> Output {
+    let page = fs::read_to_string(folder.join("CHECK.md")).unwrap();
+    let blocks: Vec<&str> =
+        page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(blocks.len() >= 10, "the page has lost its commands");
+    let scratch = tempfile::tempdir().unwrap();
+    let script = change(format!("set -euo pipefail\n{}", blocks.concat()));
+    let mut bash = Command::new("bash");
+    bash.arg("-c").arg(script).current_dir(folder).env("TMPDIR", scratch.path()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn says_it_is_good(folder: &Path) {
+    let output = follow(folder, |script| script);
+    let (said, complaints) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{said}{complaints}");
+    let page = fs::read_to_string(folder.join("CHECK.md")).unwrap();
+    for words in
+        ["every chunk is the signed one", "every file is the listed one", "1 of the roots", "wt-install: OK"]
+    {
+        assert!(said.contains(words), "`{words}` is not in: {said}");
+    }
+    let fingerprint = page.lines().find(|line| line.starts_with("| a root's fingerprint")).unwrap();
+    assert!(said.contains(fingerprint.split('`').nth(1).unwrap()), "{fingerprint} is not printed: {said}");
+    assert!(!page.contains("{by_hand}") && !page.contains("{first}"), "{page}");
+}
+
+/// What a forger would do who writes the sums anew: only what is signed finds it.
+fn with_new_sums(folder: &Path) {
+    let sum = Command::new("bash")
+        .args(["-euc", "sed -i 's/.*  //' SHA256SUMS; sha256sum $(cat SHA256SUMS) > s; mv s SHA256SUMS"])
+        .current_dir(folder)
+        .status();
+    assert!(sum.unwrap().success());
+}
+
+/// Without what finds damage first, so that what comes later is seen to find it.
+fn past_zstd(script: String) -> String {
+    script.replace("| zstd -t", "> /dev/null").replace("| tar --zstd -tf -", "| cat")
+}
+
+fn finds(world: &World, flipped: &str, at: u64, not: &str) {
+    let folder = world.path("out");
+    // a hard link: not the bundle itself
+    let name = format!("out/{flipped}");
+    let bytes = world.read(&name);
+    fs::remove_file(world.path(&name)).unwrap();
+    fs::write(world.path(&name), &bytes).unwrap();
+    world.flip(&name, at);
+    assert!(!follow(&folder, |script| script).status.success());
+    let sums = world.read("out/SHA256SUMS");
+    with_new_sums(&folder);
+    let output = follow(&folder, past_zstd);
+    assert!(!output.status.success() && !text(&output.stdout).contains(not), "{}", text(&output.stdout));
+    fs::write(world.path(&name), bytes).unwrap();
+    fs::write(world.path("out/SHA256SUMS"), sums).unwrap();
+}
+
+#[test]
+fn every_command_of_the_page_works_on_a_bundle_and_finds_a_flipped_byte() {
+    let world = built();
+    assert_eq!(world.done(HANDOVER), "out\n");
+    assert_eq!(world.names("out"), ["CHECK.md", "SHA256SUMS", "b.tar.zst", "trust.json", "wt-install"]);
+    assert_eq!(fs::read_to_string(world.path("out/SHA256SUMS")).unwrap().lines().count(), 4);
+    assert_eq!(fs::metadata(world.path("out/b.tar.zst")).unwrap().nlink(), 2, "a link takes no room");
+    assert_eq!(fs::metadata(world.path("out")).unwrap().mode() & 0o777, 0o755);
+    says_it_is_good(&world.path("out"));
+    finds(&world, "b.tar.zst", 5 << 20, "every chunk");
+    // in the signed manifest, in a signature of the certificate, in the roots
+    finds(&world, "b.tar.zst", 200, "every chunk");
+    finds(&world, "trust.json", 150, "needed: 1");
+    says_it_is_good(&world.path("out"));
+}
+
+#[test]
+fn every_command_of_the_page_works_on_volumes_and_finds_a_flipped_byte() {
+    let world = World::cut();
+    world.installer("wt-install", &["keys"]);
+    fs::create_dir(world.path("x")).unwrap();
+    fs::rename(world.path("v/b.tar.zst.003"), world.path("x/b.tar.zst.003")).unwrap();
+    world.done("handover v/b.tar.zst.001 --volumes x -o out --trust keys/trust.json --installer wt-install");
+    let names = world.names("out");
+    assert_eq!(names.iter().filter(|name| name.starts_with("b.tar.zst.00")).count(), 4, "{names:?}");
+    says_it_is_good(&world.path("out"));
+    finds(&world, "b.tar.zst.003", 99, "every chunk");
+    let mut verify = Command::new("./wt-install");
+    verify.args(["verify", "b.tar.zst.001", "--trust", "trust.json"]).current_dir(world.path("out"));
+    assert!(verify.output().unwrap().status.success());
+}
+
+#[test]
+fn a_build_makes_the_same_folder() {
+    let world = built();
+    let build = "build release --key keys/bundle.key -o w.tar.zst --installer wt-install --handover";
+    world.done(&format!("{build} out"));
+    says_it_is_good(&world.path("out"));
+    fs::remove_file(world.path("w.tar.zst")).unwrap();
+    world.done(&format!("{build} out2 --split 4MiB"));
+    says_it_is_good(&world.path("out2"));
+    fs::remove_dir_all(world.path("release/root")).unwrap();
+    world.refused(&format!("{build} out2"), 1, &["`out2` is there already"]);
+    let odd = "build release --key keys/bundle.key -o a$b.zst --installer wt-install --handover out3";
+    world.refused(odd, 1, &["letters, digits"]);
+    world.refused(&format!("{build} out4 --unsigned"), 2, &["cannot be used with"]);
+}
+
+#[test]
+fn an_installer_that_does_not_fit_is_refused_and_nothing_is_left() {
+    let world = built();
+    world.keys("others");
+    world.installer("strange", &["others"]);
+    world.installer("both", &["keys", "others"]);
+    world.installer("none", &[]);
+    fs::write(world.path("script"), "#!/bin/sh\n").unwrap();
+    fs::write(world.path("empty"), "").unwrap();
+    let before = world.names(".");
+    let with = |installer: &str| {
+        format!("handover b.tar.zst -o out --trust keys/trust.json --installer {installer}")
+    };
+    for (name, code, message) in [
+        ("strange", 3, "does not trust this bundle"),
+        ("both", 3, "does not trust this bundle"),
+        ("none", 3, "found    none"),
+        ("script", 1, "no ELF file"),
+        ("empty", 1, "no ELF file"),
+        ("release", 1, "no installer `release`"),
+        ("/bin/bash", 1, "a dynamically linked executable"),
+    ] {
+        world.refused(&with(name), code, &[message, "hint: "]);
+    }
+    // beside this program there is none, or one that was built with no roots
+    let beside = world.run("handover b.tar.zst -o out --trust keys/trust.json");
+    assert!(!beside.status.success());
+    fs::create_dir(world.path("there")).unwrap();
+    world.refused(
+        "handover b.tar.zst -o there --trust keys/trust.json --installer wt-install",
+        1,
+        &["there already"],
+    );
+    fs::remove_dir(world.path("there")).unwrap();
+    assert_eq!(world.names("."), before);
+}
+
+#[test]
+fn a_bundle_that_is_damaged_is_not_handed_over() {
+    let world = built();
+    world.flip("b.tar.zst", 5 << 20);
+    let before = world.names(".");
+    world.refused(HANDOVER, 3, &["damaged"]);
+    assert_eq!(world.names("."), before);
+    world.flip("b.tar.zst", 5 << 20);
+    // by a symbolic link: the bundle, not the link
+    fs::create_dir(world.path("links")).unwrap();
+    std::os::unix::fs::symlink("../b.tar.zst", world.path("links/b.tar.zst")).unwrap();
+    world.done("handover links/b.tar.zst -o out/ --trust keys/trust.json --installer wt-install");
+    assert!(!fs::symlink_metadata(world.path("out/b.tar.zst")).unwrap().is_symlink());
+    let installer = fs::metadata(world.path("out/wt-install")).unwrap();
+    assert_eq!((installer.permissions().mode() & 0o777, installer.nlink()), (0o755, 1));
+}
