@@ -37,18 +37,6 @@ pub enum Error {
     HeadWithoutUnsigned { path: PathBuf },
     #[error("nothing was signed")]
     NotSigned,
-    #[error("the bundle has nothing called `{found}`")]
-    NoEntry { found: String, meant: Option<String> },
-    #[error("the bundles differ")]
-    BundlesDiffer,
-    #[error("the bundle has no image `{found}`")]
-    NoImage { found: String, known: Vec<String> },
-    #[error("`{}` is there already, and is not what the bundle has", path.display())]
-    Occupied { path: PathBuf },
-    #[error("`{}` is not a folder, and nothing is written through a link", path.display())]
-    NotAFolder { path: PathBuf },
-    #[error("`{path}` is nothing that a terminal can show")]
-    NotForTerminal { path: String },
     #[error("no installer `{}` to hand over", path.display())]
     NoInstaller { path: PathBuf },
     #[error(
@@ -63,6 +51,18 @@ pub enum Error {
     InstallerRoots { path: PathBuf, expected: Vec<KeyId>, found: Vec<KeyId> },
     #[error("`{}` cannot be handed over under this name\n  expected letters, digits and . _ - + only", path.display())]
     HandoverName { path: PathBuf },
+    #[error("the bundle has nothing called `{found}`")]
+    NoEntry { found: String, meant: Option<String> },
+    #[error("the bundles differ")]
+    BundlesDiffer,
+    #[error("the bundle has no image `{found}`")]
+    NoImage { found: String, known: Vec<String> },
+    #[error("`{}` is there already, and is not what the bundle has", path.display())]
+    Occupied { path: PathBuf },
+    #[error("`{}` is not a folder, and nothing is written through a link", path.display())]
+    NotAFolder { path: PathBuf },
+    #[error("`{path}` is nothing that a terminal can show")]
+    NotForTerminal { path: String },
     #[error("SOURCE_DATE_EPOCH is `{found}`\n  expected seconds since 1970")]
     Epoch { found: String },
     #[error("`{}` is not what this release gives: {difference}", bundle.display())]
@@ -211,14 +211,6 @@ impl Explain for Error {
             }
             Self::OutputFolder { example, .. } => format!("for example `-o {}`", example.display()),
             Self::OutputExists { .. } => "name another with `-o`, or remove it".into(),
-            Self::NoEntry { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
-            Self::NoEntry { .. } => "`wt-bundle inspect BUNDLE --entries` lists what there is".into(),
-            Self::NoImage { known, .. } => format!("it has: {}", known.join(", ")),
-            Self::Occupied { .. } | Self::NotAFolder { .. } => "name a folder that is new or empty".into(),
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-                "free some space, or write to another disk; what is complete is not written again".into()
-            }
-            Self::NotForTerminal { .. } => "write it to a file: `> FILE`, or `wt-bundle extract`".into(),
             Self::NoInstaller { .. } => "`--installer FILE` names the wt-install that goes with it".into(),
             Self::Installer { .. } => {
                 "build wt-install for that platform, and name it with `--installer FILE`".into()
@@ -227,6 +219,14 @@ impl Explain for Error {
                 "build wt-install with WT_ROOTS set to the path of the trust.json of this bundle".into()
             }
             Self::HandoverName { .. } => "rename the bundle".into(),
+            Self::NoEntry { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
+            Self::NoEntry { .. } => "`wt-bundle inspect BUNDLE --entries` lists what there is".into(),
+            Self::NoImage { known, .. } => format!("it has: {}", known.join(", ")),
+            Self::Occupied { .. } | Self::NotAFolder { .. } => "name a folder that is new or empty".into(),
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                "free some space, or write to another disk; what is complete is not written again".into()
+            }
+            Self::NotForTerminal { .. } => "write it to a file: `> FILE`, or `wt-bundle extract`".into(),
             Self::SignVolumes { .. } => "`wt-bundle join` makes one file of them, which can be signed".into(),
             Self::EngineUnreachable { .. } => {
                 "is it running, and may you use it? DOCKER_HOST says where it is".into()
