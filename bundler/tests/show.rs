@@ -62,7 +62,7 @@ impl World {
         let world = Self::new();
         let second = RELEASE.replace("1.2.3", "1.3.0").replace("[\"im\"]", "[\"im\", \"box\"]");
         world.release("v2", &second.replace("test/app:1", "test/app:2"));
-        world.write("v2/stack.yaml", &STACK.replace("app:1", "app:2"));
+        world.write("v2/stack.yaml", STACK.replace("app:1", "app:2"));
         world.write("v2/conf/web/a.conf", "a = 1\nb = 3\n");
         world.write("v2/app/srv/app/run", "two\n");
         world.write("v2/app/srv/app/new", "new\n");
