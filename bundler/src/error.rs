@@ -158,7 +158,7 @@ fn keys(keys: &[KeyId]) -> String {
     if keys.is_empty() {
         return "none".to_owned();
     }
-    keys.iter().map(|key| format!("{key:.16}…")).collect::<Vec<_>>().join(", ")
+    keys.iter().map(|key| format!("{:.16}…", key.to_string())).collect::<Vec<_>>().join(", ")
 }
 
 /// What apt says where a signature or a digest is not right.

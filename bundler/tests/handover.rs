@@ -144,7 +144,7 @@ fn an_installer_that_does_not_fit_is_refused_and_nothing_is_left() {
     for (name, code, message) in [
         ("strange", 3, "does not trust this bundle"),
         ("both", 3, "does not trust this bundle"),
-        ("none", 3, "found    none"),
+        ("none", 3, "…\n  found    none"),
         ("script", 1, "no ELF file"),
         ("empty", 1, "no ELF file"),
         ("release", 1, "no installer `release`"),
@@ -180,4 +180,18 @@ fn a_bundle_that_is_damaged_is_not_handed_over() {
     assert!(!fs::symlink_metadata(world.path("out/b.tar.zst")).unwrap().is_symlink());
     let installer = fs::metadata(world.path("out/wt-install")).unwrap();
     assert_eq!((installer.permissions().mode() & 0o777, installer.nlink()), (0o755, 1));
+}
+
+#[test]
+fn what_cannot_be_linked_is_copied() {
+    let world = built();
+    let Ok(memory) = tempfile::tempdir_in("/dev/shm") else { return };
+    let elsewhere = memory.path().join("out");
+    let line = HANDOVER.replace("-o out", &format!("-o {}", elsewhere.display()));
+    world.done(&line);
+    assert!(fs::read(elsewhere.join("b.tar.zst")).unwrap() == world.read("b.tar.zst"));
+    let device = |path: &Path| fs::metadata(path).unwrap().dev();
+    let links = fs::metadata(elsewhere.join("b.tar.zst")).unwrap().nlink();
+    assert_eq!(links, if device(&elsewhere) == device(&world.path("b.tar.zst")) { 2 } else { 1 });
+    assert_eq!(fs::read_dir(memory.path()).unwrap().count(), 1);
 }

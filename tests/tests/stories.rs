@@ -400,3 +400,18 @@ fn the_page_on_checking_by_hand_is_true() {
     let found = by_hand(&script.replace("| zstd -t", "> /dev/null").replace("| tar --zstd -tf -", "| cat"));
     assert!(found.code != 0 && !found.stdout.contains("every chunk"), "{}", found.stdout);
 }
+
+#[test]
+#[ignore = "needs the programs as shipped: ./test runs it"]
+fn a_handover_folder_has_the_installer_that_takes_its_bundle() {
+    let handover = |folder: &str| {
+        let trust = key("trust.json");
+        run("wt-bundle", world(), ["handover", BUNDLE, "-o", folder, "--trust", text(&trust)])
+    };
+    handover("handed").expect(0).says("fingerprints");
+    let folder = world().join("handed");
+    Ran::of(Command::new("sha256sum").args(["--quiet", "-c", "SHA256SUMS"]).current_dir(&folder)).expect(0);
+    let mut verify = Command::new(folder.join("wt-install"));
+    Ran::of(verify.args(["verify", BUNDLE]).current_dir(&folder)).expect(0).says("good: the signature");
+    handover("handed").expect(1).says("there already");
+}
