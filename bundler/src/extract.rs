@@ -61,3 +61,28 @@ pub fn extract(
     bundle.for_each_entry(|entry| absent.contains(&entry.path), write)?;
     Ok(extracted)
 }
+
+#[cfg(test)]
+mod tests {
+    use wt_keys::Sha256Digest;
+
+    use super::*;
+    use crate::Error;
+    use crate::small_bundle::small_bundle;
+
+    #[test]
+    fn a_file_that_is_not_what_was_signed_gets_no_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ["conf/a", "conf/b"].map(|path| (path.parse().unwrap(), path.as_bytes()));
+        let bundle = small_bundle(&folder.path().join("b.tar.zst"), &files, |manifest| {
+            manifest.entries[1].sha256 = Sha256Digest::of(b"what a broken builder signed");
+        });
+        let everything = Selection::new(&[], bundle.manifest()).unwrap();
+        let out = folder.path().join("out");
+        let refused = extract(&bundle, &everything, &out, &Progress::silent());
+        assert!(matches!(refused, Err(Error::Digest { what, .. }) if what == "conf/b"));
+        let left: Vec<_> =
+            out.join("conf").read_dir().unwrap().map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(left, ["a"]);
+    }
+}

@@ -90,7 +90,7 @@ fn check_config(image: &Image, documents: &Documents, platform: &str) -> Result<
 fn check_manifest(image: &Image, documents: &Documents, manifest: &Manifest) -> Result<()> {
     let name = || format!("the manifest of {}", image.name);
     let parsed: ImageManifest = serde_json::from_slice(document(documents, image.manifest)?)
-        .map_err(|source| Error::Document { origin: image.name.to_string(), document: name(), source })?;
+        .map_err(|source| BundleError::ImageDocument { source })?;
     let (expected, found) = (image.config, digest(&parsed.config.digest)?);
     if expected != found {
         return Err(Error::Digest { what: name(), expected, found });
@@ -142,3 +142,6 @@ fn check_layers(bundle: &Bundle, phase: &Phase) -> Result<()> {
         |entry: &Entry| compressed.contains_key(&entry.sha256) && entry.path == blob_path(entry.sha256);
     bundle.for_each_entry(wanted, unfold)
 }
+
+#[cfg(test)]
+mod tests;

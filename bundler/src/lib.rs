@@ -25,6 +25,8 @@ mod layer_files;
 mod packages;
 mod press;
 mod selection;
+#[cfg(test)]
+mod small_bundle;
 mod source;
 mod spool;
 mod stored;

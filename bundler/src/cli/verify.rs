@@ -2,7 +2,7 @@ mod report;
 
 use std::time::Instant;
 
-use wt_keys::console::{Done, Output};
+use wt_keys::console::{Done, Output, Progress};
 use wt_manifests::bundle::Bundle;
 
 use self::report::Report;
@@ -57,6 +57,8 @@ fn check_entries(bundle: &Bundle, output: Output) -> Result<()> {
 }
 
 fn check_images(bundle: &Bundle, output: Output) -> Result<()> {
-    let phase = output.progress().phase("checking images", Some(image_check::to_read(bundle.manifest())));
+    let total = image_check::to_read(bundle.manifest());
+    let progress = if total > 0 { output.progress() } else { Progress::silent() };
+    let phase = progress.phase("checking images", Some(total));
     image_check::check(bundle, &phase)
 }

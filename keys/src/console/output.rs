@@ -24,7 +24,7 @@ impl Output {
     pub fn report(self, json: &impl Serialize, text: impl fmt::Display) {
         if self.json {
             let json = serde_json::to_string_pretty(json).unwrap_or_default(); // our own structs: cannot fail
-            self.data(format_args!("{json}\n"));
+            self.data(format_args!("{}\n", escaped_json(&json)));
         } else {
             self.data(escaped(&text.to_string()));
         }
@@ -79,9 +79,24 @@ const INVISIBLE: [std::ops::RangeInclusive<char>; 9] = [
 
 /// Text from a file or another machine, with everything made visible that could steer a terminal.
 pub fn escaped(text: &str) -> String {
-    let harmless =
-        |c: char| c == '\n' || !(c.is_control() || INVISIBLE.iter().any(|range| range.contains(&c)));
-    text.chars().flat_map(|c| if harmless(c) { vec![c] } else { c.escape_unicode().collect() }).collect()
+    text.chars().flat_map(|c| if is_harmless(c) { vec![c] } else { c.escape_unicode().collect() }).collect()
+}
+
+/// The same for JSON, which stays the same JSON: outside of strings there is nothing to escape.
+fn escaped_json(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_harmless(c) {
+            escaped.push(c);
+        } else {
+            escaped.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    escaped
+}
+
+fn is_harmless(c: char) -> bool {
+    c == '\n' || !(c.is_control() || INVISIBLE.iter().any(|range| range.contains(&c)))
 }
 
 /// A number of bytes for people: `587.3 MiB`.
@@ -97,6 +112,14 @@ impl fmt::Display for Size {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_says_the_same_without_steering_a_terminal() {
+        let text = "a\u{9b}31m\u{202e}b\u{e0041}易";
+        let json = escaped_json(&serde_json::to_string_pretty(&[text]).unwrap());
+        assert_eq!(json, "[\n  \"a\\u009b31m\\u202eb\\udb40\\udc41易\"\n]");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&json).unwrap(), [text]);
+    }
 
     #[test]
     fn what_could_steer_a_terminal_is_made_visible() {

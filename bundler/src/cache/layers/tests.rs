@@ -1,5 +1,6 @@
 use super::*;
 use crate::press::Press;
+use std::os::unix::fs::PermissionsExt as _;
 
 const SETTINGS: Compression = Compression { level: 1, threads: 1 };
 

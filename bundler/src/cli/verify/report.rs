@@ -61,7 +61,7 @@ impl Report {
         table.row([&"signer", &self.signer]);
         table.row([&"certificate", &self.certificate()]);
         let roots = format_args!("{} of {} roots", self.threshold, self.roots).to_string();
-        table.row([&"trust", &format_args!("document {}, signed by {roots}", self.trust_version)]);
+        table.row([&"trust", &format_args!("document {}, which takes {roots}", self.trust_version)]);
         let chunks = count(self.chunks, "chunk", "has", "have");
         table.row([&"bytes", &format_args!("{}: {chunks} the signed SHA-256", Size(self.bytes))]);
         if self.entries > 0 {
