@@ -416,3 +416,19 @@ fn neither_time_zone_nor_umask_locale_or_home_change_a_byte() {
     let two = build("2.tar.zst", "077", settings("Asia/Shanghai", "tr_TR.UTF-8", "/nonexistent"));
     assert!(one == two);
 }
+
+#[test]
+fn pruning_takes_nothing_that_a_cache_did_not_keep() {
+    let world = World::with_keys();
+    let prune = |folder: &str| {
+        let mut command = world.command("cache");
+        stdout(&command.args(["prune", "--all"]).env("XDG_CACHE_HOME", world.path(folder)).output().unwrap())
+    };
+    world.write("mine/precious", "x");
+    fs::create_dir_all(world.path("linked/wt-bundle")).unwrap();
+    std::os::unix::fs::symlink(world.path("mine"), world.path("linked/wt-bundle/layers")).unwrap();
+    assert!(prune("linked").contains("removed: 0 files"));
+    world.write("named/wt-bundle/layers/precious", "x");
+    assert!(prune("named").contains("removed: 0 files"));
+    assert!(world.path("mine/precious").exists() && world.path("named/wt-bundle/layers/precious").exists());
+}

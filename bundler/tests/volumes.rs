@@ -147,7 +147,7 @@ fn what_nobody_signed_is_refused_by_every_reader() {
     }
     fs::rename(world.path("u.tar.zst.unsigned"), world.path("b.tar.zst")).unwrap();
     world.refused("verify b.tar.zst --trust keys/trust.json", 3, &["signed by nobody yet"]);
-    world.refused("sign u.tar.zst.manifest --key keys/bundle.key --head x", 2, &["cannot be used with"]);
+    world.refused("sign u.tar.zst.manifest --key keys/bundle.key --head x", 2, &["takes no `--head`"]);
     assert!(!world.path("out").exists());
 }
 

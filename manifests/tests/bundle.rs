@@ -11,7 +11,7 @@ use wt_keys::{Certificate, Role, Sha256Digest, Signer, SigningKey, Trust, TrustD
 use wt_manifests::bundle::head::BODY_ALIGNMENT;
 use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameWriter};
 use wt_manifests::bundle::{Bundle, tar};
-use wt_manifests::image::{Image, ManifestType, Verbatim};
+use wt_manifests::image::{Image, ManifestType, Verbatim, blob_path};
 use wt_manifests::manifest::{CHUNK_SIZE, FORMAT, Manifest, Mode, Site};
 use wt_manifests::{Error, RelativePath};
 
@@ -282,6 +282,9 @@ fn an_image_that_is_kept_as_its_registry_had_it_names_the_blobs_that_are_there()
     let write = |stored: fn(&Manifest) -> Sha256Digest| {
         world.write_with(FRAMES, 1, |manifest| {
             manifest.features = vec!["verbatim".into()];
+            for entry in &mut manifest.entries {
+                entry.path = blob_path(entry.sha256);
+            }
             manifest.images = vec![image(manifest, Some(vec![stored(manifest)]))];
         })
     };
@@ -310,6 +313,15 @@ fn a_manifest_that_contradicts_its_body_is_not_even_signed() {
         |manifest| manifest.features.push("verbatim".into()), // no image is
         |manifest| manifest.images.push(image(manifest, Some(vec![]))),
         |manifest| manifest.images.push(image(manifest, Some(vec![manifest.entries[0].sha256]))), // not a feature
+        |manifest| {
+            // with the end of the tar, more than a u64 holds
+            manifest.body.frames.last_mut().unwrap().size = u64::MAX - 511;
+            let last = manifest.entries.len() - 1;
+            manifest.entries[last].size = u64::MAX - 511 - 512;
+        },
+        |manifest| manifest.release = "v1\nv2".into(),
+        |manifest| manifest.platform = "../x".into(),
+        |manifest| manifest.images = vec![image(manifest, None)], // its blobs are elsewhere
         |manifest| manifest.body.length += 1,
         |manifest| manifest.body.chunks.truncate(1),
         |manifest| manifest.body.frames[0].size += 512,
