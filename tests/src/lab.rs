@@ -43,6 +43,11 @@ impl Host {
         Ran::of(lab("get").args([self.name, from]).arg(to)).expect(0);
     }
 
+    /// Removes it and its disks; its name is free again.
+    pub fn down(self) {
+        Ran::of(lab("down").arg(self.name)).expect(0);
+    }
+
     pub fn reboot(&self) {
         Ran::of(lab("reboot").arg(self.name)).expect(0);
     }

@@ -32,7 +32,7 @@ fn build(folder: &Path, program: &str, before: &[&str]) -> Command {
     if !before.is_empty() {
         command.arg(shipped("wt-bundle"));
     }
-    command.args(["build", "./release", "-o", "out/b.tar.zst", "--key"]).arg(key("bundle.key"));
+    command.args(["build", "./release", "-o", "out/b.tar.zst", "--no-cache", "--key"]).arg(key("bundle.key"));
     command
 }
 

@@ -112,6 +112,7 @@ fn an_image_of_each_kind_comes_out_of_docker_load_as_it_went_in() {
     same_ids(&new_docker, folder, &images);
     new.sh(CONTAINERD).expect(0);
     similar(&images, &expected, &loaded(&new_docker, &images));
+    new.down();
 }
 
 #[test]
@@ -137,6 +138,7 @@ fn a_verbatim_bundle_loads_and_the_containerd_store_has_the_digests_that_the_reg
         here(folder, &format!("skopeo inspect --raw '{}' | sha256sum | cut -c1-64", kind.source)).expect(0);
     let id = new_docker("docker image inspect --format '{{.Id}}' kind/skopeo-oci:1").expect(0);
     assert_eq!(id.stdout, format!("sha256:{}", manifest.stdout));
+    new.down();
 }
 
 fn same_ids(engine: &dyn Fn(&str) -> Ran, folder: &Path, images: &[Kind]) {

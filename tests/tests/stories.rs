@@ -327,7 +327,7 @@ fn a_damaged_bundle_ends_with_exit_code_3() {
     }
     verify().expect(0);
     file.set_len(length - 1).unwrap();
-    verify().expect(3).says("the copy was cut short");
+    verify().expect(3).says("is cut short at");
     file.set_len(length + 1).unwrap();
     verify().expect(3);
     file.set_len(length).unwrap();
