@@ -8,13 +8,10 @@ set -eu
 : "${WT_STACK:?the name of the stack}"
 WAIT=120 # seconds
 
-container() {
-    docker ps --quiet --no-trunc --filter "label=com.docker.swarm.service.name=${WT_STACK}_web" \
-        --filter status=running --filter health=healthy | head -n 1
-}
+. "$(dirname "$0")/containers.sh"
 
 waited=0
-id=$(container)
+id=$(healthy_container web)
 while [ -z "$id" ]; do
     if [ "$waited" -ge "$WAIT" ]; then
         echo "init-data: no healthy container of service \`${WT_STACK}_web\` after $WAIT seconds" >&2
@@ -22,7 +19,7 @@ while [ -z "$id" ]; do
     fi
     sleep 1
     waited=$((waited + 1))
-    id=$(container)
+    id=$(healthy_container web)
 done
 
 exec docker exec "$id" /standin init-data
