@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use wt_keys::Sha256Digest;
+use serde::{Deserialize, Serialize};
+use wt_keys::{Sha256Digest, written_as_string};
 
 use crate::{Error, RelativePath, Result};
 
@@ -70,17 +70,7 @@ impl fmt::Debug for ImageName {
     }
 }
 
-impl Serialize for ImageName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ImageName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+written_as_string!(ImageName);
 
 /// An image in the signed manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
