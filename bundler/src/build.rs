@@ -12,8 +12,9 @@ use wt_keys::console::Progress;
 use wt_keys::{Signer, Utc, durable};
 use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameFile, UnsignedBundle};
 use wt_manifests::bundle::{split, unsigned};
-use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest, Site, VERBATIM};
+use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest, VERBATIM};
 use wt_manifests::release::{Release, ReleaseFile};
+use wt_manifests::site::Site;
 
 use crate::cache::{self, LayerCache};
 use crate::image::{Collected, Keep};

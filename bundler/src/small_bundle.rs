@@ -7,7 +7,8 @@ use wt_keys::{Certificate, Role, Signer, SigningKey, TrustDocument, Utc};
 use wt_manifests::RelativePath;
 use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameWriter};
 use wt_manifests::bundle::{Bundle, tar};
-use wt_manifests::manifest::{FORMAT, Manifest, Mode, Site};
+use wt_manifests::manifest::{FORMAT, Manifest, Mode};
+use wt_manifests::site::Site;
 
 /// Writes the files to `path`, lets `change` have its way with the manifest, signs, and opens the bundle.
 pub fn small_bundle(

@@ -242,7 +242,7 @@ fn clock(installation: &Installation) -> Check {
     check("clock", passed, now, format_args!("later than {created}"), "set the clock; `timedatectl` shows it")
 }
 
-fn port(port: &wt_manifests::release::Port) -> Check {
+fn port(port: &wt_manifests::site::Port) -> Check {
     let free = TcpListener::bind((IpAddr::from([0, 0, 0, 0]), port.number)).is_ok();
     check(
         &format!("port {}", port.number),

@@ -12,7 +12,8 @@ use wt_manifests::bundle::head::BODY_ALIGNMENT;
 use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameWriter};
 use wt_manifests::bundle::{Bundle, tar};
 use wt_manifests::image::{Image, ManifestType, Verbatim, blob_path};
-use wt_manifests::manifest::{CHUNK_SIZE, FORMAT, Manifest, Mode, Site};
+use wt_manifests::manifest::{CHUNK_SIZE, FORMAT, Manifest, Mode};
+use wt_manifests::site::Site;
 use wt_manifests::{Error, RelativePath};
 
 struct World {

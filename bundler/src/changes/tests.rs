@@ -1,6 +1,7 @@
 use wt_manifests::image::Image;
 use wt_manifests::image::blob_path;
-use wt_manifests::manifest::{Body, FORMAT, Frame, Package, PackageSet, Site};
+use wt_manifests::manifest::{Body, FORMAT, Frame, Package, PackageSet};
+use wt_manifests::site::Site;
 
 use super::*;
 

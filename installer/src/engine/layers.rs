@@ -105,7 +105,7 @@ pub(super) mod tests {
             entries: blobs.into_iter().map(entry).collect(),
             images,
             packages: Vec::new(),
-            site: wt_manifests::manifest::Site::default(),
+            site: wt_manifests::site::Site::default(),
         }
     }
 

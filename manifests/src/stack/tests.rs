@@ -1,6 +1,7 @@
 use std::path::Path;
 
-use crate::manifest::{Body, FORMAT, Site};
+use crate::manifest::{Body, FORMAT};
+use crate::site::Site;
 
 use super::*;
 

@@ -5,7 +5,8 @@ use wt_keys::{KeyId, Sha256Digest, Utc};
 use wt_manifests::ImageName;
 use wt_manifests::bundle::Bundle;
 use wt_manifests::image::Image;
-use wt_manifests::manifest::{Entry, Manifest, PackageSet, Site};
+use wt_manifests::manifest::{Entry, Manifest, PackageSet};
+use wt_manifests::site::Site;
 
 use crate::stored::stored;
 
