@@ -292,8 +292,8 @@ fn expected_head(frames: &[FrameFile], total: u64) -> u64 {
 /// `worktile-5.2.0-amd64.tar.zst`
 pub fn default_output(release: &Release, folder: &Path) -> PathBuf {
     let file = &release.file;
-    let machine = file.platform.split_once('/').map_or("", |(_, machine)| machine);
-    folder.join(format!("{}-{}-{machine}.tar.zst", file.product, file.version))
+    let (machine, variant) = (file.platform.machine(), file.platform.variant().unwrap_or_default());
+    folder.join(format!("{}-{}-{machine}{variant}.tar.zst", file.product, file.version))
 }
 
 /// `SOURCE_DATE_EPOCH` where it is set, else `now`.

@@ -32,7 +32,7 @@ pub fn small_bundle(
         product: "acme".into(),
         version: semver::Version::new(1, 0, 0),
         release: "v1".into(),
-        platform: "linux/amd64".into(),
+        platform: "linux/amd64".parse().unwrap(),
         created: Utc::START,
         upgrades_from: semver::VersionReq::STAR,
         body: bundle.body.clone(),

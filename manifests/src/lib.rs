@@ -22,5 +22,6 @@ pub mod template;
 pub use error::{Error, Result};
 pub use image::ImageName;
 pub use manifest::Manifest;
+pub use platform::Platform;
 pub use relative_path::RelativePath;
 pub use stack::Stack;

@@ -10,6 +10,7 @@ use wt_keys::chain::Certified;
 use wt_keys::{Document, Role, Sha256Digest, Utc};
 
 use crate::image::Image;
+use crate::platform::Platform;
 use crate::site::Site;
 use crate::{Error, RelativePath, Result};
 
@@ -30,7 +31,7 @@ pub struct Manifest {
     pub version: Version,
     /// What the vendor calls it: `v5.2`.
     pub release: String,
-    pub platform: String,
+    pub platform: Platform,
     pub created: Utc,
     pub upgrades_from: VersionReq,
     /// The bytes behind the head.

@@ -9,7 +9,7 @@ use semver::{Version, VersionReq};
 use serde::{Deserialize, Deserializer};
 use wt_keys::Sha256Digest;
 
-use crate::platform::is_plain;
+use crate::platform::{Platform, is_plain};
 use crate::site::{ConfTemplate, DataFolder, Hooks, JourneyStep, LicensePlace, Port, Requirements};
 use crate::{Error, ImageName, Result};
 
@@ -32,7 +32,7 @@ pub struct Release {
 pub struct ReleaseFile {
     pub product: String,
     pub version: Version,
-    pub platform: String,
+    pub platform: Platform,
     /// The releases that can be upgraded to this one; left out: every older one.
     #[serde(default)]
     pub upgrades_from: VersionReq,
@@ -204,10 +204,6 @@ impl ReleaseFile {
     fn check(&self) -> Result<(), String> {
         if !is_plain(&self.product) {
             return Err(format!("the product `{}` is not a word of a-z, 0-9 and `-`", self.product));
-        }
-        if !matches!(self.platform.split_once('/'), Some((os, machine)) if is_plain(os) && is_plain(machine))
-        {
-            return Err(format!("the platform `{}` is not like `linux/amd64`", self.platform));
         }
         for (at, image) in self.images.iter().enumerate() {
             if self.images[..at].iter().any(|other| other.name == image.name) {

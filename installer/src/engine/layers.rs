@@ -98,7 +98,7 @@ pub(super) mod tests {
             product: "acme".into(),
             version: "1.0.0".parse().unwrap(),
             release: "v1".into(),
-            platform: "linux/amd64".into(),
+            platform: "linux/amd64".parse().unwrap(),
             created: wt_keys::Utc::from_unix(0).unwrap(),
             upgrades_from: semver::VersionReq::STAR,
             body: Body { length: 0, chunks: Vec::new(), frames: Vec::new() },

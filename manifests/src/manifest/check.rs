@@ -36,11 +36,6 @@ impl Manifest {
                 "the release `{release}` is not a word of A-Z a-z 0-9 . _ + -"
             )));
         }
-        if !matches!(self.platform.split_once('/'), Some((os, machine)) if is_plain(os) && is_plain(machine))
-        {
-            let platform = self.platform.escape_debug();
-            return Err(contradiction(format_args!("the platform `{platform}` is not like `linux/amd64`")));
-        }
         for package in self.packages.iter().flat_map(|set| &set.packages) {
             let debian = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"+.-".contains(&c);
             let plain = |text: &str| !text.is_empty() && !text.starts_with('.') && text.bytes().all(debian);
