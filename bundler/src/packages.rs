@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 
 use wt_keys::Sha256Digest;
 use wt_keys::console::{Phase, Progress};
+use wt_manifests::bundle::frame_writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::bundle::tar;
-use wt_manifests::bundle::writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::manifest::{Mode, Package, PackageSet};
 use wt_manifests::release::PackageTarget;
 use wt_manifests::{Platform, RelativePath};

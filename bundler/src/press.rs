@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 
 use wt_keys::Sha256Digest;
 use wt_keys::console::Phase;
+use wt_manifests::bundle::frame_writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::bundle::tar;
-use wt_manifests::bundle::writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::image::{Blob, blob_path};
 use wt_manifests::manifest::Mode;
 

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use wt_keys::issue::{issue_certificate, issue_trust};
 use wt_keys::{Certificate, Role, Sha256Digest, Signer, SigningKey, Trust, TrustDocument, Utc};
+use wt_manifests::bundle::body_writer::BodyWriter;
+use wt_manifests::bundle::frame_writer::{Compression, FrameWriter};
 use wt_manifests::bundle::head::BODY_ALIGNMENT;
-use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameWriter};
 use wt_manifests::bundle::{Bundle, tar};
 use wt_manifests::image::{Image, ManifestType, Verbatim, blob_path};
 use wt_manifests::manifest::{CHUNK_SIZE, FORMAT, Manifest, Mode};

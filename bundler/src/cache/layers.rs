@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use wt_keys::Sha256Digest;
 use wt_manifests::Platform;
-use wt_manifests::bundle::writer::{Compression, FrameFile};
+use wt_manifests::bundle::frame_writer::{Compression, FrameFile};
 use wt_manifests::image::{Blob, blob_path};
 use wt_manifests::manifest::{Entry, Mode};
 

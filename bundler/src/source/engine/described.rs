@@ -55,7 +55,7 @@ impl Described {
 #[cfg(test)]
 mod tests {
     use wt_keys::console::Progress;
-    use wt_manifests::bundle::writer::Compression;
+    use wt_manifests::bundle::frame_writer::Compression;
     use wt_manifests::image::Blob;
 
     use super::*;
