@@ -132,7 +132,7 @@ impl Resolved {
 
 fn frame(deb: &Deb, folder: &Path, compression: Compression) -> Result<FrameFile> {
     let mut content = std::fs::File::open(&deb.file).map_err(Error::io("open", &deb.file))?;
-    let size = tar::stored_size(deb.size).unwrap_or(u64::MAX);
+    let size = tar::size_of(&deb.package.path, deb.size)?;
     let mut frame = FrameWriter::new(folder, compression, size)?;
     let (expected, path) = (deb.sha256, deb.package.path.clone());
     let found = frame.entry(path, deb.size, Mode::Data, &mut content)?;

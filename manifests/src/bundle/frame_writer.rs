@@ -75,7 +75,7 @@ impl FrameWriter {
         })
     }
 
-    /// Adds a file of exactly `size` bytes. Returns its digest.
+    /// Adds a file of exactly `size` bytes. Returns its digest. What a reader refuses is the source of [`Error::Io`].
     pub fn entry(
         &mut self,
         path: RelativePath,
@@ -83,6 +83,7 @@ impl FrameWriter {
         mode: Mode,
         content: &mut dyn Read,
     ) -> Result<Sha256Digest> {
+        tar::size_of(&path, size)?;
         let mut entry = Entry { path, size, mode, sha256: Sha256Digest::of(b""), frame: 0 };
         self.write(&tar::header(&entry))?;
         let mut hasher = Hasher::default();
@@ -90,7 +91,7 @@ impl FrameWriter {
         let mut left = size;
         while left > 0 {
             let wanted = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
-            let got = content.read(&mut buffer[..wanted]).map_err(super::reader::unwrapped)?;
+            let got = content.read(&mut buffer[..wanted]).map_err(Error::io("read", entry.path.as_str()))?;
             if got == 0 {
                 let short = io::Error::new(io::ErrorKind::UnexpectedEof, format!("{left} bytes are missing"));
                 return Err(Error::io("read", entry.path.as_str())(short));
@@ -167,18 +168,59 @@ fn configure(context: &mut CCtx<'static>, compression: Compression, size: u64) -
 
 /// The smallest window that holds `size`, between 64 KiB and 128 MiB.
 fn window_log(size: u64) -> u32 {
-    size.max(1).next_power_of_two().trailing_zeros().clamp(16, WINDOW_LOG)
+    let log = size.max(1).checked_next_power_of_two().map_or(u64::BITS, u64::trailing_zeros);
+    log.clamp(16, WINDOW_LOG)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A reader that refuses.
+    struct Refusing;
+
+    #[derive(Debug, PartialEq, thiserror::Error)]
+    #[error("no")]
+    struct Refused;
+
+    impl Read for Refusing {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other(Refused))
+        }
+    }
+
+    fn writer() -> FrameWriter {
+        FrameWriter::new(&std::env::temp_dir(), Compression { level: 1, threads: 1 }, 1024).unwrap()
+    }
+
+    #[test]
+    fn what_a_reader_refuses_comes_out_whole_with_the_name_of_the_entry() {
+        let refused = writer().entry("conf/a".parse().unwrap(), 5, Mode::Data, &mut Refusing).unwrap_err();
+        assert_eq!(refused.to_string(), "cannot read `conf/a`");
+        let Error::Io { source, .. } = refused else { panic!("{refused}") };
+        assert_eq!(source.downcast::<Refused>().unwrap(), Refused);
+    }
+
+    #[test]
+    fn a_size_that_no_tar_holds_is_refused() {
+        for size in [u64::MAX, u64::MAX - 511, u64::MAX - 1022] {
+            let refused = writer().entry("a".parse().unwrap(), size, Mode::Data, &mut &b""[..]);
+            assert!(matches!(refused, Err(Error::EntrySize { found, .. }) if found == size), "{size}");
+        }
+    }
+
     #[test]
     fn the_window_holds_the_frame_and_stays_within_128_mib() {
-        for (size, log) in
-            [(0, 16), (1, 16), (1 << 16, 16), ((1 << 16) + 1, 17), (1 << 27, 27), (1 << 40, 27)]
-        {
+        for (size, log) in [
+            (0, 16),
+            (1, 16),
+            (1 << 16, 16),
+            ((1 << 16) + 1, 17),
+            (1 << 27, 27),
+            (1 << 40, 27),
+            ((1 << 63) + 1, 27),
+            (u64::MAX, 27),
+        ] {
             assert_eq!(window_log(size), log, "{size}");
         }
     }
