@@ -75,7 +75,7 @@ pub enum Error {
     #[error("the release has no `{}`", path.display())]
     MissingFile { path: PathBuf },
     #[error("the release is not complete{}", lines(missing))]
-    Incomplete { missing: Vec<Missing> },
+    ReleaseIncomplete { missing: Vec<Missing> },
     #[error("`{}` is neither a file nor a folder", path.display())]
     FileKind { path: PathBuf },
 
