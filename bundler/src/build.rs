@@ -16,7 +16,7 @@ use wt_manifests::bundle::{
     sealing::HeadlessBundle,
 };
 use wt_manifests::bundle::{split, unsigned};
-use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest, VERBATIM};
+use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, LIFECYCLE, Manifest, VERBATIM};
 use wt_manifests::release::{Release, ReleaseFile};
 use wt_manifests::site::Site;
 
@@ -110,6 +110,10 @@ impl Build<'_> {
         if manifest.images.iter().any(|image| image.verbatim.is_some()) {
             manifest.features.push(VERBATIM.to_owned());
         }
+        if manifest.site.has_lifecycle() {
+            manifest.features.push(LIFECYCLE.to_owned());
+        }
+        manifest.features.sort_unstable();
         manifest.packages = packages.into_iter().map(|resolved| resolved.set).collect();
         Ok(Made { bundle, manifest, no_cache })
     }
@@ -282,6 +286,8 @@ fn site(file: &ReleaseFile) -> Site {
         journey: file.journey.clone(),
         domains: file.domains.clone(),
         license: file.license.clone(),
+        logs: file.logs.clone(),
+        stores: file.stores.clone(),
     }
 }
 

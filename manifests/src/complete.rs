@@ -50,6 +50,7 @@ pub fn missing(release: &ReleaseFile, stack: &Stack, files: &[File<'_>]) -> Vec<
     all.extend(render::journey(release));
     all.extend(variables(stack));
     all.extend(secrets(stack));
+    all.extend(configs(release, stack));
     all.extend(hooks(release, files));
     all.extend(scripts::missing(release, files));
     all
@@ -74,8 +75,10 @@ fn services(release: &ReleaseFile, stack: &Stack) -> Vec<Missing> {
         .conf
         .iter()
         .flat_map(|conf| conf.restart.iter().map(|name| (format!("[[conf]] `{}`", conf.template), name)));
+    let held = release.stores.iter().map(|store| ("[[store]]".to_owned(), &store.service));
     license
         .chain(restarted)
+        .chain(held)
         .filter(|(_, name)| !known.contains(name))
         .map(|(table, name)| Missing {
             what: format!("stack.yaml has no service `{name}`"),
@@ -153,11 +156,24 @@ fn unnamed_templates(release: &ReleaseFile, files: &[File<'_>]) -> Vec<Missing> 
         .collect()
 }
 
+fn configs(release: &ReleaseFile, stack: &Stack) -> Vec<Missing> {
+    let is_template = |name: &str| release.conf.iter().any(|conf| conf.template.as_str() == name);
+    let is_license = |name: &str| name == stack::LICENSE && release.license.is_some();
+    let unknown = stack.configs().into_iter().filter(|name| !is_template(name) && !is_license(name));
+    let missing = unknown.map(|name| Missing {
+        what: format!("`{name}` is neither the template of a [[conf]] nor, with a [license], `{}`", stack::LICENSE),
+        place: "stack.yaml, configs".to_owned(),
+    });
+    missing.collect()
+}
+
 fn hooks(release: &ReleaseFile, files: &[File<'_>]) -> Vec<Missing> {
-    let Some(hook) = &release.hooks.init_data else { return Vec::new() };
-    let path = hook.as_str();
+    release.hooks.named().flat_map(|(name, script)| hook(name, script.as_str(), files)).collect()
+}
+
+fn hook(name: &str, path: &str, files: &[File<'_>]) -> Vec<Missing> {
     let Some(file) = files.iter().find(|file| file.path == path) else {
-        let place = "release.toml, [hooks]".to_owned();
+        let place = format!("release.toml, [hooks] {name}");
         return vec![Missing { what: format!("no file `{path}`"), place }];
     };
     let in_hook = |what: String| Missing { what, place: path.to_owned() };

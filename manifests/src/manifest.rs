@@ -17,7 +17,9 @@ use crate::{Error, RelativePath, Result};
 pub const FORMAT: u32 = 1;
 /// Images whose registry's own blobs and manifest are kept.
 pub const VERBATIM: &str = "verbatim";
-const FEATURES: [&str; 1] = [VERBATIM];
+/// A site's life beyond its installation: hooks around what is done, roles, logs, how stores are held still.
+pub const LIFECYCLE: &str = "lifecycle";
+const FEATURES: [&str; 2] = [LIFECYCLE, VERBATIM];
 pub const CHUNK_SIZE: u64 = 4 << 20;
 
 /// FORMAT.md section 3.

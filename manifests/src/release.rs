@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use wt_keys::Sha256Digest;
 
 use crate::platform::{Platform, is_plain};
-use crate::site::{ConfTemplate, DataFolder, Hooks, JourneyStep, LicensePlace, Port, Requirements};
+use crate::site::{ConfTemplate, DataFolder, Hooks, JourneyStep, LicensePlace, Port, Requirements, Store};
 use crate::{Error, ImageName, Result};
 
 const RELEASE_FILE: &str = "release.toml";
@@ -58,6 +58,10 @@ pub struct ReleaseFile {
     #[serde(default)]
     pub domains: Vec<String>,
     pub license: Option<LicensePlace>,
+    #[serde(default, rename = "log")]
+    pub logs: Vec<DataFolder>,
+    #[serde(default, rename = "store")]
+    pub stores: Vec<Store>,
 }
 
 /// An image and where the build machine finds it.

@@ -1,6 +1,7 @@
 //! What `wt-install` must know to put a release into service: parts of the manifest that `release.toml` writes in the same
 //! words.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -24,23 +25,146 @@ pub struct Site {
     /// The host names that a site gives the product, by the names that templates use.
     pub domains: Vec<String>,
     pub license: Option<LicensePlace>,
+    /// Folders under the data root that hold logs, which a backup may leave out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<DataFolder>,
+    /// How services that keep data are held still for a backup, where it is not the usual way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stores: Vec<Store>,
 }
 
-/// Scripts that run at a point of an installation.
+impl Site {
+    /// Whether it says something that readers of the first format did not know: the feature `lifecycle`.
+    pub fn has_lifecycle(&self) -> bool {
+        let hooks = self.hooks.named().any(|(name, _)| name != "init-data");
+        let needs = self.requirements.ssd || !self.requirements.roles.is_empty();
+        let tls = self.journey.iter().any(|step| step.tls_port.is_some());
+        hooks || needs || tls || !self.logs.is_empty() || !self.stores.is_empty()
+    }
+}
+
+/// Scripts that run at a point of an installation. Each must bear to be run again after it was killed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Hooks {
     /// Fills the data stores; runs once in the life of a site.
     pub init_data: Option<RelativePath>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_install: Option<RelativePath>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_install: Option<RelativePath>,
+    /// While the old release still runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_upgrade: Option<RelativePath>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_upgrade: Option<RelativePath>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_backup: Option<RelativePath>,
+    /// Also where the backup failed, if the one before it has run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_backup: Option<RelativePath>,
 }
 
-/// What a host must have.
+impl Hooks {
+    /// Those that there are, by the names that `release.toml` has for them.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, &RelativePath)> {
+        let hooks = [
+            ("init-data", &self.init_data),
+            ("before-install", &self.before_install),
+            ("after-install", &self.after_install),
+            ("before-upgrade", &self.before_upgrade),
+            ("after-upgrade", &self.after_upgrade),
+            ("before-backup", &self.before_backup),
+            ("after-backup", &self.after_backup),
+        ];
+        hooks.into_iter().filter_map(|(name, script)| Some((name, script.as_ref()?)))
+    }
+}
+
+/// What a node of a site is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeRole {
+    Ha,
+    Lb,
+    App,
+    Cache,
+    Db,
+}
+
+impl NodeRole {
+    pub const ALL: [Self; 5] = [Self::Ha, Self::Lb, Self::App, Self::Cache, Self::Db];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ha => "ha",
+            Self::Lb => "lb",
+            Self::App => "app",
+            Self::Cache => "cache",
+            Self::Db => "db",
+        }
+    }
+}
+
+/// What a host must have, whatever it is for, and what each of its roles needs beside.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Requirements {
     pub cpus: u32,
     pub memory: ByteSize,
     pub disk: ByteSize,
+    /// The data root should not lie on a rotating disk.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ssd: bool,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<NodeRole, RoleRequirements>,
+}
+
+/// What one role needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoleRequirements {
+    pub cpus: u32,
+    pub memory: ByteSize,
+    pub disk: ByteSize,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ssd: bool,
+}
+
+impl Requirements {
+    /// What a host with these roles must have: roles share it, so what they need adds up.
+    pub fn of(&self, roles: &[NodeRole]) -> RoleRequirements {
+        let base = RoleRequirements { cpus: self.cpus, memory: self.memory, disk: self.disk, ssd: self.ssd };
+        let mut named: Vec<&NodeRole> = roles.iter().collect();
+        named.sort_unstable();
+        named.dedup();
+        named.into_iter().filter_map(|role| self.roles.get(role)).fold(base, |sum, role| RoleRequirements {
+            cpus: sum.cpus.saturating_add(role.cpus),
+            memory: ByteSize(sum.memory.0.saturating_add(role.memory.0)),
+            disk: ByteSize(sum.disk.0.saturating_add(role.disk.0)),
+            ssd: sum.ssd || role.ssd,
+        })
+    }
+}
+
+/// How a service that keeps data is held still while its folders are copied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    pub service: String,
+    pub quiesce: Quiesce,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Quiesce {
+    /// Its containers are frozen: what lies on the disk is what a power cut would leave. The usual way.
+    #[default]
+    Pause,
+    /// It is stopped and started again.
+    Stop,
+    /// The hooks before and after the backup see to it.
+    Hooks,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +253,9 @@ pub struct JourneyStep {
     /// What the answer must contain.
     #[serde(default)]
     pub contains: Option<String>,
+    /// Where the site has a certificate, the step is taken over TLS at this port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_port: Option<u16>,
 }
 
 /// Of an HTTP request.
@@ -163,3 +290,29 @@ pub struct LicensePlace {
 
 written_as_string!(Owner);
 written_as_string!(FolderMode);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_roles_need_adds_up_and_each_role_counts_once() {
+        let text = r#"{"cpus": 1, "memory": "1 GiB", "disk": "1 GiB",
+            "roles": {"db": {"cpus": 2, "memory": "4 GiB", "ssd": true}, "app": {"cpus": 1}}}"#;
+        let needs: Requirements = serde_json::from_str(text).unwrap();
+        let of = needs.of(&[NodeRole::Db, NodeRole::App, NodeRole::Db, NodeRole::Lb]);
+        assert_eq!((of.cpus, of.memory, of.disk, of.ssd), (4, ByteSize(5 << 30), ByteSize(1 << 30), true));
+        assert!(!needs.of(&[NodeRole::App]).ssd);
+    }
+
+    #[test]
+    fn a_site_that_says_nothing_new_is_written_as_ever() {
+        let plain = serde_json::to_value(Site::default()).unwrap();
+        let keys: Vec<&String> = plain.as_object().unwrap().keys().collect();
+        let known = ["conf", "data", "domains", "hooks", "journey", "license", "modules", "ports", "requirements"];
+        assert_eq!(keys, known);
+        assert_eq!(plain["hooks"], serde_json::json!({ "init-data": null }));
+        assert_eq!(plain["requirements"].as_object().unwrap().len(), 3);
+        assert!(!Site::default().has_lifecycle());
+    }
+}

@@ -5,6 +5,7 @@
 //! variable from outside the bundle, and every key that it does not know.
 
 mod check;
+mod objects;
 mod substitute;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,18 +14,24 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 use wt_keys::Sha256Digest;
 
-use crate::bundle::Bundle;
 use crate::image::Image;
 use crate::{Error, ImageName, Manifest, Result};
 
 /// What Docker 20.10 and later take.
 const VERSION: &str = "3.8";
-const FILE: &str = "stack.yaml";
-const LARGEST: u64 = 1 << 20;
-/// What `site.toml` has to keep secret and a stack may ask for.
-pub const SITE_SECRETS: [&str; 2] = ["admin-password", "smtp-password"];
+/// Where a bundle has it.
+pub const FILE: &str = "stack.yaml";
+pub const LARGEST: u64 = 1 << 20;
+/// What a site keeps secret and a stack may ask for. What a site has none of, its services are not given.
+pub const SITE_SECRETS: [&str; 4] = ["admin-password", "smtp-password", "tls-certificate", "tls-key"];
+/// Among the `configs` of a stack, the licenses of the site, as many as there are.
+pub const LICENSE: &str = "license";
 /// The label that says which rendered stack a service was deployed from.
 pub const DIGEST_LABEL: &str = "wt.stack";
+/// The label that says what a service was told: one that is told the same again goes on as it is.
+pub const SERVICE_LABEL: &str = "wt.service";
+/// The label of a container whose configuration lies in a folder that it sees.
+const CONF_LABEL: &str = "wt.conf";
 
 /// A checked `stack.yaml`.
 #[derive(Clone, Debug)]
@@ -43,12 +50,40 @@ pub struct Folders {
     pub run: PathBuf,
 }
 
+/// What a site and its engine make of the names in a stack.
+pub trait Surroundings {
+    /// What the engine calls an image.
+    fn image_id(&self, image: &Image) -> Sha256Digest;
+
+    fn folders(&self) -> &Folders;
+
+    /// What the engine calls a secret; `None` where this site has none of that name.
+    fn secret(&self, name: &str) -> Option<String>;
+
+    /// The files behind an entry of `configs`.
+    fn configs(&self, name: &str) -> Result<Vec<ConfigFile>>;
+
+    /// Changes whenever configuration changes that a service reads from a folder of the host.
+    fn conf_mark(&self, service: &str) -> Option<String>;
+}
+
+/// A file that the engine hands to containers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// What it is called where its target is a folder.
+    pub name: String,
+    /// What the engine calls it.
+    pub object: String,
+}
+
 /// What `docker stack deploy` is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
     pub json: String,
     /// Of the JSON; every service carries it as the label [`DIGEST_LABEL`].
     pub digest: String,
+    /// Of what each service is told, without its own labels; it carries it as the label [`SERVICE_LABEL`].
+    pub services: BTreeMap<String, String>,
     /// What each service runs: `sha256:…`.
     pub images: BTreeMap<String, String>,
     /// The folders and files of the host that containers see; Swarm does not create them.
@@ -69,11 +104,6 @@ impl Stack {
         Ok(Self { root })
     }
 
-    /// The stack of a bundle.
-    pub fn of(bundle: &Bundle) -> Result<Self> {
-        Self::parse(&bundle.read_entry(FILE, LARGEST)?)
-    }
-
     pub fn services(&self) -> Vec<String> {
         self.names_in("services")
     }
@@ -83,39 +113,55 @@ impl Stack {
         self.names_in("secrets")
     }
 
+    /// The names in `configs`: templates of the release, or [`LICENSE`].
+    pub fn configs(&self) -> Vec<String> {
+        self.names_in("configs")
+    }
+
+    /// The services that see a folder below the data root.
+    pub fn data_services(&self) -> Vec<String> {
+        let keeps = |definition: &Value| {
+            let volumes = definition["volumes"].as_array().into_iter().flatten();
+            volumes.filter_map(check::bind_source).any(|source| source.starts_with("${WT_DATA}"))
+        };
+        let services = self.root["services"].as_object().into_iter().flatten();
+        services.filter(|(_, definition)| keeps(definition)).map(|(name, _)| name.clone()).collect()
+    }
+
     fn names_in(&self, section: &str) -> Vec<String> {
         self.root.get(section).and_then(Value::as_object).into_iter().flat_map(Map::keys).cloned().collect()
     }
 
-    /// Makes of the stack what an engine can run. `image_id` and `secret_name` tell what it calls an image and a secret.
-    pub fn render(
-        &self,
-        manifest: &Manifest,
-        image_id: &dyn Fn(&Image) -> Sha256Digest,
-        folders: &Folders,
-        secret_name: &dyn Fn(&str) -> String,
-    ) -> Result<Rendered> {
+    /// Makes of the stack what an engine can run.
+    pub fn render(&self, manifest: &Manifest, surroundings: &impl Surroundings) -> Result<Rendered> {
         let mut root = Value::Object(self.root.clone());
-        substitute::strings(&mut root, &folders.variables())?;
+        substitute::strings(&mut root, &surroundings.folders().variables())?;
         root["version"] = json!(VERSION);
+        let secrets = objects::secrets(&mut root, surroundings);
+        let configs = objects::configs(&mut root, surroundings)?;
         let (mut images, mut sources) = (BTreeMap::new(), BTreeSet::new());
+        let mut services = BTreeMap::new();
         for (name, service) in section(&mut root, "services") {
             let image = image_of(&manifest.images, name, service["image"].as_str().unwrap_or_default())?;
-            let id = image_id(image).to_oci();
+            let id = surroundings.image_id(image).to_oci();
             service["image"] = json!(id);
             images.insert(name.clone(), id);
             sources.extend(bind_sources(name, service)?);
-            label(service, "wt.product", &manifest.product);
-            label(service, "wt.version", &manifest.version.to_string());
-        }
-        for (name, secret) in section(&mut root, "secrets") {
-            *secret = json!({ "external": true, "name": secret_name(name) });
+            objects::name_secrets(service, &secrets);
+            objects::name_configs(service, &configs)?;
+            if let Some(mark) = surroundings.conf_mark(name) {
+                label(&mut service["labels"], CONF_LABEL, &mark);
+            }
+            services.insert(name.clone(), Sha256Digest::of(service.to_string().as_bytes()).to_string());
+            label(&mut service["deploy"]["labels"], "wt.product", &manifest.product);
+            label(&mut service["deploy"]["labels"], "wt.version", &manifest.version.to_string());
         }
         let digest = Sha256Digest::of(root.to_string().as_bytes()).to_string();
-        for (_, service) in section(&mut root, "services") {
-            label(service, DIGEST_LABEL, &digest);
+        for (name, service) in section(&mut root, "services") {
+            label(&mut service["deploy"]["labels"], SERVICE_LABEL, &services[name]);
+            label(&mut service["deploy"]["labels"], DIGEST_LABEL, &digest);
         }
-        Ok(Rendered { json: root.to_string(), digest, images, bind_sources: sources })
+        Ok(Rendered { json: root.to_string(), digest, services, images, bind_sources: sources })
     }
 }
 
@@ -155,9 +201,8 @@ fn image_of<'a>(images: &'a [Image], service: &str, image: &str) -> Result<&'a I
     images.iter().find(|image| image.name == *name).ok_or_else(missing)
 }
 
-/// Labels the service, not its containers: a new version restarts only what really changed.
-fn label(service: &mut Value, key: &str, value: &str) {
-    let labels = &mut service["deploy"]["labels"];
+/// Adds a label. Those of a service are not those of its containers: where only they change, nothing is restarted.
+fn label(labels: &mut Value, key: &str, value: &str) {
     if let Some(list) = labels.as_array() {
         let pairs = list.iter().filter_map(Value::as_str);
         *labels = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect();

@@ -44,7 +44,7 @@ fn all_that_is_missing_is_said_at_once() {
             "stack.yaml, service `a`: the port 81 has no [[port]] in release.toml",
             "release.toml, [[conf]]: no file `conf/a.conf`",
             "conf/b.conf: no [[conf]] in release.toml names it",
-            "release.toml, [hooks]: no file `scripts/init.sh`",
+            "release.toml, [hooks] init-data: no file `scripts/init.sh`",
         ]
     );
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use wt_keys::Sha256Digest;
 
-use super::{CHUNK_SIZE, Entry, Manifest, VERBATIM};
+use super::{CHUNK_SIZE, Entry, LIFECYCLE, Manifest, VERBATIM};
 use crate::bundle::tar;
 use crate::image::{Image, blob_path};
 use crate::platform::is_plain;
@@ -18,6 +18,7 @@ impl Manifest {
     pub fn check(&self) -> Result<()> {
         self.check_names()?;
         self.check_verbatim()?;
+        self.check_lifecycle()?;
         self.check_data()?;
         self.check_body()?;
         self.check_entries()?;
@@ -62,9 +63,17 @@ impl Manifest {
         }
     }
 
+    fn check_lifecycle(&self) -> Result<()> {
+        if self.features.iter().any(|feature| feature == LIFECYCLE) == self.site.has_lifecycle() {
+            Ok(())
+        } else {
+            Err(contradiction("the feature `lifecycle` and the site do not agree"))
+        }
+    }
+
     /// A folder inside another would lie in the hands of a service that owns the outer one.
     fn check_data(&self) -> Result<()> {
-        let folders = || self.site.data.iter().map(|folder| &folder.path);
+        let folders = || self.site.data.iter().chain(&self.site.logs).map(|folder| &folder.path);
         match folders().find(|inner| folders().any(|outer| inner.starts_with(outer.as_str()))) {
             Some(inner) => Err(contradiction(format_args!("the data folder `{inner}` lies inside another"))),
             None => Ok(()),
@@ -138,7 +147,7 @@ impl Manifest {
             }
         }
         let packages = self.packages.iter().flat_map(|set| &set.packages).map(|package| &package.path);
-        let scripts = self.site.hooks.init_data.iter();
+        let scripts = self.site.hooks.named().map(|(_, script)| script);
         match packages.chain(scripts).find(|path| !paths.contains(path)) {
             Some(missing) => Err(contradiction(format_args!("`{missing}` is not among the entries"))),
             None => Ok(()),

@@ -4,12 +4,13 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Result};
 
-const SECTIONS: &[&str] = &["version", "services", "networks", "secrets"];
+const SECTIONS: &[&str] = &["version", "services", "networks", "secrets", "configs"];
 /// What `docker stack deploy` of 20.10 honours and what needs no file beside `stack.yaml`.
 const SERVICE_KEYS: &[&str] = &[
     "cap_add",
     "cap_drop",
     "command",
+    "configs",
     "deploy",
     "dns",
     "dns_search",
@@ -47,25 +48,31 @@ pub(super) fn stack(root: &Map<String, Value>) -> Result<()> {
     else {
         return Err(invalid("it has no services"));
     };
-    let secrets = declared_secrets(root)?;
-    services.iter().try_for_each(|(name, definition)| service(name, definition, &secrets))
+    let known = Declared { secrets: declared(root, "secrets")?, configs: declared(root, "configs")? };
+    services.iter().try_for_each(|(name, definition)| service(name, definition, &known))
 }
 
-/// Secrets come from the site: the bundle carries none.
-fn declared_secrets(root: &Map<String, Value>) -> Result<Vec<&str>> {
-    let Some(secrets) = root.get("secrets").filter(|secrets| !secrets.is_null()) else {
+/// What services may ask the engine for.
+struct Declared<'a> {
+    secrets: Vec<&'a str>,
+    configs: Vec<&'a str>,
+}
+
+/// Secrets and configurations are made on site: the bundle carries none that the engine could take as they are.
+fn declared<'a>(root: &'a Map<String, Value>, section: &str) -> Result<Vec<&'a str>> {
+    let Some(found) = root.get(section).filter(|found| !found.is_null()) else {
         return Ok(Vec::new());
     };
-    let Value::Object(secrets) = secrets else { return Err(invalid("`secrets` is not a mapping")) };
-    for (name, secret) in secrets {
-        if *secret != serde_json::json!({ "external": true }) {
-            return Err(invalid(format!("the secret `{name}` is not just `external: true`")));
+    let Value::Object(found) = found else { return Err(invalid(format!("`{section}` is not a mapping"))) };
+    for (name, value) in found {
+        if *value != serde_json::json!({ "external": true }) {
+            return Err(invalid(format!("`{name}` in `{section}` is not just `external: true`")));
         }
     }
-    Ok(secrets.keys().map(String::as_str).collect())
+    Ok(found.keys().map(String::as_str).collect())
 }
 
-fn service(name: &str, definition: &Value, secrets: &[&str]) -> Result<()> {
+fn service(name: &str, definition: &Value, known: &Declared<'_>) -> Result<()> {
     let Value::Object(service) = definition else {
         return Err(invalid(format!("the service `{name}` is not a mapping")));
     };
@@ -75,7 +82,7 @@ fn service(name: &str, definition: &Value, secrets: &[&str]) -> Result<()> {
     if !service.get("image").is_some_and(Value::is_string) {
         return Err(invalid(format!("the service `{name}` has no image")));
     }
-    for (key, expected) in [("volumes", "list"), ("secrets", "list"), ("deploy", "mapping")] {
+    for (key, expected) in [("volumes", "list"), ("secrets", "list"), ("configs", "list"), ("deploy", "mapping")] {
         let fits = |value: &Value| if expected == "list" { value.is_array() } else { value.is_object() };
         if service.get(key).is_some_and(|value| !fits(value)) {
             return Err(invalid(format!("`{key}` of the service `{name}` is not a {expected}")));
@@ -87,13 +94,27 @@ fn service(name: &str, definition: &Value, secrets: &[&str]) -> Result<()> {
     for secret in list(service, "secrets") {
         let source =
             secret.as_str().or_else(|| secret.get("source").and_then(Value::as_str)).unwrap_or_default();
-        if !secrets.contains(&source) {
+        if !known.secrets.contains(&source) {
             return Err(invalid(format!(
                 "the service `{name}` uses the secret `{source}`, which is not declared"
             )));
         }
     }
-    Ok(())
+    list(service, "configs").try_for_each(|config| config_of(name, config, &known.configs))
+}
+
+/// In the long notation: the short one would put a file into the root folder.
+fn config_of(service: &str, config: &Value, known: &[&str]) -> Result<()> {
+    let (source, target) = (config["source"].as_str(), config["target"].as_str());
+    let (Some(source), Some(target)) = (source, target) else {
+        return Err(invalid(format!("a configuration of the service `{service}` has no source or no target")));
+    };
+    if !known.contains(&source) {
+        return Err(invalid(format!(
+            "the service `{service}` uses the configuration `{source}`, which is not declared"
+        )));
+    }
+    if target.starts_with('/') { Ok(()) } else { Err(invalid(format!("`{target}` is not an absolute path"))) }
 }
 
 fn list<'a>(service: &'a Map<String, Value>, key: &str) -> impl Iterator<Item = &'a Value> {

@@ -23,6 +23,10 @@ services:
       - { type: tmpfs, target: /tmp }
     secrets:
       - { source: admin-password, target: admin-password, mode: 0400 }
+      - smtp-password
+    configs:
+      - { source: web/site.js, target: /conf/site.js }
+      - { source: license, target: /conf/ }
     deploy:
       labels: [a=b]
       replicas: 2
@@ -34,17 +38,61 @@ networks:
   backend: { driver: overlay }
 secrets:
   admin-password: { external: true }
+  smtp-password: { external: true }
+configs:
+  web/site.js: { external: true }
+  license: { external: true }
 "#;
 
 fn render(yaml: &str) -> Result<Rendered> {
     render_in(yaml, "/srv/acme")
 }
 
-fn render_in(yaml: &str, home: &str) -> Result<Rendered> {
+/// A site with mail or without, and so many licenses.
+struct Around {
+    folders: Folders,
+    mail: bool,
+    licenses: usize,
+}
+
+impl Surroundings for Around {
+    fn image_id(&self, image: &Image) -> Sha256Digest {
+        image.config
+    }
+
+    fn folders(&self) -> &Folders {
+        &self.folders
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        (self.mail || name != "smtp-password").then(|| format!("acme-{name}-1"))
+    }
+
+    fn configs(&self, name: &str) -> Result<Vec<ConfigFile>> {
+        let file = |name: String| ConfigFile { object: format!("acme-{}", name.replace('/', "-")), name };
+        Ok(match name {
+            LICENSE => (0..self.licenses).map(|n| file(format!("license-{n}.json"))).collect(),
+            other => vec![file(other.to_owned())],
+        })
+    }
+
+    fn conf_mark(&self, service: &str) -> Option<String> {
+        (service == "redis").then(|| "mark".to_owned())
+    }
+}
+
+fn around(home: &str) -> Around {
     let folders = Folders { home: home.into(), data: "/data/acme".into(), run: "/run/wt/acme".into() };
+    Around { folders, mail: true, licenses: 0 }
+}
+
+fn render_in(yaml: &str, home: &str) -> Result<Rendered> {
+    render_around(yaml, &around(home))
+}
+
+fn render_around(yaml: &str, around: &Around) -> Result<Rendered> {
     let manifest = manifest(&["acme/web:1.0", "docker.io/library/redis:7"]);
-    Stack::parse(yaml.as_bytes())?
-        .render(&manifest, &|image| image.config, &folders, &|name| format!("acme-{name}"))
+    Stack::parse(yaml.as_bytes())?.render(&manifest, around)
 }
 
 fn manifest(images: &[&str]) -> Manifest {
@@ -89,15 +137,26 @@ fn a_stack_is_rendered_for_the_engine() {
     assert_eq!(web["volumes"][0], "/srv/acme/conf/apps/web:/conf:ro");
     assert_eq!(web["volumes"][1]["source"], "/run/wt/acme");
     assert_eq!(web["secrets"][0]["mode"], 0o400);
-    let labels =
-        json!({ "a": "b", "wt.product": "acme", "wt.version": "1.0.0", "wt.stack": rendered.digest });
+    let labels = json!({
+        "a": "b", "wt.product": "acme", "wt.version": "1.0.0",
+        "wt.service": rendered.services["web"], "wt.stack": rendered.digest,
+    });
     assert_eq!(web["deploy"]["labels"], labels);
     assert_eq!(web["deploy"]["replicas"], 2);
     assert_eq!(redis["deploy"]["labels"]["wt.version"], "1.0.0");
+    assert_eq!(redis["labels"], json!({ "wt.conf": "mark" }));
+    let external = |name: &str| json!({ "external": true, "name": name });
     assert_eq!(
         json["secrets"],
-        json!({ "admin-password": { "external": true, "name": "acme-admin-password" } })
+        json!({
+            "acme-admin-password-1": external("acme-admin-password-1"),
+            "acme-smtp-password-1": external("acme-smtp-password-1"),
+        })
     );
+    assert_eq!(web["secrets"][0]["source"], "acme-admin-password-1");
+    assert_eq!(web["secrets"][1], json!({ "source": "acme-smtp-password-1", "target": "smtp-password" }));
+    assert_eq!(json["configs"], json!({ "acme-web-site.js": external("acme-web-site.js") }));
+    assert_eq!(web["configs"], json!([{ "source": "acme-web-site.js", "target": "/conf/site.js" }]));
     assert_eq!(rendered.images["web"], id);
     let sources = ["/data/acme/redis", "/run/wt/acme", "/srv/acme/conf/apps/web"].map(PathBuf::from);
     assert_eq!(rendered.bind_sources, sources.into());
@@ -107,7 +166,31 @@ fn a_stack_is_rendered_for_the_engine() {
 fn a_stack_says_what_it_has() {
     let stack = Stack::parse(GOOD.as_bytes()).unwrap();
     assert_eq!(stack.services(), ["redis", "web"]);
-    assert_eq!(stack.secrets(), ["admin-password"]);
+    assert_eq!(stack.secrets(), ["admin-password", "smtp-password"]);
+    assert_eq!(stack.configs(), ["license", "web/site.js"]);
+    assert_eq!(stack.data_services(), ["redis"]);
+}
+
+#[test]
+fn what_a_site_has_none_of_its_services_are_not_given() {
+    let without = Around { mail: false, licenses: 2, ..around("/srv/acme") };
+    let json: Value = serde_json::from_str(&render_around(GOOD, &without).unwrap().json).unwrap();
+    let web = &json["services"]["web"];
+    assert_eq!(web["secrets"].as_array().unwrap().len(), 1);
+    assert_eq!(json["secrets"].as_object().unwrap().len(), 1);
+    let targets: Vec<&Value> = web["configs"].as_array().unwrap().iter().map(|c| &c["target"]).collect();
+    assert_eq!(targets, ["/conf/site.js", "/conf/license-0.json", "/conf/license-1.json"]);
+    let file = GOOD.replace("target: /conf/ }", "target: /license }");
+    let refused = render_around(&file, &without).unwrap_err().to_string();
+    assert!(refused.contains("`license` is 2 files, and `/license` is no folder"), "{refused}");
+}
+
+#[test]
+fn only_a_service_that_is_told_something_else_is_another() {
+    let services = |yaml: &str| render(yaml).unwrap().services;
+    let (before, after) = (services(GOOD), services(&GOOD.replace("replicas: 2", "replicas: 3")));
+    assert_eq!(before["redis"], after["redis"]);
+    assert_ne!(before["web"], after["web"]);
 }
 
 #[test]
@@ -152,7 +235,11 @@ fn what_needs_more_than_the_bundle_is_refused_by_name() {
         ("${WT_DATA}/redis:/data", "./data:/data", "the volume `./data`"),
         ("${WT_DATA}/redis:/data", "/data", "the volume"),
         ("${WT_DATA}/redis:/data", "${WT_DATA}/../etc:/data", "the volume `/data/acme/../etc`"),
-        ("{ external: true }", "{ file: secret.txt }", "the secret `admin-password`"),
+        ("admin-password: { external: true }", "admin-password: { file: a }", "`admin-password` in `secrets`"),
+        ("license: { external: true }", "license: { file: a }", "`license` in `configs`"),
+        ("{ source: license, target: /conf/ }", "license", "has no source or no target"),
+        ("{ source: license, target: /conf/ }", "{ source: other, target: /conf/ }", "`other`"),
+        ("{ source: license, target: /conf/ }", "{ source: license, target: conf }", "`conf`"),
         ("source: admin-password", "source: other", "the secret `other`"),
     ] {
         let changed = GOOD.replace(from, to);

@@ -139,8 +139,10 @@ fn files(contents: &Contents<'_>) -> Table {
 
 fn purpose(entry: &Entry, contents: &Contents<'_>) -> String {
     let site = contents.site;
-    if site.hooks.init_data.as_ref() == Some(&entry.path) {
-        return "hook: init-data".to_owned();
+    let hooks: Vec<&str> =
+        site.hooks.named().filter(|(_, script)| **script == entry.path).map(|(name, _)| name).collect();
+    if !hooks.is_empty() {
+        return format!("hook: {}", hooks.join(", "));
     }
     let conf = entry.path.as_str().strip_prefix("conf/");
     let template = site.conf.iter().find(|conf_file| Some(conf_file.template.as_str()) == conf);
