@@ -5,13 +5,15 @@ mod install;
 mod lock;
 mod open;
 mod plan;
-mod restart;
+mod rollback;
+mod service;
 mod status;
 mod verify;
 
 use clap::{Parser, Subcommand};
 use wt_keys::console::{Done, Output, Program};
 
+use crate::services::Action;
 use crate::{Error, Places};
 
 /// Install a product from its bundle on this host, and keep it running; needs no network
@@ -36,7 +38,20 @@ enum Verb {
     Plan(plan::Plan),
     Verify(verify::Verify),
     Status(status::Status),
-    Restart(restart::Restart),
+    /// Start services, all or the named ones, and wait until they are healthy
+    #[command(after_help = "Example:\n  wt-install start web")]
+    Start(service::Services),
+    /// Stop services, all or the named ones; they stay stopped until they are started
+    #[command(after_help = "Example:\n  wt-install stop web")]
+    Stop(service::Services),
+    /// Restart services, all or the named ones, and wait until they are healthy
+    #[command(after_help = "Example:\n  wt-install restart web")]
+    Restart(service::Services),
+    /// Stop services and take their containers away; data and images stay
+    #[command(after_help = "Example:\n  wt-install remove web")]
+    Remove(service::Services),
+    Service(service::Service),
+    Rollback(rollback::Rollback),
     Fingerprint(fingerprint::Fingerprint),
 }
 
@@ -48,7 +63,12 @@ impl Program for WtInstall {
             Some(Verb::Plan(verb)) => verb.run(output, &places),
             Some(Verb::Verify(verb)) => verb.run(output, &places),
             Some(Verb::Status(status::Status {})) => status::run(output, &places),
-            Some(Verb::Restart(verb)) => verb.run(output, &places),
+            Some(Verb::Start(verb)) => verb.run(Action::Start, output, &places),
+            Some(Verb::Stop(verb)) => verb.run(Action::Stop, output, &places),
+            Some(Verb::Restart(verb)) => verb.run(Action::Restart, output, &places),
+            Some(Verb::Remove(verb)) => verb.run(Action::Remove, output, &places),
+            Some(Verb::Service(verb)) => verb.run(output, &places),
+            Some(Verb::Rollback(verb)) => verb.run(output, &places),
             Some(Verb::Fingerprint(verb)) => verb.run(output, &places),
         }
     }

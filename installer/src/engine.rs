@@ -10,6 +10,7 @@ mod health;
 mod images;
 mod layers;
 mod load;
+mod objects;
 mod services;
 mod swarm;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use wt_keys::console::{Exit, Explain};
 
 use crate::engine::EngineVersion;
-use crate::steps::ADMIN_PASSWORD;
+use crate::operation::Kind;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -50,14 +50,26 @@ pub enum Error {
     Journey { stack: String, step: String, why: String },
     #[error("the script `{script}` of the bundle failed")]
     Hook { script: String, source: Box<Error> },
-    #[error(
-        "the stack asks for a secret that no site has: `{name}`\n  expected admin-password or smtp-password"
-    )]
-    NoSecret { name: String },
-    #[error("the {name} in site.toml is not the one that this site was installed with")]
-    SecretChanged { name: String },
+    #[error("`{}` is too large for the engine to hand out\n  expected at most {limit} bytes\n  found    {found}", path.display())]
+    ConfTooLarge { path: PathBuf, limit: u64, found: u64 },
+    #[error("`{}` is empty, and the engine hands out no empty file", path.display())]
+    ConfEmpty { path: PathBuf },
+    #[error("this host keeps no copy of that release\n  expected `{}`", folder.display())]
+    NotKept { folder: PathBuf },
+    #[error("this needs the bundle of {product} {version}: images and packages are not kept")]
+    BundleNeeded { product: String, version: String },
+    #[error("an {} to {version} was begun and not finished", kind.as_str())]
+    UnderWay { kind: Kind, version: String },
+    #[error("there is no release to go back to")]
+    NoPrevious,
+    #[error("the upgrade failed, and {version} is back in service")]
+    RolledBack { version: String, source: Box<Error> },
+    #[error("the upgrade failed, and so did the way back to {version}: {why}")]
+    RollbackFailed { version: String, why: String, source: Box<Error> },
     #[error("not every service is healthy\n  unhealthy: {}", services.join(", "))]
     NotHealthy { stack: String, services: Vec<String> },
+    #[error("containers of services that are not to run are still there: {}", services.join(", "))]
+    NotGone { stack: String, services: Vec<String> },
     #[error("there is no bundle `{word}`")]
     NoSuchBundle { word: String, near: Option<String> },
     #[error("no service `{name}`\n  expected one of {}", known.join(", "))]
@@ -95,7 +107,7 @@ pub enum Error {
     )]
     ImageDiffers { name: String, what: &'static str, expected: String, found: String },
     #[error("the stack `{stack}` is not healthy{}", reasons(services))]
-    StackUnhealthy { stack: String, services: Vec<(String, String)>, rolled_back: bool },
+    StackUnhealthy { stack: String, services: Vec<(String, String)> },
 
     #[error("this engine cannot be made a swarm manager\n  found    {found}")]
     Swarm { found: String },
@@ -142,7 +154,6 @@ impl Explain for Error {
             | Self::SiteFileMode { .. }
             | Self::SiteFileOwner { .. }
             | Self::SiteFile { .. }
-            | Self::SecretChanged { .. }
             | Self::NoService { .. }
             | Self::NoSuchBundle { .. } => Exit::Usage,
             Self::NoTrust | Self::OtherProduct { .. } | Self::Older { .. } => Exit::NotTrusted,
@@ -163,7 +174,7 @@ impl Explain for Error {
             | Self::LoadRefused { .. }
             | Self::ImageMissing { .. }
             | Self::ImageDiffers { .. } => Exit::Engine,
-            Self::StackUnhealthy { rolled_back: true, .. } => Exit::Unhealthy,
+            Self::RolledBack { .. } => Exit::Unhealthy,
             Self::Locked { .. } | Self::PackagesBusy { .. } => Exit::Locked,
             Self::Io { .. }
             | Self::NotRoot
@@ -171,9 +182,16 @@ impl Explain for Error {
             | Self::Template { .. }
             | Self::Journey { .. }
             | Self::Hook { .. }
-            | Self::NoSecret { .. }
+            | Self::ConfTooLarge { .. }
+            | Self::ConfEmpty { .. }
+            | Self::NotKept { .. }
+            | Self::BundleNeeded { .. }
+            | Self::UnderWay { .. }
+            | Self::NoPrevious
+            | Self::RollbackFailed { .. }
             | Self::NotHealthy { .. }
-            | Self::StackUnhealthy { rolled_back: false, .. }
+            | Self::StackUnhealthy { .. }
+            | Self::NotGone { .. }
             | Self::Command { .. }
             | Self::CommandFailed { .. }
             | Self::CommandTime { .. }
@@ -201,6 +219,9 @@ impl Explain for Error {
                 format!(
                     "`docker service ps {stack}_{name}` says why; `wt-install restart {name}` starts it anew"
                 )
+            }
+            Self::NotGone { stack, .. } => {
+                format!("`docker ps --filter label=com.docker.stack.namespace={stack}` lists them; run this again")
             }
             Self::NoEngine { .. } => {
                 "`systemctl start docker` starts it; `systemctl status docker` says why it does not run"
@@ -232,17 +253,24 @@ impl Explain for Error {
             }
             Self::NotInstalled => "install a release with `wt-install BUNDLE`".into(),
             Self::Older { .. } => "ask the vendor for a current release".into(),
-            Self::SecretChanged { name } if name == ADMIN_PASSWORD => {
-                "put the first one back; the administrator's password is changed in the product, not here"
-                    .into()
+            Self::ConfTooLarge { .. } | Self::ConfEmpty { .. } => {
+                "put back what was there: `wt-install` with the bundle writes a file that is missing".into()
             }
-            Self::SecretChanged { .. } => {
-                "put the first one back; what the services were given cannot be changed here".into()
+            Self::NotKept { .. } | Self::BundleNeeded { .. } => {
+                "run `wt-install BUNDLE` with the bundle of that release".into()
+            }
+            Self::UnderWay { kind: Kind::Rollback, .. } => "finish it with `wt-install rollback`".into(),
+            Self::UnderWay { version, .. } => format!(
+                "finish it with `wt-install` and the bundle of {version}, or go back with `wt-install rollback`"
+            ),
+            Self::NoPrevious => "the release that was replaced last can be brought back, once".into(),
+            Self::RolledBack { source, .. } => return source.hint(),
+            Self::RollbackFailed { .. } => {
+                "`wt-install status` shows what runs; `wt-install rollback` tries again".into()
             }
             Self::Journey { stack, .. } => format!(
                 "`wt-install status` shows the services; `docker service logs {stack}_NAME` says what one of them had to say"
             ),
-            Self::NoSecret { .. } => "ask the vendor for a bundle without this mistake".into(),
             Self::Staging { path } => format!("see what `{}` is, and remove it", path.display()),
             Self::Io { .. }
             | Self::SiteFile { .. }

@@ -1,7 +1,5 @@
 //! Scripts of the bundle, run on the host: from authenticated bytes, with a clean environment, within a time limit.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,21 +19,19 @@ pub fn run(installation: &Installation, script: &RelativePath) -> Result<()> {
     let folder = installation.places.hooks();
     let ran =
         write_scripts(installation, script, &folder).and_then(|()| start(installation, script, &folder));
-    fs::remove_dir_all(&folder).map_err(Error::io("remove", &folder))?;
+    durable::remove_folder(&folder)?;
     ran
 }
 
 /// From nothing: what a killed run left is not believed.
 fn write_scripts(installation: &Installation, script: &RelativePath, folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("empty", folder)(error)),
-        _ => durable::create_folder(folder, 0o700)?,
-    }
+    durable::remove_folder(folder)?;
+    durable::create_folder(folder, 0o700)?;
     let beside = |entry: &&Entry| entry.path.starts_with("scripts") || entry.path == *script;
     for entry in installation.manifest().entries.iter().filter(beside) {
         let path = folder.join(entry.path.as_str());
         durable::create_folder(&durable::folder_of(&path), 0o700)?;
-        let bytes = installation.bundle.read_entry(entry.path.as_str(), SCRIPT_LIMIT)?;
+        let bytes = installation.release.read_entry(entry.path.as_str(), SCRIPT_LIMIT)?;
         durable::write(&path, &bytes, entry.mode.bits() & 0o700)?;
     }
     Ok(())

@@ -6,10 +6,11 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use wt_keys::{Sha256Digest, Utc, durable};
 use wt_manifests::Manifest;
-use wt_manifests::bundle::Bundle;
 
 use crate::engine::Engine;
 use crate::journal::Journal;
+use crate::operation::Build;
+use crate::release::Release;
 use crate::steps::InstallEngine;
 use crate::{Error, Places, Result, SiteFile, packages};
 
@@ -18,7 +19,9 @@ pub struct Installation {
     pub places: Places,
     pub site: SiteFile,
     pub site_path: PathBuf,
-    pub bundle: Bundle,
+    pub release: Release,
+    /// What is in service on this host now.
+    pub installed: Option<Installed>,
     pub journal: Journal,
     pub clock: fn() -> Utc,
 }
@@ -38,6 +41,9 @@ pub struct Installed {
     /// What the services are called, and where the license lies; for `status` without the bundle.
     pub services: Vec<String>,
     pub license: Option<PathBuf>,
+    /// What was installed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Build>,
 }
 
 impl Installed {
@@ -60,8 +66,50 @@ impl Installed {
 }
 
 impl Installation {
+    /// `release` on this host, with the answers about the site that lie at `site_path`.
+    pub fn new(places: &Places, release: Release, site_path: PathBuf, clock: fn() -> Utc) -> Result<Self> {
+        let installation = Self {
+            site: SiteFile::read(&site_path)?,
+            site_path,
+            installed: Installed::read(places)?,
+            journal: Journal::open(places, &release.manifest().release),
+            places: places.clone(),
+            release,
+            clock,
+        };
+        let domains = &installation.manifest().site.domains;
+        installation.site.check_domains(&installation.site_path, domains)?;
+        Ok(installation)
+    }
+
+    /// What is in service here, as it was kept.
+    pub fn current(places: &Places, clock: fn() -> Utc) -> Result<Self> {
+        let installed = Installed::read(places)?.ok_or(Error::NotInstalled)?;
+        Self::new(places, Release::kept(places, &installed.manifest)?, places.site_file(), clock)
+    }
+
+    /// Another release on the same site.
+    #[must_use]
+    pub fn with(&self, release: Release) -> Self {
+        Self {
+            places: self.places.clone(),
+            site: self.site.clone(),
+            site_path: self.site_path.clone(),
+            installed: self.installed.clone(),
+            journal: Journal::open(&self.places, &release.manifest().release),
+            release,
+            clock: self.clock,
+        }
+    }
+
+    /// The release that was rendered here last, where it is another one.
+    pub fn last_release(&self) -> Result<Option<Release>> {
+        let other = self.installed.as_ref().filter(|installed| installed.manifest != self.release.digest());
+        other.map(|installed| Release::kept(&self.places, &installed.manifest)).transpose()
+    }
+
     pub fn manifest(&self) -> &Manifest {
-        self.bundle.manifest()
+        self.release.manifest()
     }
 
     pub fn product(&self) -> &str {
@@ -97,8 +145,31 @@ impl Installation {
 
     /// Where the product looks for its license.
     pub fn license(&self) -> Option<PathBuf> {
+        Some(self.license_folder()?.join("license.json"))
+    }
+
+    /// All licenses of the site, in order: a next one may lie there before the first has ended.
+    pub fn licenses(&self) -> Result<Vec<PathBuf>> {
+        let Some(folder) = self.license_folder() else { return Ok(Vec::new()) };
+        let entries = match std::fs::read_dir(&folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(Error::io("read", &folder))?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(Error::io("read", &folder))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with("license") && name.ends_with(".json") {
+                found.push(path);
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    fn license_folder(&self) -> Option<PathBuf> {
         let place = self.manifest().site.license.as_ref()?;
-        Some(self.home().join("conf/apps").join(&place.service).join("license.json"))
+        Some(self.home().join("conf/apps").join(&place.service))
     }
 
     pub fn data_folder(&self, path: &impl AsRef<Path>) -> PathBuf {
@@ -107,12 +178,12 @@ impl Installation {
 
     /// Refuses a release that was withdrawn, or may not follow what is installed.
     pub fn check_version(&self) -> Result<()> {
-        self.bundle.trusted().trust.check_release(self.product(), &self.manifest().version)?;
-        let Some(installed) = Installed::read(&self.places)? else { return Ok(()) };
+        self.release.trusted().trust.check_release(self.product(), &self.manifest().version)?;
+        let Some(installed) = &self.installed else { return Ok(()) };
         let manifest = self.manifest();
         if installed.product != manifest.product {
             return Err(Error::OtherProduct {
-                installed_product: installed.product,
+                installed_product: installed.product.clone(),
                 installed: installed.version.to_string(),
                 product: manifest.product.clone(),
                 version: manifest.version.to_string(),
@@ -124,7 +195,7 @@ impl Installation {
                 found: manifest.version.to_string(),
             });
         }
-        let other_build = installed.manifest != self.bundle.trusted().document.payload_digest();
+        let other_build = installed.manifest != self.release.digest();
         if manifest.version == installed.version && other_build && manifest.created < installed.created {
             return Err(Error::Older {
                 lowest: format!("{}, built {}", installed.version, installed.created),

@@ -97,9 +97,12 @@ impl Journal {
         Ok(last.is_some_and(|line| line.event != Event::Done))
     }
 
-    /// Tells whether a step was ever completed on this host, whatever the release.
-    pub fn was_done(&self, step: &str) -> Result<bool> {
-        Ok(self.lines()?.iter().any(|line| line.step == step && line.event == Event::Done))
+    /// Tells whether a step was completed after the last time that `begin` began.
+    pub fn was_done_since(&self, begin: &str, step: &str) -> Result<bool> {
+        let lines = self.lines()?;
+        let began = lines.iter().rposition(|line| line.step == begin && line.event == Event::Began);
+        let since = &lines[began.map_or(lines.len(), |at| at + 1)..];
+        Ok(since.iter().any(|line| line.step == step && line.event == Event::Done))
     }
 }
 
@@ -123,8 +126,12 @@ mod tests {
             assert_eq!(done.first().map(String::as_str), Some("images"), "{cut}");
             assert_eq!(done.last().map(String::as_str), Some("init-data"), "{cut}");
         }
-        assert!(journal.was_done("init-data").unwrap());
-        assert!(!journal.was_done("stack").unwrap());
+        let done = |step| journal.was_done_since("operation", step).unwrap();
+        assert!(!done("init-data"), "nothing has begun");
+        journal.record(at, "operation", Event::Began, "").unwrap();
+        assert!(!done("init-data"), "it was done before");
+        journal.record(at, "init-data", Event::Done, "").unwrap();
+        assert!(done("init-data") && !done("stack"));
     }
 
     #[test]

@@ -7,18 +7,26 @@
 pub mod cli;
 pub mod command;
 pub mod conf;
+pub mod deployment;
 pub mod engine;
 pub mod error;
 pub mod hook;
+pub mod init_data;
 pub mod installation;
 pub mod journal;
 pub mod journey;
+pub mod operation;
 pub mod packages;
 pub mod places;
 pub mod preflight;
+pub mod release;
+pub mod rollback;
+pub mod secrets;
+pub mod services;
 pub mod site;
 pub mod steps;
 pub mod trust_store;
+pub mod wanted;
 
 pub use error::{Error, Result};
 pub use installation::Installation;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use wt_keys::Sha256Digest;
+
 /// The files that are ours on a host, wherever the product's own are.
 #[derive(Clone, Debug)]
 pub struct Places {
@@ -64,9 +66,28 @@ impl Places {
         self.state().join("hooks")
     }
 
-    /// What configuration files looked like when they were rendered.
-    pub fn rendered(&self) -> PathBuf {
-        self.state().join("rendered.json")
+    /// Where the release with this manifest is kept.
+    pub fn release(&self, digest: &Sha256Digest) -> PathBuf {
+        self.release_state(digest).join("kept")
+    }
+
+    /// What belongs to that release here beside itself.
+    pub fn release_state(&self, digest: &Sha256Digest) -> PathBuf {
+        self.releases().join(digest.to_string())
+    }
+
+    pub fn releases(&self) -> PathBuf {
+        self.state().join("releases")
+    }
+
+    /// A change that was begun and not finished.
+    pub fn operation(&self) -> PathBuf {
+        self.state().join("operation.json")
+    }
+
+    /// Services that the operator stopped or removed.
+    pub fn wanted(&self) -> PathBuf {
+        self.state().join("services.json")
     }
 
     /// The folder that containers see at /run/wt: the snapshot of the host.

@@ -14,7 +14,7 @@ use wt_manifests::Manifest;
 
 use crate::engine::{DATA_ROOT, Engine};
 use crate::installation::Installed;
-use crate::{Error, Installation, Result, packages, steps};
+use crate::{Error, Installation, Result, packages};
 
 /// What the logs and the engine's own files need beside new images.
 const SPARE_DISK: u64 = 1 << 30;
@@ -45,9 +45,6 @@ pub struct Preflight {
 /// Examines the host. Looks only; changes nothing.
 pub fn examine(installation: &Installation) -> Result<Preflight> {
     let engine = installation.find_engine()?;
-    if let Some(engine) = &engine {
-        steps::check_secrets(installation, engine)?;
-    }
     let mut checks = vec![platform(installation)];
     if engine.is_none() {
         checks.push(target(installation));

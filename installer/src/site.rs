@@ -9,6 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
+use wt_manifests::site::NodeRole;
 use zeroize::Zeroizing;
 
 use crate::{Error, Result};
@@ -60,17 +61,6 @@ pub struct Node {
     #[serde(deserialize_with = "host_address")]
     pub address: IpAddr,
     pub roles: Vec<NodeRole>,
-}
-
-/// What a node is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NodeRole {
-    Ha,
-    Lb,
-    App,
-    Cache,
-    Db,
 }
 
 /// A value that never appears in a message or a log.

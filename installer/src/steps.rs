@@ -4,9 +4,11 @@
 mod conf;
 mod engine;
 mod folders;
+mod hooks;
 mod images;
 mod init_data;
 mod journey;
+mod keep;
 mod release;
 pub mod request;
 mod services;
@@ -15,7 +17,6 @@ mod swarm;
 mod trust;
 
 pub use self::engine::InstallEngine;
-pub use self::swarm::{ADMIN_PASSWORD, check_secrets};
 
 use wt_keys::console::Progress;
 
@@ -38,10 +39,16 @@ pub enum Outcome {
     Nothing,
     Checked(String),
     Changed(String),
+    Failed(String),
 }
 
 pub trait Step {
     fn name(&self) -> &'static str;
+
+    /// Whether it puts the new release in the old one's place: where it fails, an upgrade is undone.
+    fn replaces(&self) -> bool {
+        false
+    }
 
     /// Looks at the host; changes nothing.
     fn need(&self, installation: &Installation) -> Result<Need>;
@@ -51,25 +58,38 @@ pub trait Step {
 }
 
 /// In the order in which they are done.
-pub fn all() -> [&'static dyn Step; 12] {
+pub fn all() -> [&'static dyn Step; 15] {
     [
         &trust::PinTrust,
         &folders::MakeFolders,
         &InstallEngine,
         &images::LoadImages,
+        &keep::KeepRelease,
         &swarm::PrepareSwarm,
+        &hooks::BEFORE,
         &conf::RenderConf,
         &snapshot::WriteSnapshot,
         &services::DeployServices,
         &init_data::InitData,
+        &hooks::AFTER,
         &journey::WalkJourney,
         &request::WriteRequest,
         &release::RecordRelease,
     ]
 }
 
-/// Does what is left of one step, and journals it where it changes something.
-pub fn run(step: &dyn Step, installation: &Installation, progress: &Progress) -> Result<Outcome> {
+/// Those that bring a release back that was in service before.
+pub fn back() -> [&'static dyn Step; 3] {
+    [&services::DeployServices, &journey::WalkJourney, &release::RecordRelease]
+}
+
+/// Does what is left of one step, and journals it where it changes something; `begin` is called before that.
+pub fn run(
+    step: &dyn Step,
+    installation: &Installation,
+    begin: &dyn Fn() -> Result<()>,
+    progress: &Progress,
+) -> Result<Outcome> {
     match step.need(installation)? {
         Need::Nothing => return Ok(Outcome::Nothing),
         Need::Check(_) => return step.apply(installation, progress).map(Outcome::Checked),
@@ -77,6 +97,7 @@ pub fn run(step: &dyn Step, installation: &Installation, progress: &Progress) ->
     }
     let record =
         |event, detail: &str| installation.journal.record((installation.clock)(), step.name(), event, detail);
+    begin()?;
     record(Event::Began, "")?;
     match step.apply(installation, progress) {
         Ok(done) => {

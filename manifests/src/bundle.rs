@@ -16,6 +16,7 @@ pub mod frame;
 #[cfg(feature = "write")]
 pub mod frame_writer;
 pub mod head;
+pub mod kept;
 mod lookalike;
 #[cfg(feature = "write")]
 pub mod nameless;
@@ -30,4 +31,5 @@ pub mod unsigned;
 pub mod volume_problem;
 pub mod volumes;
 
+pub use kept::Kept;
 pub use reader::{Bundle, Incomplete};

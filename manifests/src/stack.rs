@@ -63,8 +63,21 @@ pub trait Surroundings {
     /// The files behind an entry of `configs`.
     fn configs(&self, name: &str) -> Result<Vec<ConfigFile>>;
 
+    /// Whether a service is to run, for now.
+    fn run(&self, service: &str) -> Run;
+
     /// Changes whenever configuration changes that a service reads from a folder of the host.
     fn conf_mark(&self, service: &str) -> Option<String>;
+}
+
+/// What an operator wants of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    AsDescribed,
+    /// It is there, and no container of it runs.
+    Stopped,
+    /// It is not there.
+    Removed,
 }
 
 /// A file that the engine hands to containers.
@@ -141,6 +154,7 @@ impl Stack {
         let configs = objects::configs(&mut root, surroundings)?;
         let (mut images, mut sources) = (BTreeMap::new(), BTreeSet::new());
         let mut services = BTreeMap::new();
+        leave_out(&mut root, surroundings);
         for (name, service) in section(&mut root, "services") {
             let image = image_of(&manifest.images, name, service["image"].as_str().unwrap_or_default())?;
             let id = surroundings.image_id(image).to_oci();
@@ -181,6 +195,23 @@ impl Folders {
 
 fn section<'a>(root: &'a mut Value, name: &str) -> impl Iterator<Item = (&'a String, &'a mut Value)> {
     root.get_mut(name).and_then(Value::as_object_mut).into_iter().flatten()
+}
+
+/// Takes out what is not to be there, and lets run none of what is to stand still. The engine has no number for a service
+/// that runs once on every node, so that is taken out as well.
+fn leave_out(root: &mut Value, surroundings: &impl Surroundings) {
+    let Some(services) = root.get_mut("services").and_then(Value::as_object_mut) else { return };
+    let is_global = |service: &Value| service["deploy"]["mode"] == "global";
+    services.retain(|name, service| match surroundings.run(name) {
+        Run::AsDescribed => true,
+        Run::Stopped => !is_global(service),
+        Run::Removed => false,
+    });
+    for (name, service) in services {
+        if surroundings.run(name) == Run::Stopped {
+            service["deploy"]["replicas"] = json!(0);
+        }
+    }
 }
 
 /// Which of the bundle's images a service names.

@@ -11,10 +11,10 @@ use wt_keys::{Certificate, Role, Sha256Digest, Signer, SigningKey, Trust, TrustD
 use wt_manifests::bundle::body_writer::BodyWriter;
 use wt_manifests::bundle::frame_writer::{Compression, FrameWriter};
 use wt_manifests::bundle::head::BODY_ALIGNMENT;
-use wt_manifests::bundle::{Bundle, tar};
+use wt_manifests::bundle::{Bundle, Kept, tar};
 use wt_manifests::image::{Image, ManifestType, Verbatim, blob_path};
 use wt_manifests::manifest::{CHUNK_SIZE, FORMAT, Manifest, Mode};
-use wt_manifests::site::Site;
+use wt_manifests::site::{Quiesce, Site, Store};
 use wt_manifests::{Error, RelativePath};
 
 struct World {
@@ -406,4 +406,48 @@ fn the_golden_bundle_of_format_1_opens_and_is_written_so_today() {
         assert!(fs::read(golden.join(name)).unwrap() == bytes, "{name} is not what format 1 says");
     }
     assert_eq!(body, ALIGNMENT);
+}
+
+#[test]
+fn what_a_site_keeps_of_a_bundle_is_read_as_the_bundle_was() {
+    let world = World::new();
+    world.write(FRAMES, 1);
+    let (bundle, folder) = (world.open().unwrap(), world.folder.path().join("kept"));
+    fs::create_dir(world.folder.path().join("kept.unfinished")).unwrap(); // of a run that was killed
+    let kept = Kept::keep(&bundle, &folder).unwrap();
+    assert!(!world.folder.path().join("kept.unfinished").exists());
+    assert_eq!(kept.manifest(), bundle.manifest());
+    assert_eq!(kept.read_entry("stack.yaml", 1000).unwrap(), noise(1000));
+    assert!(matches!(kept.read_entry("stack.yaml", 999), Err(Error::EntryTooLarge { .. })));
+    assert!(kept.read_entry("blobs/sha256/one", u64::MAX).is_err(), "images are the engine's to keep");
+    assert!(!folder.join("files/blobs").exists());
+    let other = Bundle::open(&world.path(), &trust_of(&SigningKey::from_seed(&[3; 32])));
+    assert!(other.is_err());
+    for (file, at) in [("chain", 100), ("trust.json", 100), ("files/stack.yaml", 0)] {
+        let path = folder.join(file);
+        let good = fs::read(&path).unwrap();
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        fs::write(&path, bad).unwrap();
+        let read = Kept::open(&folder).and_then(|kept| kept.read_entry("stack.yaml", 1000));
+        assert!(read.is_err(), "{file}");
+        fs::write(&path, good).unwrap();
+    }
+    assert!(Kept::open(&folder).unwrap().read_entry("conf/b", 512).is_ok());
+}
+
+#[test]
+fn a_feature_is_named_where_it_is_used_and_nowhere_else() {
+    let store = || Store { service: "a".into(), quiesce: Quiesce::Stop };
+    let written = |features: &[&str], stores: Vec<Store>| {
+        let world = World::new();
+        let change = |manifest: &mut Manifest| {
+            manifest.features = features.iter().map(|&feature| feature.to_owned()).collect();
+            manifest.site.stores.clone_from(&stores);
+        };
+        world.write_with(FRAMES, 1, change).map(drop).and_then(|()| world.open().map(drop))
+    };
+    assert!(written(&["lifecycle"], vec![store()]).is_ok());
+    assert!(written(&[], vec![store()]).is_err());
+    assert!(written(&["lifecycle"], vec![]).is_err());
 }

@@ -1,13 +1,13 @@
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::Duration;
 
 use clap::CommandFactory as _;
 use wt_keys::console::{Done, Failure, Output};
 
 use super::lock::Lock;
 use super::open::{self, SiteArgument, TrustArgument, VolumeFolders};
-use crate::steps::{self, Outcome};
-use crate::{Installation, Places, preflight};
+use crate::steps::Outcome;
+use crate::{Installation, Places, operation, preflight};
 
 /// What `wt-install BUNDLE` takes.
 #[derive(Debug, clap::Args)]
@@ -43,25 +43,24 @@ impl Install {
             output.say(&preflight);
             return Err(error.into());
         }
-        let mut changed = false;
-        for step in steps::all() {
-            let started = Instant::now();
-            let outcome = steps::run(step, &installation, &output.progress())?;
-            changed |= matches!(outcome, Outcome::Changed(_));
-            let seconds = started.elapsed().as_secs_f32();
-            match outcome {
-                Outcome::Changed(said) | Outcome::Checked(said) => {
-                    output.say(format_args!("  {:<10} {said} ({seconds:.1} s)", step.name()));
-                }
-                Outcome::Nothing => output.detail(format_args!("  {:<10} nothing to do", step.name())),
-            }
-        }
-        if changed {
+        if operation::carry_out(&installation, &|step, outcome, took| told(output, step, outcome, took), &output.progress())? {
             output.say(format_args!("\n{}", next(&installation)));
         } else {
             output.say("nothing to do: everything is as the bundle says");
         }
         Ok(())
+    }
+}
+
+/// A line for each step; what there was nothing to do for only with `-v`.
+pub fn told(output: Output, step: &str, outcome: &Outcome, took: Duration) {
+    let seconds = took.as_secs_f32();
+    match outcome {
+        Outcome::Changed(said) | Outcome::Checked(said) => {
+            output.say(format_args!("  {step:<10} {said} ({seconds:.1} s)"));
+        }
+        Outcome::Failed(why) => output.say(format_args!("  {step:<10} failed: {why}\n  going back:")),
+        Outcome::Nothing => output.detail(format_args!("  {step:<10} nothing to do")),
     }
 }
 

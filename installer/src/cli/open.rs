@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 use wt_keys::console::{Output, Size, now};
 use wt_manifests::bundle::{Bundle, Incomplete};
 
-use crate::journal::Journal;
-use crate::{Error, Installation, Places, Result, SiteFile, trust_store};
+use crate::release::Release;
+use crate::{Error, Installation, Places, Result, trust_store};
 
 /// Which bundle, checked by which roots.
 #[derive(Debug, clap::Args)]
@@ -73,16 +73,7 @@ pub fn verify_body(bundle: &Bundle, output: Output) -> Result<()> {
 
 /// Everything that the steps need, read and checked.
 pub fn installation(bundle: Bundle, site: &SiteArgument, places: &Places) -> Result<Installation> {
-    let site_path = site_path(site, places);
-    let installation = Installation {
-        site: SiteFile::read(&site_path)?,
-        site_path,
-        journal: Journal::open(places, &bundle.manifest().release),
-        places: places.clone(),
-        bundle,
-        clock: now,
-    };
-    installation.site.check_domains(&installation.site_path, &installation.manifest().site.domains)?;
+    let installation = Installation::new(places, Release::Bundle(bundle), site_path(site, places), now)?;
     installation.check_version()?;
     Ok(installation)
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use super::objects::{NAME_LABEL, STACK_LABEL};
 use super::{Engine, SOCKET, Service};
 use crate::command::Command;
 use crate::{Error, Result};
 use wt_manifests::stack::Rendered;
 
 const LIMIT: Duration = Duration::from_mins(10);
-const MARK_LABEL: &str = "wt.mark";
 /// A folder that does not exist: root's own client configuration may name a context, that is, another engine.
 const NO_CONFIGURATION: &str = "/nonexistent";
 
@@ -19,21 +19,11 @@ impl Engine {
         client("deploy the stack", &args, stack.json.as_bytes()).map(drop)
     }
 
-    /// Creates a secret where there is none of that name; an existing one is left alone. The engine never shows a value
-    /// again, so the secret carries a mark that tells whether two are the same.
-    pub fn ensure_secret(&self, name: &str, value: &[u8], mark: &str) -> Result<()> {
-        if self.secret_mark(name)?.is_some() {
-            return Ok(());
-        }
-        let label = format!("{MARK_LABEL}={mark}");
-        client("create a secret", &["secret", "create", "--label", &label, name, "-"], value).map(drop)
-    }
-
-    /// The mark of a secret, empty where somebody else made it; `None` where there is none of that name.
-    pub fn secret_mark(&self, name: &str) -> Result<Option<String>> {
-        let found = self.ask_for("inspect a secret", self.docker.inspect_secret(name))?;
-        let spec = found.and_then(|secret| secret.spec).filter(|spec| spec.name.as_deref() == Some(name));
-        Ok(spec.map(|spec| spec.labels.and_then(|mut labels| labels.remove(MARK_LABEL)).unwrap_or_default()))
+    /// Creates a secret; its value goes to the client's input and nowhere else.
+    pub fn create_secret(&self, stack: &str, name: &str, object: &str, value: &[u8]) -> Result<()> {
+        let (stack, name) = (format!("{STACK_LABEL}={stack}"), format!("{NAME_LABEL}={name}"));
+        let args = ["secret", "create", "--label", &stack, "--label", &name, object, "-"];
+        client("create a secret", &args, value).map(drop)
     }
 
     /// Replaces a service's tasks by new ones of the same kind. Returns before they are up.

@@ -4,15 +4,18 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use bollard::models::{self, Health, HealthStatusEnum, TaskState};
-use bollard::query_parameters::{InspectContainerOptions, ListServicesOptions, ListTasksOptions};
+use bollard::query_parameters::{
+    InspectContainerOptions, ListContainersOptions, ListServicesOptions, ListTasksOptions,
+};
 use wt_keys::console::Phase;
 
 use super::Engine;
 use super::health::{self, Wellness};
 use crate::{Error, Result};
-use wt_manifests::stack::DIGEST_LABEL;
+use wt_manifests::stack::{DIGEST_LABEL, SERVICE_LABEL};
 
 const STACK_LABEL: &str = "com.docker.stack.namespace";
+const SERVICE_NAME_LABEL: &str = "com.docker.swarm.service.name";
 const POLL: Duration = Duration::from_millis(400);
 /// How long a service without a health check must run before it passes for well.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -25,6 +28,8 @@ pub struct Service {
     pub name: String,
     /// Of the rendered stack that it was last deployed from.
     pub stack_digest: String,
+    /// The digest of what it was told.
+    pub told: String,
     pub wanted: u64,
     pub running: u64,
     pub update: Option<Update>,
@@ -95,14 +100,19 @@ impl Engine {
         Ok(state)
     }
 
-    /// Waits until every service of a stack is well. An update that the engine takes back meanwhile is a failure.
-    pub fn wait_healthy(&self, stack: &str, limit: Duration, phase: &Phase) -> Result<()> {
+    /// Waits until every service of a stack is well. An update that the engine took back since `before` is a failure.
+    pub fn wait_healthy(
+        &self,
+        stack: &str,
+        before: &[Service],
+        limit: Duration,
+        phase: &Phase,
+    ) -> Result<()> {
         let started = Instant::now();
-        let before = self.services(stack)?;
         let mut settled: Option<(Vec<String>, Instant)> = None;
         loop {
             let services = self.services(stack)?;
-            let ill = health::ailments(&services, &before);
+            let ill = health::ailments(&services, before);
             phase.detail(ill.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "));
             if ill.iter().any(|(_, wellness)| !matches!(wellness, Wellness::Waiting(_))) {
                 return Err(unhealthy(stack, ill));
@@ -124,17 +134,44 @@ impl Engine {
             std::thread::sleep(POLL);
         }
     }
+
+    /// Waits until no container is left of a service that is not to run, or is no more.
+    pub fn wait_gone(&self, stack: &str, limit: Duration, phase: &Phase) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            let running: Vec<String> =
+                self.services(stack)?.into_iter().filter(|s| s.wanted > 0).map(|s| s.name).collect();
+            let left = self.containers(stack)?.into_iter().filter(|name| !running.contains(name));
+            let left: Vec<String> = left.collect();
+            if left.is_empty() {
+                return Ok(());
+            }
+            phase.detail(left.join(", "));
+            if started.elapsed() > limit {
+                return Err(Error::NotGone { stack: stack.to_owned(), services: left });
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// The services of which containers run on this host.
+    fn containers(&self, stack: &str) -> Result<Vec<String>> {
+        let filters = Some(HashMap::from([("label".to_owned(), vec![format!("{STACK_LABEL}={stack}")])]));
+        let list = ListContainersOptions { filters, ..ListContainersOptions::default() };
+        let found = self.ask("list its containers", self.docker.list_containers(Some(list)))?;
+        let service = |labels: Option<HashMap<String, String>>| labels?.remove(SERVICE_NAME_LABEL);
+        let names = found.into_iter().filter_map(|container| service(container.labels));
+        let prefix = format!("{stack}_");
+        Ok(names.map(|name| name.strip_prefix(&prefix).unwrap_or(&name).to_owned()).collect())
+    }
 }
 
 /// What the engine answers where it is no swarm manager.
 const NO_SWARM: u16 = 503;
 
 fn unhealthy(stack: &str, ill: Vec<(String, Wellness)>) -> Error {
-    let is = |wanted: fn(&Wellness) -> bool| ill.iter().any(|(_, wellness)| wanted(wellness));
-    let rolled_back = is(|wellness| matches!(wellness, Wellness::RolledBack(_)))
-        && !is(|wellness| matches!(wellness, Wellness::Failed(_)));
     let services = ill.into_iter().map(|(name, wellness)| (name, wellness.to_string())).collect();
-    Error::StackUnhealthy { stack: stack.to_owned(), services, rolled_back }
+    Error::StackUnhealthy { stack: stack.to_owned(), services }
 }
 
 fn running(services: &[Service]) -> Vec<String> {
@@ -149,10 +186,12 @@ impl Service {
         let spec = service.spec.clone().unwrap_or_default();
         let name = spec.name.unwrap_or_default();
         let count = service.service_status.clone().unwrap_or_default();
+        let mut labels = spec.labels.unwrap_or_default();
         Self {
             id: service.id.clone().unwrap_or_default(),
             name: name.strip_prefix(&format!("{stack}_")).unwrap_or(&name).to_owned(),
-            stack_digest: spec.labels.and_then(|mut labels| labels.remove(DIGEST_LABEL)).unwrap_or_default(),
+            stack_digest: labels.remove(DIGEST_LABEL).unwrap_or_default(),
+            told: labels.remove(SERVICE_LABEL).unwrap_or_default(),
             wanted: count.desired_tasks.unwrap_or_default(),
             running: count.running_tasks.unwrap_or_default(),
             update: service.update_status.as_ref().and_then(Update::new),

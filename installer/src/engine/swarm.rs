@@ -1,14 +1,26 @@
 //! The swarm: one manager today, more nodes later by joining it.
+//!
+//! A swarm of one listens on the loopback address and advertises it: nobody else can reach it, and the host may change its
+//! address as it likes. (A manager that advertises an address which is gone does not start again, and nothing brings it
+//! back.) When a second node is to join, `--force-new-cluster` gives it an address that others reach; services, secrets and
+//! configurations stay.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
 
-use bollard::models::{LocalNodeState, SwarmInfo, SwarmInitRequest, SwarmSpec, SwarmSpecOrchestration};
+use bollard::models::{
+    LocalNodeState, Node, NodeSpec, SwarmInfo, SwarmInitRequest, SwarmSpec, SwarmSpecOrchestration,
+};
+use bollard::query_parameters::UpdateNodeOptions;
+use wt_manifests::site::NodeRole;
 
 use super::{Engine, client};
 use crate::{Error, Result};
 
+/// Where a swarm of one listens, and what it advertises.
+const ALONE: &str = "127.0.0.1";
 const PORT: u16 = 2377;
+/// On a node: `wt.role.db=true`. Placement constraints name it.
+const ROLE_LABEL: &str = "wt.role.";
 /// On a swarm that we made.
 const LABEL: &str = "wt.swarm";
 /// Dead tasks that are kept for each slot, and so the containers that are: enough to say why the last one ended.
@@ -47,10 +59,10 @@ impl Engine {
         Ok(ours && life < CERTIFICATE_HOURS * HOUR)
     }
 
-    /// Makes this engine the manager of a new swarm that listens on `address` alone, if it is not one yet.
-    pub fn init_swarm(&self, address: IpAddr) -> Result<()> {
+    /// Makes this engine the manager of a new swarm, if it is not one yet.
+    pub fn init_swarm(&self) -> Result<()> {
         match self.swarm_state()? {
-            SwarmState::None => self.become_manager(address)?,
+            SwarmState::None => self.become_manager()?,
             SwarmState::NewManager => {}
             SwarmState::Manager => return Ok(()),
             SwarmState::Worker => return Err(Error::Swarm { found: "a worker of another swarm".to_owned() }),
@@ -59,10 +71,10 @@ impl Engine {
         client::renew_certificates(CERTIFICATE_HOURS)
     }
 
-    fn become_manager(&self, address: IpAddr) -> Result<()> {
+    fn become_manager(&self) -> Result<()> {
         let request = SwarmInitRequest {
-            listen_addr: Some(SocketAddr::new(address, PORT).to_string()),
-            advertise_addr: Some(address.to_string()),
+            listen_addr: Some(format!("{ALONE}:{PORT}")),
+            advertise_addr: Some(ALONE.to_owned()),
             spec: Some(SwarmSpec {
                 orchestration: Some(SwarmSpecOrchestration {
                     task_history_retention_limit: Some(TASK_HISTORY),
@@ -74,6 +86,37 @@ impl Engine {
         };
         self.ask("become a swarm manager", self.docker.init_swarm(request)).map(drop)
     }
+}
+
+impl Engine {
+    /// Whether this node has these roles in the swarm, and no others.
+    pub fn has_roles(&self, roles: &[NodeRole]) -> Result<bool> {
+        let labels = self.this_node()?.1.labels.unwrap_or_default();
+        Ok(NodeRole::ALL.iter().all(|role| labels.contains_key(&label(*role)) == roles.contains(role)))
+    }
+
+    pub fn give_roles(&self, roles: &[NodeRole]) -> Result<()> {
+        let (node, mut spec) = self.this_node()?;
+        let labels = spec.labels.get_or_insert_default();
+        labels.retain(|name, _| !name.starts_with(ROLE_LABEL));
+        labels.extend(roles.iter().map(|role| (label(*role), "true".to_owned())));
+        let version = node.version.and_then(|version| version.index).unwrap_or_default();
+        let update = UpdateNodeOptions { version: version.cast_signed() };
+        let id = node.id.unwrap_or_default();
+        self.ask("give the node its roles", self.docker.update_node(&id, spec, update))
+    }
+
+    fn this_node(&self) -> Result<(Node, NodeSpec)> {
+        let info = self.ask("describe itself", self.docker.info())?;
+        let id = info.swarm.and_then(|swarm| swarm.node_id).unwrap_or_default();
+        let node = self.ask("describe this node", self.docker.inspect_node(&id))?;
+        let spec = node.spec.clone().unwrap_or_default();
+        Ok((node, spec))
+    }
+}
+
+fn label(role: NodeRole) -> String {
+    format!("{ROLE_LABEL}{}", role.as_str())
 }
 
 impl SwarmState {

@@ -34,7 +34,7 @@ impl Step for InstallEngine {
             packages::remove_leftover(&installation.places)?;
             return Ok("what a killed run left is removed".to_owned());
         }
-        packages::install(&installation.bundle, &installation.places, progress)?;
+        packages::install(installation.release.bundle()?, &installation.places, progress)?;
         Ok(format!("Docker {} installed", installation.engine()?.info().version))
     }
 }

@@ -28,7 +28,7 @@ impl Step for LoadImages {
         let engine = installation.engine()?;
         let plan = engine.plan_images(installation.manifest())?;
         let phase = progress.phase("loading images", Some(plan.bytes));
-        engine.load_images(&installation.bundle, &plan, &phase)?;
+        engine.load_images(installation.release.bundle()?, &plan, &phase)?;
         drop(phase);
         engine.compare_images(installation.manifest())?;
         engine.sync_storage()?;

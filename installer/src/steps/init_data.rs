@@ -1,22 +1,25 @@
 use wt_keys::console::Progress;
 
 use super::{Need, Step};
-use crate::{Installation, Result, hook};
+use crate::{Installation, Result, hook, init_data};
 
-pub const NAME: &str = "init-data";
-
-/// Fills the data stores, once in the life of the site. Only the journal knows whether it was done: the data belongs
-/// to the product. A run that was killed in the middle runs the script again, so the script must bear that.
+/// Fills the data stores, once in the life of the data. A run that was killed in the middle runs the script again, so the
+/// script must bear that.
+#[derive(Debug)]
 pub struct InitData;
 
 impl Step for InitData {
     fn name(&self) -> &'static str {
-        NAME
+        "init-data"
+    }
+
+    fn replaces(&self) -> bool {
+        true
     }
 
     fn need(&self, installation: &Installation) -> Result<Need> {
         match &installation.manifest().site.hooks.init_data {
-            Some(script) if !installation.journal.was_done(NAME)? => {
+            Some(script) if !init_data::was_done(installation)? => {
                 Ok(Need::Work(format!("run {script} once")))
             }
             _ => Ok(Need::Nothing),
@@ -27,6 +30,7 @@ impl Step for InitData {
         let Some(script) = &installation.manifest().site.hooks.init_data else { return Ok(String::new()) };
         let _phase = progress.phase("initialising the data", None);
         hook::run(installation, script)?;
+        init_data::remember(installation)?;
         Ok(format!("{script} has run"))
     }
 }

@@ -16,6 +16,10 @@ impl Step for WalkJourney {
         "journey"
     }
 
+    fn replaces(&self) -> bool {
+        true
+    }
+
     fn need(&self, installation: &Installation) -> Result<Need> {
         Ok(match installation.manifest().site.journey.len() {
             0 => Need::Nothing,

@@ -2,8 +2,8 @@ use wt_keys::console::Progress;
 
 use super::{Need, Step};
 use crate::installation::Installed;
+use crate::operation::{Build, Operation};
 use crate::{Installation, Result};
-use wt_manifests::stack::Stack;
 
 /// Says last of all what is installed.
 pub struct RecordRelease;
@@ -15,7 +15,7 @@ impl Step for RecordRelease {
 
     fn need(&self, installation: &Installation) -> Result<Need> {
         let wanted = installed(installation)?;
-        if Installed::read(&installation.places)?.as_ref() == Some(&wanted) {
+        if installation.installed.as_ref() == Some(&wanted) {
             return Ok(Need::Nothing);
         }
         Ok(Need::Work(format!("record {} {}", wanted.product, wanted.version)))
@@ -24,6 +24,7 @@ impl Step for RecordRelease {
     fn apply(&self, installation: &Installation, _: &Progress) -> Result<String> {
         let installed = installed(installation)?;
         installed.write(&installation.places)?;
+        Operation::end(&installation.places)?;
         Ok(format!("{} {} is installed", installed.product, installed.version))
     }
 }
@@ -36,10 +37,22 @@ fn installed(installation: &Installation) -> Result<Installed> {
         release: manifest.release.clone(),
         home: installation.home(),
         data_root: installation.site.data_root.clone(),
-        bundle_signed_by: installation.bundle.trusted().certificate.key.id().to_string(),
-        manifest: installation.bundle.trusted().document.payload_digest(),
+        bundle_signed_by: installation.release.trusted().certificate.key.id().to_string(),
+        manifest: installation.release.digest(),
         created: manifest.created,
         license: installation.license(),
-        services: Stack::of(&installation.bundle)?.services(),
+        services: installation.release.stack()?.services(),
+        previous: previous(installation),
     })
+}
+
+/// What `rollback` returns to: what was installed before an upgrade. After a way back there is nothing behind it.
+fn previous(installation: &Installation) -> Option<Build> {
+    let installed = installation.installed.as_ref()?;
+    let to = Build::of(&installation.release);
+    match installed {
+        same if same.manifest == to.manifest => same.previous.clone(),
+        older if older.version <= to.version => Some(Build::from(older)),
+        _ => None,
+    }
 }

@@ -2,15 +2,14 @@ use std::time::Duration;
 
 use wt_keys::console::Progress;
 
-use super::swarm::secret_name;
 use super::{Need, Step};
-use crate::engine::Engine;
+use crate::deployment::Deployment;
+use crate::engine::{Service, SwarmState};
 use crate::{Installation, Result};
-use wt_manifests::stack::{Folders, Rendered, Stack};
 
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Deploys the services by image ID and waits until they are healthy.
+/// Deploys the services by image ID, with the configuration and the secrets of the site, and waits until they are healthy.
 pub struct DeployServices;
 
 impl Step for DeployServices {
@@ -18,42 +17,38 @@ impl Step for DeployServices {
         "services"
     }
 
+    fn replaces(&self) -> bool {
+        true
+    }
+
     fn need(&self, installation: &Installation) -> Result<Need> {
-        let services = Stack::of(&installation.bundle)?.services();
-        let work = || Ok(Need::Work(format!("deploy {}", services.join(", "))));
-        let Some(engine) = installation.find_engine()? else { return work() };
-        let running = engine.services(installation.stack_name())?;
-        let rendered = render(installation, &engine)?;
-        let as_rendered = services.iter().all(|name| {
-            running.iter().any(|service| service.name == *name && service.stack_digest == rendered.digest)
-        });
-        if as_rendered && running.iter().all(crate::engine::Service::is_healthy) {
-            return Ok(Need::Nothing);
+        let all = || Ok(Need::Work(format!("deploy {}", installation.release.stack()?.services().join(", "))));
+        let Some(engine) = installation.find_engine()? else { return all() };
+        if engine.swarm_state()? != SwarmState::Manager {
+            return all();
         }
-        work()
+        let running = engine.services(installation.stack_name())?;
+        let deployment = Deployment::of(installation, &engine)?;
+        let (changed, gone) = (deployment.changed(&running), deployment.gone(&running));
+        let current = running.iter().all(|service| service.stack_digest == deployment.rendered.digest);
+        let unwell: Vec<&str> =
+            running.iter().filter(|service| !service.is_healthy()).map(|service| service.name.as_str()).collect();
+        Ok(match () {
+            () if !changed.is_empty() => Need::Work(format!("deploy {}", changed.join(", "))),
+            () if !gone.is_empty() => Need::Work(format!("remove {}", gone.join(", "))),
+            () if !current => Need::Work("label the services; none is restarted".to_owned()),
+            () if !unwell.is_empty() => Need::Work(format!("wait for {}", unwell.join(", "))),
+            () => Need::Nothing,
+        })
     }
 
     fn apply(&self, installation: &Installation, progress: &Progress) -> Result<String> {
         let engine = installation.engine()?;
-        let rendered = render(installation, &engine)?;
-        engine.deploy_stack(installation.stack_name(), &rendered)?;
+        let before = engine.services(installation.stack_name())?;
+        Deployment::of(installation, &engine)?.deploy(installation, &engine)?;
         let phase = progress.phase("waiting for the services", None);
-        engine.wait_healthy(installation.stack_name(), PATIENCE, &phase)?;
-        Ok(format!("{} services healthy", engine.services(installation.stack_name())?.len()))
+        engine.wait_healthy(installation.stack_name(), &before, PATIENCE, &phase)?;
+        let running = engine.services(installation.stack_name())?;
+        Ok(format!("{} services healthy", running.iter().filter(|service: &&Service| service.wanted > 0).count()))
     }
-}
-
-fn render(installation: &Installation, engine: &Engine) -> Result<Rendered> {
-    let folders = Folders {
-        home: installation.home(),
-        data: installation.site.data_root.clone(),
-        run: installation.places.run(installation.product()),
-    };
-    let store = engine.info().store;
-    Ok(Stack::of(&installation.bundle)?.render(
-        installation.manifest(),
-        &|image| store.image_id(image),
-        &folders,
-        &|name| secret_name(installation, name),
-    )?)
 }

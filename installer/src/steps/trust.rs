@@ -12,7 +12,7 @@ impl Step for PinTrust {
     }
 
     fn need(&self, installation: &Installation) -> Result<Need> {
-        let trust = &installation.bundle.trusted().trust;
+        let trust = &installation.release.trusted().trust;
         if trust_store::is_pinned(&installation.places, trust) {
             return Ok(Need::Nothing);
         }
@@ -20,7 +20,7 @@ impl Step for PinTrust {
     }
 
     fn apply(&self, installation: &Installation, _: &Progress) -> Result<String> {
-        let trust = &installation.bundle.trusted().trust;
+        let trust = &installation.release.trusted().trust;
         trust_store::pin(&installation.places, trust)?;
         Ok(format!("trust version {} pinned", trust.document().version))
     }

@@ -53,6 +53,7 @@ struct Around {
     folders: Folders,
     mail: bool,
     licenses: usize,
+    redis: Run,
 }
 
 impl Surroundings for Around {
@@ -76,6 +77,10 @@ impl Surroundings for Around {
         })
     }
 
+    fn run(&self, service: &str) -> Run {
+        if service == "redis" { self.redis } else { Run::AsDescribed }
+    }
+
     fn conf_mark(&self, service: &str) -> Option<String> {
         (service == "redis").then(|| "mark".to_owned())
     }
@@ -83,7 +88,7 @@ impl Surroundings for Around {
 
 fn around(home: &str) -> Around {
     let folders = Folders { home: home.into(), data: "/data/acme".into(), run: "/run/wt/acme".into() };
-    Around { folders, mail: true, licenses: 0 }
+    Around { folders, mail: true, licenses: 0, redis: Run::AsDescribed }
 }
 
 fn render_in(yaml: &str, home: &str) -> Result<Rendered> {
@@ -183,6 +188,19 @@ fn what_a_site_has_none_of_its_services_are_not_given() {
     let file = GOOD.replace("target: /conf/ }", "target: /license }");
     let refused = render_around(&file, &without).unwrap_err().to_string();
     assert!(refused.contains("`license` is 2 files, and `/license` is no folder"), "{refused}");
+}
+
+#[test]
+fn a_service_that_is_not_to_run_is_still_or_gone() {
+    let services = |yaml: &str, redis| {
+        let json = render_around(yaml, &Around { redis, ..around("/srv/acme") }).unwrap().json;
+        serde_json::from_str::<Value>(&json).unwrap()["services"].clone()
+    };
+    assert_eq!(services(GOOD, Run::Stopped)["redis"]["deploy"]["replicas"], 0);
+    assert_eq!(services(GOOD, Run::Stopped)["web"]["deploy"]["replicas"], 2);
+    assert_eq!(services(GOOD, Run::Removed).get("redis"), None);
+    let global = GOOD.replace("image: redis:7", "image: redis:7\n    deploy: { mode: global }");
+    assert_eq!(services(&global, Run::Stopped).get("redis"), None);
 }
 
 #[test]

@@ -1,0 +1,174 @@
+//! A change from one release to another: begun before anything changes, ended when the new release is healthy, undone when
+//! it does not become so. What a killed run began, the next one goes on with.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use wt_keys::console::Progress;
+use wt_keys::{Sha256Digest, Utc, durable};
+
+use crate::conf::left;
+use crate::installation::Installed;
+use crate::journal::Event;
+use crate::release::Release;
+use crate::steps::{self, Outcome};
+use crate::{Error, Installation, Places, Result, rollback};
+
+const LIMIT: u64 = 1 << 20;
+/// In the journal, where an operation begins.
+pub const NAME: &str = "operation";
+
+/// What kind of change it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Install,
+    Upgrade,
+    Rollback,
+}
+
+/// A change that was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    pub kind: Kind,
+    pub product: String,
+    pub to: Build,
+    pub from: Option<Build>,
+    pub began: Utc,
+}
+
+/// One build of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    pub version: semver::Version,
+    pub manifest: Sha256Digest,
+}
+
+/// Told of what became of each step, and how long it took.
+pub type Report<'a> = dyn Fn(&'static str, &Outcome, Duration) + 'a;
+
+impl Kind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Install => "installation",
+            Self::Upgrade => "upgrade",
+            Self::Rollback => "rollback",
+        }
+    }
+}
+
+impl Build {
+    pub fn of(release: &Release) -> Self {
+        Self { version: release.manifest().version.clone(), manifest: release.digest() }
+    }
+}
+
+impl From<&Installed> for Build {
+    fn from(installed: &Installed) -> Self {
+        Self { version: installed.version.clone(), manifest: installed.manifest }
+    }
+}
+
+impl Operation {
+    /// The change that this host is in the middle of. One whose release is installed has only not been cleared away.
+    pub fn pending(places: &Places) -> Result<Option<Self>> {
+        let path = places.operation();
+        if !path.try_exists().map_err(Error::io("look for", &path))? {
+            return Ok(None);
+        }
+        let bytes = durable::read_capped(&path, "an operation", LIMIT)?;
+        let found: Self =
+            serde_json::from_slice(&bytes).map_err(|error| Error::io("read", &path)(error.into()))?;
+        let installed = Installed::read(places)?;
+        Ok(Some(found).filter(|found| installed.is_none_or(|now| now.manifest != found.to.manifest)))
+    }
+
+    /// What bringing `installation`'s release would be; `None` where it is what is installed.
+    pub fn of(installation: &Installation) -> Option<Self> {
+        let to = Build::of(&installation.release);
+        let (kind, from) = match &installation.installed {
+            Some(installed) if installed.manifest == to.manifest => return None,
+            Some(installed) => (Kind::Upgrade, Some(Build::from(installed))),
+            None => (Kind::Install, None),
+        };
+        let product = installation.product().to_owned();
+        Some(Self { kind, product, to, from, began: (installation.clock)() })
+    }
+
+    /// Refuses to begin something else than what is under way.
+    pub fn check(installation: &Installation) -> Result<()> {
+        match Self::pending(&installation.places)? {
+            Some(pending) if pending.kind == Kind::Rollback || pending.to != Build::of(&installation.release) => {
+                Err(Error::UnderWay { kind: pending.kind, version: pending.to.version.to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Remembers on the disk that it has begun, and what the configuration was before.
+    pub(crate) fn begin(&self, installation: &Installation, leaving: Option<&Release>) -> Result<()> {
+        let places = &installation.places;
+        if Self::pending(places)?.is_some_and(|pending| (pending.kind, &pending.to) == (self.kind, &self.to)) {
+            return Ok(());
+        }
+        durable::create_folder(&places.state(), 0o700)?;
+        if let Some(leaving) = leaving {
+            left::copy(installation, leaving)?;
+        }
+        let bytes = serde_json::to_vec_pretty(self).unwrap_or_default(); // strings and numbers only: cannot fail
+        installation.journal.record(self.began, NAME, Event::Began, self.kind.as_str())?;
+        Ok(durable::write(&places.operation(), &bytes, 0o600)?)
+    }
+
+    pub(crate) fn end(places: &Places) -> Result<()> {
+        Ok(durable::remove_file(&places.operation())?)
+    }
+}
+
+/// Brings a release into service, step by step; tells whether anything changed. An upgrade that fails once the old
+/// release is being replaced is undone.
+pub fn carry_out(installation: &Installation, report: &Report<'_>, progress: &Progress) -> Result<bool> {
+    Operation::check(installation)?;
+    let operation = Operation::of(installation);
+    let from = operation.as_ref().and_then(|operation| operation.from.as_ref());
+    let leaving = from.map(|from| Release::kept(&installation.places, &from.manifest)).transpose()?;
+    let begin = || match &operation {
+        Some(operation) => operation.begin(installation, leaving.as_ref()),
+        None => Ok(()),
+    };
+    let mut changed = false;
+    for step in steps::all() {
+        let started = Instant::now();
+        match steps::run(step, installation, &begin, progress) {
+            Ok(outcome) => {
+                changed |= matches!(outcome, Outcome::Changed(_));
+                report(step.name(), &outcome, started.elapsed());
+            }
+            Err(error) => match leaving {
+                Some(leaving) if step.replaces() => return Err(undo(installation, leaving, error, report, progress)),
+                _ => return Err(error),
+            },
+        }
+    }
+    Ok(changed)
+}
+
+/// Brings the old release back; the error says why, and whether that went well.
+fn undo(
+    installation: &Installation,
+    leaving: Release,
+    why: Error,
+    report: &Report<'_>,
+    progress: &Progress,
+) -> Error {
+    let failed = Outcome::Failed(why.to_string());
+    report("upgrade", &failed, Duration::ZERO);
+    let why = Box::new(why);
+    let version = leaving.manifest().version.to_string();
+    match rollback::to(installation, leaving, report, progress) {
+        Ok(()) => Error::RolledBack { version, source: why },
+        Err(back) => Error::RollbackFailed { version, why: back.to_string(), source: why },
+    }
+}

@@ -1,0 +1,64 @@
+//! A release whose manifest was verified: in its bundle, or as an earlier run kept it on this host.
+
+use wt_keys::{Sha256Digest, Trusted};
+use wt_manifests::bundle::{Bundle, Kept};
+use wt_manifests::{Manifest, Stack, stack};
+
+use crate::{Error, Places, Result};
+
+#[derive(Debug)]
+pub enum Release {
+    Bundle(Bundle),
+    /// Without its images and packages, which the host has.
+    Kept(Kept),
+}
+
+impl Release {
+    /// The release with this manifest, as it was kept here.
+    pub fn kept(places: &Places, digest: &Sha256Digest) -> Result<Self> {
+        let folder = places.release(digest);
+        if !folder.exists() {
+            return Err(Error::NotKept { folder });
+        }
+        Ok(Self::Kept(Kept::open(&folder)?))
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        &self.trusted().document
+    }
+
+    /// Of the signed manifest: what tells one build of a release from another.
+    pub fn digest(&self) -> Sha256Digest {
+        self.trusted().document.payload_digest()
+    }
+
+    pub fn trusted(&self) -> &Trusted<Manifest> {
+        match self {
+            Self::Bundle(bundle) => bundle.trusted(),
+            Self::Kept(kept) => kept.trusted(),
+        }
+    }
+
+    /// The whole of one small file.
+    pub fn read_entry(&self, path: &str, limit: u64) -> Result<Vec<u8>> {
+        Ok(match self {
+            Self::Bundle(bundle) => bundle.read_entry(path, limit)?,
+            Self::Kept(kept) => kept.read_entry(path, limit)?,
+        })
+    }
+
+    pub fn stack(&self) -> Result<Stack> {
+        Ok(Stack::parse(&self.read_entry(stack::FILE, stack::LARGEST)?)?)
+    }
+
+    /// The bundle, where images and packages can be read from it.
+    pub fn bundle(&self) -> Result<&Bundle> {
+        match self {
+            Self::Bundle(bundle) => Ok(bundle),
+            Self::Kept(kept) => Err(Error::BundleNeeded {
+                product: kept.manifest().product.clone(),
+                version: kept.manifest().version.to_string(),
+            }),
+        }
+    }
+}

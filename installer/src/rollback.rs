@@ -1,0 +1,67 @@
+//! The way back to a release that was in service before: its images are still in the engine, the rest was kept.
+
+use std::time::Instant;
+
+use wt_keys::console::Progress;
+
+use crate::conf::left;
+use crate::installation::Installed;
+use crate::operation::{Build, Kind, Operation, Report};
+use crate::release::Release;
+use crate::steps::{self, Outcome};
+use crate::{Error, Installation, Result};
+
+/// Takes `installation`'s release out of service and brings `older` back; returns when that is healthy.
+pub fn to(installation: &Installation, older: Release, report: &Report<'_>, progress: &Progress) -> Result<()> {
+    let newer = &installation.release;
+    let back = installation.with(older);
+    let done = |name: &'static str, started: Instant, said: String| {
+        report(name, &Outcome::Changed(said), started.elapsed());
+    };
+    let started = Instant::now();
+    back.engine()?.compare_images(back.manifest())?;
+    left::restore(&back, newer)?;
+    done("conf", started, "as it was".to_owned());
+    for step in steps::back() {
+        let started = Instant::now();
+        done(step.name(), started, step.apply(&back, progress)?);
+    }
+    Operation::end(&back.places)
+}
+
+/// The release that `wt-install rollback` returns to: the one before what is installed, or the one that an unfinished
+/// change began from.
+pub fn target(installation: &Installation) -> Result<Build> {
+    let pending = Operation::pending(&installation.places)?;
+    let target = match pending {
+        Some(Operation { kind: Kind::Rollback, to, .. }) => Some(to),
+        Some(Operation { from, .. }) => from,
+        None => installation.installed.as_ref().and_then(|installed| installed.previous.clone()),
+    };
+    target.ok_or(Error::NoPrevious)
+}
+
+/// What is to be taken out of service: what is installed, or what an unfinished upgrade was to bring.
+pub fn newer(installation: &Installation, target: &Build) -> Result<Release> {
+    let pending = Operation::pending(&installation.places)?;
+    let coming = pending.filter(|pending| pending.kind == Kind::Upgrade).map(|pending| pending.to.manifest);
+    let installed = installation.installed.as_ref().map(|installed| installed.manifest);
+    match coming.or(installed).filter(|newer| *newer != target.manifest) {
+        // one that was never kept has not changed a thing
+        Some(newer) => Release::kept(&installation.places, &newer)
+            .or_else(|_| Release::kept(&installation.places, &installation.release.digest())),
+        None => Release::kept(&installation.places, &target.manifest),
+    }
+}
+
+/// Remembers that the way back was begun by hand.
+pub fn begin(installation: &Installation, target: &Build) -> Result<()> {
+    let operation = Operation {
+        kind: Kind::Rollback,
+        product: installation.product().to_owned(),
+        to: target.clone(),
+        from: installation.installed.as_ref().map(|installed: &Installed| Build::from(installed)),
+        began: (installation.clock)(),
+    };
+    operation.begin(installation, None)
+}
