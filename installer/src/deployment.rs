@@ -100,7 +100,9 @@ impl<'a> Scene<'a> {
     fn files(&mut self, name: &str) -> Result<Vec<ConfigFile>> {
         let files = match name {
             LICENSE => self.installation.licenses()?,
-            template => vec![Conf::folder(&self.installation.site, self.installation.product()).join(template)],
+            template => {
+                vec![Conf::folder(&self.installation.site, self.installation.product()).join(template)]
+            }
         };
         files.iter().filter_map(|path| self.file(path).transpose()).collect()
     }

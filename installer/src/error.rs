@@ -221,7 +221,9 @@ impl Explain for Error {
                 )
             }
             Self::NotGone { stack, .. } => {
-                format!("`docker ps --filter label=com.docker.stack.namespace={stack}` lists them; run this again")
+                format!(
+                    "`docker ps --filter label=com.docker.stack.namespace={stack}` lists them; run this again"
+                )
             }
             Self::NoEngine { .. } => {
                 "`systemctl start docker` starts it; `systemctl status docker` says why it does not run"

@@ -97,10 +97,10 @@ impl Journal {
         Ok(last.is_some_and(|line| line.event != Event::Done))
     }
 
-    /// Tells whether a step was completed after the last time that `begin` began.
-    pub fn was_done_since(&self, begin: &str, step: &str) -> Result<bool> {
+    /// Tells whether a step was completed after the last time that `mark` began.
+    pub fn was_done_since(&self, mark: &str, step: &str) -> Result<bool> {
         let lines = self.lines()?;
-        let began = lines.iter().rposition(|line| line.step == begin && line.event == Event::Began);
+        let began = lines.iter().rposition(|line| line.step == mark && line.event == Event::Began);
         let since = &lines[began.map_or(lines.len(), |at| at + 1)..];
         Ok(since.iter().any(|line| line.step == step && line.event == Event::Done))
     }

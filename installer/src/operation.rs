@@ -100,7 +100,9 @@ impl Operation {
     /// Refuses to begin something else than what is under way.
     pub fn check(installation: &Installation) -> Result<()> {
         match Self::pending(&installation.places)? {
-            Some(pending) if pending.kind == Kind::Rollback || pending.to != Build::of(&installation.release) => {
+            Some(pending)
+                if pending.kind == Kind::Rollback || pending.to != Build::of(&installation.release) =>
+            {
                 Err(Error::UnderWay { kind: pending.kind, version: pending.to.version.to_string() })
             }
             _ => Ok(()),
@@ -110,7 +112,8 @@ impl Operation {
     /// Remembers on the disk that it has begun, and what the configuration was before.
     pub(crate) fn begin(&self, installation: &Installation, leaving: Option<&Release>) -> Result<()> {
         let places = &installation.places;
-        if Self::pending(places)?.is_some_and(|pending| (pending.kind, &pending.to) == (self.kind, &self.to)) {
+        if Self::pending(places)?.is_some_and(|pending| (pending.kind, &pending.to) == (self.kind, &self.to))
+        {
             return Ok(());
         }
         durable::create_folder(&places.state(), 0o700)?;
@@ -147,7 +150,9 @@ pub fn carry_out(installation: &Installation, report: &Report<'_>, progress: &Pr
                 report(step.name(), &outcome, started.elapsed());
             }
             Err(error) => match leaving {
-                Some(leaving) if step.replaces() => return Err(undo(installation, leaving, error, report, progress)),
+                Some(leaving) if step.replaces() => {
+                    return Err(undo(installation, leaving, error, report, progress));
+                }
                 _ => return Err(error),
             },
         }

@@ -8,9 +8,9 @@ use crate::{Error, Places, Result};
 
 #[derive(Debug)]
 pub enum Release {
-    Bundle(Bundle),
+    Bundle(Box<Bundle>),
     /// Without its images and packages, which the host has.
-    Kept(Kept),
+    Kept(Box<Kept>),
 }
 
 impl Release {
@@ -20,7 +20,7 @@ impl Release {
         if !folder.exists() {
             return Err(Error::NotKept { folder });
         }
-        Ok(Self::Kept(Kept::open(&folder)?))
+        Ok(Self::Kept(Box::new(Kept::open(&folder)?)))
     }
 
     pub fn manifest(&self) -> &Manifest {

@@ -12,19 +12,22 @@ use crate::steps::{self, Outcome};
 use crate::{Error, Installation, Result};
 
 /// Takes `installation`'s release out of service and brings `older` back; returns when that is healthy.
-pub fn to(installation: &Installation, older: Release, report: &Report<'_>, progress: &Progress) -> Result<()> {
+pub fn to(
+    installation: &Installation,
+    older: Release,
+    report: &Report<'_>,
+    progress: &Progress,
+) -> Result<()> {
     let newer = &installation.release;
     let back = installation.with(older);
-    let done = |name: &'static str, started: Instant, said: String| {
-        report(name, &Outcome::Changed(said), started.elapsed());
-    };
     let started = Instant::now();
     back.engine()?.compare_images(back.manifest())?;
     left::restore(&back, newer)?;
-    done("conf", started, "as it was".to_owned());
+    report("conf", &Outcome::Changed("as it was".to_owned()), started.elapsed());
     for step in steps::back() {
         let started = Instant::now();
-        done(step.name(), started, step.apply(&back, progress)?);
+        let outcome = steps::run(step, &back, &|| Ok(()), progress)?;
+        report(step.name(), &outcome, started.elapsed());
     }
     Operation::end(&back.places)
 }

@@ -56,7 +56,9 @@ pub fn carry_out(
     let engine = Engine::connect()?;
     let stack = installation.stack_name();
     let mut wanted = Wanted::read(&installation.places)?;
-    names.iter().for_each(|name| wanted.set(name, action.run()));
+    for name in names {
+        wanted.set(name, action.run());
+    }
     wanted.write(&installation.places)?;
     let before = engine.services(stack)?;
     let deployment = Deployment::with(installation, &engine, &wanted)?;

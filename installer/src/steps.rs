@@ -79,8 +79,8 @@ pub fn all() -> [&'static dyn Step; 15] {
 }
 
 /// Those that bring a release back that was in service before.
-pub fn back() -> [&'static dyn Step; 3] {
-    [&services::DeployServices, &journey::WalkJourney, &release::RecordRelease]
+pub fn back() -> [&'static dyn Step; 4] {
+    [&services::DeployServices, &journey::WalkJourney, &request::WriteRequest, &release::RecordRelease]
 }
 
 /// Does what is left of one step, and journals it where it changes something; `begin` is called before that.

@@ -161,7 +161,10 @@ fn configs(release: &ReleaseFile, stack: &Stack) -> Vec<Missing> {
     let is_license = |name: &str| name == stack::LICENSE && release.license.is_some();
     let unknown = stack.configs().into_iter().filter(|name| !is_template(name) && !is_license(name));
     let missing = unknown.map(|name| Missing {
-        what: format!("`{name}` is neither the template of a [[conf]] nor, with a [license], `{}`", stack::LICENSE),
+        what: format!(
+            "`{name}` is neither the template of a [[conf]] nor, with a [license], `{}`",
+            stack::LICENSE
+        ),
         place: "stack.yaml, configs".to_owned(),
     });
     missing.collect()

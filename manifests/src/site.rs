@@ -309,7 +309,8 @@ mod tests {
     fn a_site_that_says_nothing_new_is_written_as_ever() {
         let plain = serde_json::to_value(Site::default()).unwrap();
         let keys: Vec<&String> = plain.as_object().unwrap().keys().collect();
-        let known = ["conf", "data", "domains", "hooks", "journey", "license", "modules", "ports", "requirements"];
+        let known =
+            ["conf", "data", "domains", "hooks", "journey", "license", "modules", "ports", "requirements"];
         assert_eq!(keys, known);
         assert_eq!(plain["hooks"], serde_json::json!({ "init-data": null }));
         assert_eq!(plain["requirements"].as_object().unwrap().len(), 3);

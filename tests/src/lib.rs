@@ -2,6 +2,8 @@
 
 pub mod lab;
 pub mod program;
+pub mod site;
+pub mod vendor;
 pub mod watched;
 
 use std::path::PathBuf;

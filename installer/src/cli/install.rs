@@ -43,7 +43,11 @@ impl Install {
             output.say(&preflight);
             return Err(error.into());
         }
-        if operation::carry_out(&installation, &|step, outcome, took| told(output, step, outcome, took), &output.progress())? {
+        if operation::carry_out(
+            &installation,
+            &|step, outcome, took| told(output, step, outcome, took),
+            &output.progress(),
+        )? {
             output.say(format_args!("\n{}", next(&installation)));
         } else {
             output.say("nothing to do: everything is as the bundle says");

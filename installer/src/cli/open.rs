@@ -73,7 +73,8 @@ pub fn verify_body(bundle: &Bundle, output: Output) -> Result<()> {
 
 /// Everything that the steps need, read and checked.
 pub fn installation(bundle: Bundle, site: &SiteArgument, places: &Places) -> Result<Installation> {
-    let installation = Installation::new(places, Release::Bundle(bundle), site_path(site, places), now)?;
+    let installation =
+        Installation::new(places, Release::Bundle(Box::new(bundle)), site_path(site, places), now)?;
     installation.check_version()?;
     Ok(installation)
 }

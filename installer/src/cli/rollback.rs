@@ -35,7 +35,12 @@ impl Rollback {
         }
         rollback::begin(&installation, &target)?;
         let installation = installation.with(newer);
-        rollback::to(&installation, older, &|step, outcome, took| told(output, step, outcome, took), &output.progress())?;
+        rollback::to(
+            &installation,
+            older,
+            &|step, outcome, took| told(output, step, outcome, took),
+            &output.progress(),
+        )?;
         output.say(format_args!("\n{} {} is back in service", installation.product(), target.version));
         Ok(())
     }

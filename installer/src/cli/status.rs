@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 use wt_keys::console::{Done, Output, now};
 use wt_licensor::{LicenseInputs, Verdict, check};
+use wt_manifests::stack::Run;
 
 use crate::engine::{Engine, Service};
 use crate::installation::Installed;
+use crate::wanted::Wanted;
 use crate::{Error, Places, Result, trust_store};
 
 /// Show what is installed, whether it is healthy, and whether it is licensed
@@ -52,13 +54,14 @@ impl From<&Service> for ServiceRow {
 pub fn run(output: Output, places: &Places) -> Done {
     super::require_root()?;
     let installed = Installed::read(places)?.ok_or(Error::NotInstalled)?;
+    let wanted = Wanted::read(places)?;
     let engine = match Engine::connect() {
         Err(silent @ Error::NoEngine { .. }) => Err(silent),
         answer => Ok(answer?),
     };
     let services = match &engine {
-        Ok(engine) => rows(&installed, &engine.services(&installed.product)?),
-        Err(_) => rows(&installed, &[]),
+        Ok(engine) => rows(&installed, &wanted, &engine.services(&installed.product)?),
+        Err(_) => rows(&installed, &wanted, &[]),
     };
     let unhealthy: Vec<String> =
         services.iter().filter(|row| !row.healthy).map(|row| row.name.clone()).collect();
@@ -84,9 +87,13 @@ pub fn run(output: Output, places: &Places) -> Done {
     }
 }
 
-/// A row for each service of the release; one that the engine does not have runs nowhere.
-fn rows(installed: &Installed, running: &[Service]) -> Vec<ServiceRow> {
-    let absent = |name: &String| ServiceRow { name: name.clone(), running: 0, wanted: 1, healthy: false };
+/// A row for each service of the release; one that the engine does not have runs nowhere, which is well where it is not
+/// to be there.
+fn rows(installed: &Installed, wanted: &Wanted, running: &[Service]) -> Vec<ServiceRow> {
+    let absent = |name: &String| {
+        let removed = wanted.run(name) == Run::Removed;
+        ServiceRow { name: name.clone(), running: 0, wanted: u64::from(!removed), healthy: removed }
+    };
     let mut rows: Vec<ServiceRow> = running.iter().map(ServiceRow::from).collect();
     let missing = installed.services.iter().filter(|name| running.iter().all(|s| s.name != **name));
     rows.extend(missing.map(absent));
@@ -118,7 +125,11 @@ impl fmt::Display for Report {
             None => writeln!(f, "engine     does not answer")?,
         }
         for service in &self.services {
-            let state = if service.healthy { "healthy" } else { "NOT HEALTHY" };
+            let state = match service.healthy {
+                true if service.wanted == 0 => "stopped",
+                true => "healthy",
+                false => "NOT HEALTHY",
+            };
             writeln!(f, "{:<10} {}/{} {state}", service.name, service.running, service.wanted)?;
         }
         match &self.license {

@@ -63,7 +63,9 @@ mod tests {
     #[test]
     fn what_was_joined_is_not_joined_again() {
         let (before, wanted) = ("a\nb\nc\nd\n", "a\nb\nc\nD\n");
-        let Change::Join(joined) = reconcile(Some(before), b"A\nb\nc\nd\n", wanted) else { panic!("no join") };
+        let Change::Join(joined) = reconcile(Some(before), b"A\nb\nc\nd\n", wanted) else {
+            panic!("no join")
+        };
         assert_eq!(reconcile(Some(before), joined.as_bytes(), wanted), Change::KeepEdit);
         assert_eq!(reconcile(Some(wanted), joined.as_bytes(), wanted), Change::KeepEdit);
     }

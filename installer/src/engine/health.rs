@@ -19,6 +19,21 @@ pub(super) enum Wellness {
     RolledBack(String),
 }
 
+impl Wellness {
+    /// With these reasons, where it says none of them.
+    pub(super) fn because(self, reasons: &[String]) -> Self {
+        let add = |why: String| {
+            let new = reasons.iter().filter(|reason| !why.contains(reason.as_str())).cloned();
+            [why.clone()].into_iter().chain(new).collect::<Vec<_>>().join("; ")
+        };
+        match self {
+            Self::Failed(why) => Self::Failed(add(why)),
+            Self::RolledBack(why) => Self::RolledBack(add(why)),
+            other => other,
+        }
+    }
+}
+
 impl fmt::Display for Wellness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -91,7 +106,7 @@ impl Service {
     }
 
     /// The newest failure, and what the health check of it printed.
-    fn reasons(&self) -> Vec<String> {
+    pub(super) fn reasons(&self) -> Vec<String> {
         let error = self.tasks.iter().find_map(|task| task.error.as_deref());
         let mut unwell = self
             .tasks
@@ -155,6 +170,14 @@ mod tests {
             "0 of 1 running; one is preparing; last error: task: non-zero exit (1); \
              last health check: cannot reach redis"
         );
+    }
+
+    #[test]
+    fn a_reason_that_was_seen_earlier_is_added_once() {
+        let reasons = ["last error: a".to_owned(), "last health check: b".to_owned()];
+        let told = Wellness::Failed("gone; last error: a".into()).because(&reasons);
+        assert_eq!(told, Wellness::Failed("gone; last error: a; last health check: b".into()));
+        assert_eq!(Wellness::Waiting("x".into()).because(&reasons), Wellness::Waiting("x".into()));
     }
 
     #[test]

@@ -72,7 +72,9 @@ fn made_for(stack: &str) -> HashMap<String, Vec<String>> {
 /// The names of what a service is given.
 fn objects(service: &Service) -> Vec<String> {
     let spec = service.spec.as_ref().and_then(|spec| spec.task_template.as_ref());
-    let Some(container) = spec.and_then(|template| template.container_spec.as_ref()) else { return Vec::new() };
+    let Some(container) = spec.and_then(|template| template.container_spec.as_ref()) else {
+        return Vec::new();
+    };
     let secrets = container.secrets.iter().flatten().filter_map(|secret| secret.secret_name.clone());
     let configs = container.configs.iter().flatten().filter_map(|config| config.config_name.clone());
     secrets.chain(configs).collect()

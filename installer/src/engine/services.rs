@@ -110,9 +110,11 @@ impl Engine {
     ) -> Result<()> {
         let started = Instant::now();
         let mut settled: Option<(Vec<String>, Instant)> = None;
+        let mut reasons = Reasons::default();
         loop {
             let services = self.services(stack)?;
-            let ill = health::ailments(&services, before);
+            reasons.note(&services);
+            let ill = reasons.add(health::ailments(&services, before));
             phase.detail(ill.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "));
             if ill.iter().any(|(_, wellness)| !matches!(wellness, Wellness::Waiting(_))) {
                 return Err(unhealthy(stack, ill));
@@ -163,6 +165,32 @@ impl Engine {
         let names = found.into_iter().filter_map(|container| service(container.labels));
         let prefix = format!("{stack}_");
         Ok(names.map(|name| name.strip_prefix(&prefix).unwrap_or(&name).to_owned()).collect())
+    }
+}
+
+/// Why services failed while they were waited for. The engine forgets the containers of an update that it takes back.
+#[derive(Default)]
+struct Reasons(HashMap<String, Vec<String>>);
+
+impl Reasons {
+    fn note(&mut self, services: &[Service]) {
+        for service in services {
+            let found = service.reasons();
+            if !found.is_empty() {
+                self.0.insert(service.name.clone(), found);
+            }
+        }
+    }
+
+    /// With what is known of those that failed and do not say why any more.
+    fn add(&self, ill: Vec<(String, Wellness)>) -> Vec<(String, Wellness)> {
+        let known = |name: &str| self.0.get(name).map_or(&[][..], Vec::as_slice);
+        ill.into_iter()
+            .map(|(name, wellness)| {
+                let told = wellness.because(known(&name));
+                (name, told)
+            })
+            .collect()
     }
 }
 

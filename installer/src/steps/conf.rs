@@ -19,13 +19,20 @@ impl Step for RenderConf {
 
     fn need(&self, installation: &Installation) -> Result<Need> {
         let conf = render(installation)?;
-        let mut names = Vec::new();
+        let (mut unfinished, mut words) = (false, Vec::new());
         for file in &conf.files {
-            if file.is_unfinished()? {
-                names.push(told(&file.name, &file.change()?));
+            unfinished |= file.is_unfinished()?;
+            match file.change()? {
+                Change::None => {}
+                change if file.is_unfinished()? => words.push(told(&file.name, &change)),
+                _ => {}
             }
         }
-        Ok(if names.is_empty() { Need::Nothing } else { Need::Work(names.join(", ")) })
+        Ok(match (unfinished, words.is_empty()) {
+            (false, _) => Need::Nothing,
+            (true, true) => Need::Work("remember what was rendered".to_owned()),
+            (true, false) => Need::Work(words.join(", ")),
+        })
     }
 
     fn apply(&self, installation: &Installation, _: &Progress) -> Result<String> {

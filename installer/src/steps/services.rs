@@ -22,7 +22,8 @@ impl Step for DeployServices {
     }
 
     fn need(&self, installation: &Installation) -> Result<Need> {
-        let all = || Ok(Need::Work(format!("deploy {}", installation.release.stack()?.services().join(", "))));
+        let all =
+            || Ok(Need::Work(format!("deploy {}", installation.release.stack()?.services().join(", "))));
         let Some(engine) = installation.find_engine()? else { return all() };
         if engine.swarm_state()? != SwarmState::Manager {
             return all();
@@ -31,8 +32,11 @@ impl Step for DeployServices {
         let deployment = Deployment::of(installation, &engine)?;
         let (changed, gone) = (deployment.changed(&running), deployment.gone(&running));
         let current = running.iter().all(|service| service.stack_digest == deployment.rendered.digest);
-        let unwell: Vec<&str> =
-            running.iter().filter(|service| !service.is_healthy()).map(|service| service.name.as_str()).collect();
+        let unwell: Vec<&str> = running
+            .iter()
+            .filter(|service| !service.is_healthy())
+            .map(|service| service.name.as_str())
+            .collect();
         Ok(match () {
             () if !changed.is_empty() => Need::Work(format!("deploy {}", changed.join(", "))),
             () if !gone.is_empty() => Need::Work(format!("remove {}", gone.join(", "))),
@@ -49,6 +53,9 @@ impl Step for DeployServices {
         let phase = progress.phase("waiting for the services", None);
         engine.wait_healthy(installation.stack_name(), &before, PATIENCE, &phase)?;
         let running = engine.services(installation.stack_name())?;
-        Ok(format!("{} services healthy", running.iter().filter(|service: &&Service| service.wanted > 0).count()))
+        Ok(format!(
+            "{} services healthy",
+            running.iter().filter(|service: &&Service| service.wanted > 0).count()
+        ))
     }
 }

@@ -82,7 +82,9 @@ fn service(name: &str, definition: &Value, known: &Declared<'_>) -> Result<()> {
     if !service.get("image").is_some_and(Value::is_string) {
         return Err(invalid(format!("the service `{name}` has no image")));
     }
-    for (key, expected) in [("volumes", "list"), ("secrets", "list"), ("configs", "list"), ("deploy", "mapping")] {
+    for (key, expected) in
+        [("volumes", "list"), ("secrets", "list"), ("configs", "list"), ("deploy", "mapping")]
+    {
         let fits = |value: &Value| if expected == "list" { value.is_array() } else { value.is_object() };
         if service.get(key).is_some_and(|value| !fits(value)) {
             return Err(invalid(format!("`{key}` of the service `{name}` is not a {expected}")));
@@ -107,7 +109,9 @@ fn service(name: &str, definition: &Value, known: &Declared<'_>) -> Result<()> {
 fn config_of(service: &str, config: &Value, known: &[&str]) -> Result<()> {
     let (source, target) = (config["source"].as_str(), config["target"].as_str());
     let (Some(source), Some(target)) = (source, target) else {
-        return Err(invalid(format!("a configuration of the service `{service}` has no source or no target")));
+        return Err(invalid(format!(
+            "a configuration of the service `{service}` has no source or no target"
+        )));
     };
     if !known.contains(&source) {
         return Err(invalid(format!(

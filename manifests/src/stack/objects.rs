@@ -65,7 +65,10 @@ pub(super) fn name_configs(service: &mut Value, known: &BTreeMap<String, Vec<Con
         let target = config["target"].as_str().unwrap_or_default();
         let files = known.get(source).map_or(&[][..], Vec::as_slice);
         if files.len() > 1 && !target.ends_with('/') {
-            let why = format!("`{source}` is {} files, and `{target}` is no folder: it does not end with `/`", files.len());
+            let why = format!(
+                "`{source}` is {} files, and `{target}` is no folder: it does not end with `/`",
+                files.len()
+            );
             return Err(Error::Stack { why });
         }
         for file in files {

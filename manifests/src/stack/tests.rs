@@ -253,7 +253,11 @@ fn what_needs_more_than_the_bundle_is_refused_by_name() {
         ("${WT_DATA}/redis:/data", "./data:/data", "the volume `./data`"),
         ("${WT_DATA}/redis:/data", "/data", "the volume"),
         ("${WT_DATA}/redis:/data", "${WT_DATA}/../etc:/data", "the volume `/data/acme/../etc`"),
-        ("admin-password: { external: true }", "admin-password: { file: a }", "`admin-password` in `secrets`"),
+        (
+            "admin-password: { external: true }",
+            "admin-password: { file: a }",
+            "`admin-password` in `secrets`",
+        ),
         ("license: { external: true }", "license: { file: a }", "`license` in `configs`"),
         ("{ source: license, target: /conf/ }", "license", "has no source or no target"),
         ("{ source: license, target: /conf/ }", "{ source: other, target: /conf/ }", "`other`"),

@@ -1,0 +1,121 @@
+//! A customer's site: a host in the lab, and what its operator does there.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::lab::Host;
+use crate::program::{Ran, shipped};
+use crate::repository;
+use crate::vendor::{first_bundle, world};
+
+pub const PASSWORD: &str = "INSECURE story password";
+/// Where an installation puts the program.
+pub const PROGRAM: &str = "/opt/worktile/bin/wt-install";
+
+/// A host with the three files that a customer has in /root: `wt-install`, `site.toml` and bundles.
+#[derive(Debug)]
+pub struct Site {
+    pub host: Host,
+}
+
+impl Site {
+    pub fn bare(name: &'static str) -> Self {
+        Self::bare_as(name, "debian-12")
+    }
+
+    pub fn bare_as(name: &'static str, system: &str) -> Self {
+        let site = Self { host: Host::start_as(name, system) };
+        site.host.put(&shipped("wt-install"), "/root/wt-install");
+        let answers = fs::read_to_string(repository().join("docs/site.example.toml")).expect("the example");
+        let answers = answers.replace("192.0.2.10", &site.host.address).replace("choose your own", PASSWORD);
+        site.answer(&answers);
+        site
+    }
+
+    /// One with the first release on it.
+    pub fn installed(name: &'static str) -> Self {
+        let site = Self::bare(name);
+        site.install(&first_bundle()).expect(0);
+        site
+    }
+
+    /// Replaces site.toml.
+    pub fn answer(&self, text: &str) {
+        let file = world().join(format!("{}.toml", self.host.name));
+        fs::write(&file, text).expect("site.toml");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("site.toml");
+        self.host.put(&file, "/root/site.toml.new");
+        self.sh("mv /root/site.toml.new /root/site.toml").expect(0);
+    }
+
+    /// Copies a bundle to /root and runs the installer with it.
+    pub fn install(&self, bundle: &Path) -> Ran {
+        let name = self.bring(bundle);
+        self.wt(&name)
+    }
+
+    /// Copies a file to /root, if it is not there; returns its name.
+    pub fn bring(&self, file: &Path) -> String {
+        let name = file.file_name().expect("a name").to_string_lossy().into_owned();
+        if self.sh(&format!("test -e /root/{name}")).code != 0 {
+            self.host.put(file, &format!("/root/{name}"));
+        }
+        name
+    }
+
+    /// Runs the installer that the customer was given.
+    pub fn wt(&self, arguments: &str) -> Ran {
+        self.sh(&format!("cd /root && ./wt-install {arguments}"))
+    }
+
+    pub fn sh(&self, line: &str) -> Ran {
+        self.host.sh(line)
+    }
+
+    /// Copies a file out, into the run's own folder.
+    pub fn take(&self, path: &str) -> PathBuf {
+        let to = world().join(format!("{}-{}", self.host.name, path.rsplit('/').next().unwrap_or(path)));
+        let _ = fs::remove_file(&to);
+        self.host.get(path, &to);
+        to
+    }
+
+    /// What a run that changes nothing must leave alone: every file it could touch with its times, packages, images.
+    pub fn state(&self) -> State {
+        let said = self.sh(
+            "find /opt/worktile /var/lib/wt-install /etc /run/wt /root -type f -printf '%p %T@ %s %m\\n' | sort;
+             dpkg-query -W; docker images --all --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}';
+             docker service ls --format '{{.ID}} {{.Name}} {{.Replicas}}'; docker ps --no-trunc --format '{{.ID}}' | sort;
+             docker secret ls --format '{{.ID}}'; docker config ls --format '{{.ID}}';
+             docker network ls --no-trunc --format '{{.ID}}' | sort",
+        );
+        State(said.expect(0).stdout)
+    }
+
+    /// Asks until it succeeds, for at most so many seconds.
+    pub fn within(&self, seconds: u32, line: &str) {
+        let ask = format!(
+            "for i in $(seq {}); do ({line}) >/dev/null 2>&1 && exit 0; sleep 0.5; done; ({line})",
+            2 * seconds
+        );
+        self.sh(&ask).expect(0);
+    }
+}
+
+/// What is on a host, line by line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State(pub String);
+
+impl State {
+    /// Panics with the first line that is gone or new.
+    #[track_caller]
+    pub fn same(&self, after: &Self) {
+        for line in self.0.lines() {
+            assert!(after.0.lines().any(|other| other == line), "gone: {line}");
+        }
+        for line in after.0.lines() {
+            assert!(self.0.lines().any(|other| other == line), "new: {line}");
+        }
+    }
+}
