@@ -9,6 +9,7 @@ pub mod command;
 pub mod conf;
 pub mod deployment;
 pub mod engine;
+pub mod engine_configuration;
 pub mod error;
 pub mod hook;
 pub mod init_data;
