@@ -249,7 +249,8 @@ impl Explain for Error {
             Self::EngineSilent { .. } => {
                 "`systemctl restart containerd docker` frees an engine that hangs (it restarts every container); then run this again".into()
             }
-            Self::EngineClosed
+            Self::Engine { .. }
+            | Self::EngineClosed
             | Self::LoadRefused { .. }
             | Self::ImageMissing { .. } => {
                 "`journalctl -u docker` may say why; is its disk full? Then run this again".into()
@@ -303,7 +304,6 @@ impl Explain for Error {
             | Self::Command { .. }
             | Self::CommandFailed { .. }
             | Self::CommandTime { .. }
-            | Self::Engine { .. }
             | Self::Client { .. }
             | Self::EngineAnswer { .. }
             | Self::Swarm { .. }

@@ -99,6 +99,11 @@ impl Places {
         self.state().join("operation.json")
     }
 
+    /// How long things took the last time.
+    pub fn measured(&self) -> PathBuf {
+        self.state().join("measured.json")
+    }
+
     /// Services that the operator stopped or removed.
     pub fn wanted(&self) -> PathBuf {
         self.state().join("services.json")

@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::time::Instant;
 
 use wt_keys::console::{Progress, Size};
 use wt_keys::durable;
@@ -6,6 +7,7 @@ use wt_manifests::ImageName;
 
 use super::{Need, Step};
 use crate::engine::{ImagePlan, daemon};
+use crate::measured::Measured;
 use crate::{Error, Installation, Result};
 
 /// Feeds the engine the layers that it lacks, and compares what it then has with the manifest.
@@ -57,10 +59,12 @@ impl Step for LoadImages {
         durable::create_folder(&durable::folder_of(&mark), 0o755)?;
         durable::write(&mark, b"", 0o644)?;
         let plan = engine.plan_images(installation.manifest(), &installation.known_images()?)?;
+        let started = Instant::now();
         load(installation, &plan, progress)?;
         let engine = installation.engine()?;
         engine.compare_images(installation.manifest())?;
         engine.sync_storage()?;
+        Measured::note_load(&installation.places, plan.bytes, started.elapsed())?;
         Ok(told("loaded", &plan))
     }
 }
