@@ -115,6 +115,8 @@ pub enum Error {
     Digest { what: String, expected: Sha256Digest, found: Sha256Digest },
     #[error("`{what}` is of another size\n  expected {expected} bytes\n  found    {found} bytes")]
     Size { what: String, expected: u64, found: u64 },
+    #[error("{why}")]
+    SourceName { why: String },
     #[error("the image `{image}` is for another platform\n  expected {expected}\n  found    {found}")]
     Platform { image: ImageName, expected: String, found: String },
     #[error(

@@ -122,7 +122,7 @@ impl<'a> Images<'a> {
         let mut collected = Vec::new();
         for (image, source) in self.sources {
             let content = opened.content(source, image, platform, press)?;
-            collected.push(Collected::check(&image.name, content, platform)?);
+            collected.push(Collected::check(&image.name, content, platform, &image.source)?);
         }
         Ok(collected)
     }
@@ -203,7 +203,7 @@ impl Opened {
                 };
                 self.roots.insert(path, layer);
                 let config = rootfs_config::to_json(&image.config, platform, layer.digest);
-                Ok(Content { config, layers: vec![layer], manifest: None })
+                Ok(Content { config, layers: vec![layer], manifest: None, resolved: None })
             }
         }
     }

@@ -80,13 +80,15 @@ impl<'a, B: Blobs> Images<'a, B> {
         for layer in &layers {
             self.coding(layer)?; // before any is fetched
         }
+        let resolved = Some(image.digest()?);
         match self.keep {
             Keep::Layers => {
                 let layers = self.layers(&layers, &Config::parse(&config)?.layers()?, press)?;
-                Ok(Content { config, layers, manifest: None })
+                Ok(Content { config, layers, manifest: None, resolved })
             }
             Keep::Verbatim => {
-                Ok(Content { config, layers: self.as_stored(&layers, press)?, manifest: Some(manifest) })
+                let layers = self.as_stored(&layers, press)?;
+                Ok(Content { config, layers, manifest: Some(manifest), resolved })
             }
         }
     }
