@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use wt_keys::chain::Certified as _;
 use wt_keys::console::{Done, Failure, Output, PassphraseFile, Phase, Size, confirm};
-use wt_keys::{Chain, Sha256Digest, Signer, durable, key_file};
+use wt_keys::{Chain, Sha256Digest, Signer, durable, signed_file};
 use wt_manifests::Manifest;
 use wt_manifests::bundle::assemble::assemble_bundle;
 use wt_manifests::bundle::unsigned::{self, UnsignedBundle};
@@ -122,7 +122,7 @@ impl Sign {
             return Err(Error::NoKeyFile { path: key.clone() });
         }
         if let Some(trust) = &self.trust.trust {
-            key_file::read_trust(trust)?;
+            signed_file::read_trust(trust)?;
         }
         Ok(Signer::load(key, self.trust.trust.as_deref(), &|path| self.passphrase.ask(path))?)
     }
