@@ -21,6 +21,7 @@ pub mod issue;
 pub mod key;
 #[cfg(feature = "sign")]
 pub mod key_file;
+pub mod nameless;
 pub mod shown;
 pub mod signed_file;
 #[cfg(feature = "sign")]
