@@ -126,7 +126,7 @@ impl Nameless {
 }
 
 /// `D/.wt-NAME`
-fn staged_path(path: &Path) -> PathBuf {
+pub(crate) fn staged_path(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default();
     let mut staged = std::ffi::OsString::from(".wt-");
     staged.push(name);
