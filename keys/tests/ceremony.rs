@@ -150,6 +150,22 @@ fn a_certificate_is_replaced_only_when_told_and_a_key_has_one_role() {
 }
 
 #[test]
+fn a_reader_that_went_away_is_no_error_and_a_full_disk_is() {
+    let world = World::with_keys();
+    for line in ["show keys/trust.json", "show keys/trust.json --json", "completions bash", "man"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let gone = world.command(line).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!((gone.status.code(), &*gone.stderr), (Some(0), &b""[..]), "{line}");
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let full = world.command(line).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8(full.stderr).unwrap();
+        assert!(said.starts_with("error: cannot write to `stdout`\n  because: "), "{line}: {said}");
+        assert_eq!(full.status.code(), Some(1));
+    }
+}
+
+#[test]
 fn secrets_that_others_can_read_or_exchange_are_not_used() {
     let world = World::new();
     let init = "init --dir keys --passphrase-file passphrase -q";
