@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::{Error, Result, capped, private_file};
+use crate::{Error, Result, capped, private_file, shown_path};
 
 /// Characters of a new passphrase.
 const SHORTEST: usize = 12;
@@ -21,7 +21,7 @@ impl PassphraseFile {
     pub fn ask(&self, key: &Path) -> Result<Zeroizing<String>> {
         match &self.passphrase_file {
             Some(file) => first_line(file),
-            None => prompt(&format!("Passphrase of {}: ", key.display()), key),
+            None => prompt(&format!("Passphrase of {}: ", shown_path(key)), key),
         }
     }
 
