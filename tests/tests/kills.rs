@@ -1,6 +1,7 @@
 //! Kills: an installation and an upgrade are ended at their state-changing system calls, one by one, and the next run must
 //! end where an undisturbed one does. Some of the calls each time, all of them with `WT_TEST_ALL`.
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+#![allow(clippy::print_stdout, reason = "how many points were tried is the result")]
 
 use std::collections::BTreeMap;
 use std::fs;
