@@ -14,7 +14,6 @@ mod index;
 mod mirror;
 mod scratch;
 pub mod unmet;
-mod version;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
