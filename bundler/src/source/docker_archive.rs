@@ -253,7 +253,7 @@ impl Archive {
 
 /// For what the tar reader refuses; a disk or a decompressor that failed below it is named as it is.
 pub fn not_a_tar(origin: &str) -> impl FnOnce(io::Error) -> Error {
-    move |error| match error.downcast::<Error>() {
+    move |error| match Error::from_reader(error) {
         Ok(own) => own,
         Err(error) if error.raw_os_error().is_some() => Error::io("read", origin)(error),
         Err(_) => Error::Archive {

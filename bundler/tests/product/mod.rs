@@ -129,7 +129,7 @@ impl World {
 }
 
 /// Letters that do not compress to nothing, the same every time.
-fn noise(length: usize) -> String {
+pub fn noise(length: usize) -> String {
     let mut state = 1_u64;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
