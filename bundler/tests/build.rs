@@ -406,7 +406,7 @@ fn neither_time_zone_nor_umask_locale_or_home_change_a_byte() {
         let line = format!("umask {umask} && exec \"$@\"");
         let mut command = Command::new("sh");
         command.args(["-c", &line, "sh"]).arg(assert_cmd::cargo::cargo_bin!("wt-bundle"));
-        command.args(["build", "release", "--key", "keys/bundle.key", "-o", name]);
+        command.args(["build", "release", "--key", "keys/bundle.key", "--no-cache", "-o", name]);
         command.current_dir(world.folder.path()).env("SOURCE_DATE_EPOCH", epoch()).envs(settings);
         stdout(&command.output().unwrap());
         fs::read(world.path(name)).unwrap()

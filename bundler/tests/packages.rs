@@ -68,7 +68,12 @@ impl World {
     fn command(&self, verb: &str) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wt-bundle"));
         command.current_dir(self.folder.path()).env("XDG_CACHE_HOME", self.path("cache"));
-        command.env("WT_TRUST", self.path("keys/trust.json")).env_remove("SOURCE_DATE_EPOCH").arg(verb);
+        command
+            .env_remove("WT_CACHE_SIZE")
+            .env_remove("WT_KEY")
+            .env("WT_TRUST", self.path("keys/trust.json"))
+            .env_remove("SOURCE_DATE_EPOCH")
+            .arg(verb);
         command
     }
 
