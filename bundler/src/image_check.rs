@@ -13,10 +13,10 @@ use wt_manifests::bundle::reader::unwrapped;
 use wt_manifests::image::{Config, Image, blob_path};
 use wt_manifests::manifest::{Entry, Manifest};
 
+use crate::counted::Counted;
 use crate::decompress::decompressed;
+use crate::hashed::Hashed;
 use crate::image::{DOCUMENT_LIMIT, digest, joined};
-use crate::press::Counted;
-use crate::source::hashed::Hashed;
 use crate::{Error, Result};
 
 /// Documents by their digests.

@@ -11,9 +11,9 @@ use std::io::{self, Read};
 use serde::Serialize;
 use wt_keys::Sha256Digest;
 
+use crate::hashed::Hashed;
 use crate::source::docker_archive::rationed::Rationed;
 use crate::source::docker_archive::{LONGEST_HEADERS, clean, not_a_tar};
-use crate::source::hashed::Hashed;
 use crate::{Error, Result};
 
 /// Files, and bytes of their names, of all layers that are read for a comparison.

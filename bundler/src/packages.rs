@@ -15,7 +15,6 @@ mod mirror;
 mod scratch;
 pub mod unmet;
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use wt_keys::Sha256Digest;
@@ -26,6 +25,8 @@ use wt_manifests::bundle::writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::manifest::{Mode, Package, PackageSet};
 use wt_manifests::release::PackageTarget;
 
+use crate::counted::Counted;
+use crate::hashed::Hashed;
 use crate::{Error, Result};
 use apt::{Apt, Planned};
 use given::Given;
@@ -104,18 +105,9 @@ fn path(target: &str, file_name: &str) -> Result<RelativePath> {
 }
 
 fn compare(file: &Path, plan: &Planned, phase: &Phase) -> Result<()> {
-    let mut content = std::fs::File::open(file).map_err(Error::io("open", file))?;
-    let mut hasher = wt_keys::digest::Hasher::default();
-    let mut buffer = vec![0; 128 << 10];
-    loop {
-        let got = content.read(&mut buffer).map_err(Error::io("read", file))?;
-        if got == 0 {
-            break;
-        }
-        hasher.update(&buffer[..got]);
-        phase.advance(got as u64);
-    }
-    let (expected, found) = (plan.sha256, hasher.finish());
+    let content = std::fs::File::open(file).map_err(Error::io("open", file))?;
+    let hashed = Hashed::new(Counted { inner: content, phase });
+    let (expected, found) = (plan.sha256, hashed.finish().map_err(Error::io("read", file))?);
     if expected == found {
         return Ok(());
     }

@@ -15,6 +15,7 @@ use wt_manifests::image::{Blob, blob_path};
 use wt_manifests::manifest::Mode;
 
 use crate::cache::LayerCache;
+use crate::counted::Counted;
 use crate::spool::{Layer, Spool};
 use crate::{Error, Result};
 
@@ -176,20 +177,6 @@ impl Pressing {
             return Err(Error::Digest { what: path.to_string(), expected: layer.digest, found });
         }
         Ok(frame.finish()?)
-    }
-}
-
-/// Tells the progress bar what went by.
-pub struct Counted<'a, R> {
-    pub inner: R,
-    pub phase: &'a Phase,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        let got = self.inner.read(out)?;
-        self.phase.advance(got as u64);
-        Ok(got)
     }
 }
 

@@ -2,7 +2,6 @@
 
 pub mod docker_archive;
 mod engine;
-pub mod hashed;
 mod oci;
 mod registry;
 mod rootfs;

@@ -18,9 +18,9 @@ use wt_manifests::image::Blob;
 
 use self::rationed::Rationed;
 use crate::decompress::{Coding, decompressed};
+use crate::hashed::Hashed;
 use crate::image::{Content, DOCUMENT_LIMIT};
 use crate::press::Press;
-use crate::source::hashed::Hashed;
 use crate::{Error, Result};
 
 const MOST_LINKS: usize = 8;
