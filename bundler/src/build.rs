@@ -15,7 +15,7 @@ use wt_manifests::bundle::{split, unsigned};
 use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest, Site, VERBATIM};
 use wt_manifests::release::{Release, ReleaseFile};
 
-use crate::cache::{self, LayerCache};
+use crate::cache::{self, LayerCache, PackageCache};
 use crate::image::{Collected, Keep};
 use crate::packages::{self, Resolved};
 use crate::press::{Frames, Press};
@@ -40,9 +40,15 @@ pub struct Build<'a> {
     pub created: Utc,
     pub threads: u32,
     pub registries: RegistryAccess,
-    /// How much may be kept for the next build; none: the cache is neither read nor written.
-    pub cache_size: Option<u64>,
+    pub cache_sizes: CacheSizes,
     pub progress: Progress,
+}
+
+/// How many bytes may be kept for the next build; none: nothing is, and nothing that was kept is used.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheSizes {
+    pub layers: Option<u64>,
+    pub packages: Option<u64>,
 }
 
 /// What becomes of the body.
@@ -64,8 +70,8 @@ pub struct Summary {
     /// Layers that images have in common, and that would otherwise be there again.
     pub shared: usize,
     pub packages: usize,
-    /// Why nothing is kept for the next build.
-    pub no_cache: Option<String>,
+    /// What went otherwise than was asked for, and hurts nobody.
+    pub warnings: Vec<String>,
 }
 
 /// A bundle that lacks only its signature.
@@ -73,7 +79,13 @@ pub struct Summary {
 pub struct Made {
     pub bundle: UnsignedBundle,
     pub manifest: Manifest,
-    no_cache: Option<String>,
+    warnings: Vec<String>,
+}
+
+/// Those that are used.
+struct Caches {
+    layers: Option<LayerCache>,
+    packages: Option<PackageCache>,
 }
 
 struct Gathered {
@@ -84,9 +96,9 @@ struct Gathered {
 
 impl Build<'_> {
     pub fn run(&self) -> Result<Summary> {
-        let Made { bundle, manifest, no_cache } = self.make()?;
+        let Made { bundle, manifest, warnings } = self.make()?;
         let files = self.finish(bundle, &manifest)?;
-        Ok(Summary { no_cache, ..summary(files, &manifest) })
+        Ok(Summary { warnings, ..summary(files, &manifest) })
     }
 
     /// Everything but the signature; nothing stands under the output's name.
@@ -94,9 +106,10 @@ impl Build<'_> {
         let mut manifest = self.draft();
         self.check_form(&manifest)?;
         let files = files::read(self.release)?;
-        let (cache, no_cache) = self.cache();
+        let mut warnings = Vec::new();
+        let caches = self.caches(&mut warnings);
         let images = Images::find(self.release, &self.registries, &self.progress)?;
-        let Gathered { images, layers, packages } = self.gather(images, cache)?;
+        let Gathered { images, layers, packages } = self.gather(images, caches)?;
         let frames = self.frames(&files, &images, layers, &packages)?;
         let bundle = self.write(frames)?;
         manifest.body = bundle.body.clone();
@@ -106,7 +119,7 @@ impl Build<'_> {
             manifest.features.push(VERBATIM.to_owned());
         }
         manifest.packages = packages.into_iter().map(|resolved| resolved.set).collect();
-        Ok(Made { bundle, manifest, no_cache })
+        Ok(Made { bundle, manifest, warnings })
     }
 
     /// What would otherwise be refused at the end of a long build.
@@ -120,24 +133,28 @@ impl Build<'_> {
     }
 
     /// Images and packages, side by side.
-    fn gather(&self, images: Images<'_>, cache: Option<LayerCache>) -> Result<Gathered> {
+    fn gather(&self, images: Images<'_>, caches: Caches) -> Result<Gathered> {
         thread::scope(|scope| {
-            let packages = scope.spawn(|| self.packages());
-            let images = self.images(images, cache);
+            let packages = scope.spawn(|| self.packages(caches.packages.as_ref()));
+            let images = self.images(images, caches.layers);
             let packages = packages.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let (images, layers) = images?;
             Ok(Gathered { images, layers, packages: packages? })
         })
     }
 
-    /// The cache, or why it is not used.
-    fn cache(&self) -> (Option<LayerCache>, Option<String>) {
-        let Some(most) = self.cache_size else { return (None, None) };
-        let Some(folder) = cache::folder("layers") else { return (None, None) };
-        match LayerCache::open(folder, self.compression(LAYERS), most) {
-            Ok(cache) => (Some(cache), None),
-            Err(why) => (None, Some(why)),
-        }
+    /// Warns of a cache that cannot be used.
+    fn caches(&self, warnings: &mut Vec<String>) -> Caches {
+        let open_layers = |most| {
+            let folder = cache::folder(cache::LAYERS)?;
+            Some(LayerCache::open(folder, self.compression(LAYERS), most))
+        };
+        let open_packages = |most| Some(PackageCache::open(cache::folder(cache::PACKAGES)?, most));
+        let layers = self.cache_sizes.layers.and_then(open_layers).transpose();
+        let wanted = self.cache_sizes.packages.filter(|_| !self.release.file.packages.is_empty());
+        let packages = wanted.and_then(open_packages).transpose();
+        warnings.extend([layers.as_ref().err(), packages.as_ref().err()].into_iter().flatten().cloned());
+        Caches { layers: layers.unwrap_or_default(), packages: packages.unwrap_or_default() }
     }
 
     fn images(&self, images: Images<'_>, cache: Option<LayerCache>) -> Result<(Vec<Collected>, Frames)> {
@@ -150,9 +167,10 @@ impl Build<'_> {
         }
     }
 
-    fn packages(&self) -> Result<Vec<Resolved>> {
+    fn packages(&self, cache: Option<&PackageCache>) -> Result<Vec<Resolved>> {
         let file = &self.release.file;
-        file.packages.iter().map(|target| packages::resolve(target, &file.platform, &self.progress)).collect()
+        let resolve = |target| packages::resolve(target, &file.platform, cache, &self.progress);
+        file.packages.iter().map(resolve).collect()
     }
 
     /// All frames in their order.
@@ -262,7 +280,7 @@ fn summary(files: Vec<PathBuf>, manifest: &Manifest) -> Summary {
         layers,
         shared: used - layers,
         packages: manifest.packages.iter().map(|set| set.packages.len()).sum(),
-        no_cache: None,
+        warnings: Vec::new(),
     }
 }
 

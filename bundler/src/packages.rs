@@ -8,7 +8,6 @@
 
 mod apt;
 mod base;
-mod cache;
 mod given;
 mod index;
 mod mirror;
@@ -25,6 +24,7 @@ use wt_manifests::bundle::writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::manifest::{Mode, Package, PackageSet};
 use wt_manifests::release::PackageTarget;
 
+use crate::cache::PackageCache;
 use crate::counted::Counted;
 use crate::hashed::Hashed;
 use crate::{Error, Result};
@@ -47,8 +47,13 @@ struct Deb {
     size: u64,
 }
 
-/// Resolves and downloads what `target` asks for, for `platform`.
-pub fn resolve(target: &PackageTarget, platform: &str, progress: &Progress) -> Result<Resolved> {
+/// Resolves and downloads what `target` asks for, for `platform`; what is in the cache is not downloaded again.
+pub fn resolve(
+    target: &PackageTarget,
+    platform: &str,
+    cache: Option<&PackageCache>,
+    progress: &Progress,
+) -> Result<Resolved> {
     let phase = progress.phase(format!("packages for {}", target.target), None);
     let apt = Apt::prepare(target, platform)?;
     let given = given::take(target, apt::architecture(platform), &apt.given())?;
@@ -61,13 +66,23 @@ pub fn resolve(target: &PackageTarget, platform: &str, progress: &Progress) -> R
     let names: Vec<String> = target.install.iter().cloned().chain(paths).collect();
     let planned = apt.plan(&names, &given)?;
     phase.detail("downloading");
-    cache::lend(&planned, &apt.archives());
+    if let Some(cache) = cache {
+        // where apt looks before it downloads; it compares, too
+        for plan in &planned {
+            cache.lend(plan.sha256, &apt.archives().join(&plan.file_name));
+        }
+    }
     apt.download(&names)?;
     let mut files = Vec::new();
     for plan in &planned {
         files.push(downloaded(plan, &apt, &index, &phase)?);
     }
-    cache::keep(files.iter().map(|deb| (deb.sha256, deb.file.as_path())));
+    if let Some(cache) = cache {
+        for deb in &files {
+            let _ = cache.keep(deb.sha256, &deb.file);
+        }
+        cache.bound();
+    }
     let by_hand = given.iter().map(|given| given.name.clone());
     let install = target.install.iter().cloned().chain(by_hand).collect();
     for given in given {
