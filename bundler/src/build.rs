@@ -10,10 +10,15 @@ use std::thread;
 use wt_keys::chain::check_scope;
 use wt_keys::console::Progress;
 use wt_keys::{Signer, Utc, durable};
-use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameFile, UnsignedBundle};
+use wt_manifests::bundle::{
+    body_writer::BodyWriter,
+    frame_writer::{Compression, FrameFile},
+    sealing::HeadlessBundle,
+};
 use wt_manifests::bundle::{split, unsigned};
-use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest, Site, VERBATIM};
+use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest, VERBATIM};
 use wt_manifests::release::{Release, ReleaseFile};
+use wt_manifests::site::Site;
 
 use crate::cache::{self, LayerCache, PackageCache};
 use crate::image::{Collected, Keep};
@@ -77,7 +82,7 @@ pub struct Summary {
 /// A bundle that lacks only its signature.
 #[derive(Debug)]
 pub struct Made {
-    pub bundle: UnsignedBundle,
+    pub bundle: HeadlessBundle,
     pub manifest: Manifest,
     warnings: Vec<String>,
 }
@@ -194,7 +199,7 @@ impl Build<'_> {
         Ok(frames)
     }
 
-    fn write(&self, frames: Vec<FrameFile>) -> Result<UnsignedBundle> {
+    fn write(&self, frames: Vec<FrameFile>) -> Result<HeadlessBundle> {
         let total = frames.iter().map(|frame| frame.frame.length).sum();
         let phase = self.progress.phase("writing", Some(total));
         let mut body = BodyWriter::create(&self.body_output(), expected_head(&frames, total))?;
@@ -227,7 +232,7 @@ impl Build<'_> {
     }
 
     /// Signs, reads back, and gives the result its name. Returns the files that were made.
-    fn finish(&self, bundle: UnsignedBundle, manifest: &Manifest) -> Result<Vec<PathBuf>> {
+    fn finish(&self, bundle: HeadlessBundle, manifest: &Manifest) -> Result<Vec<PathBuf>> {
         let Form::Signed { signer, split } = self.form else {
             return self.leave_unsigned(bundle, manifest);
         };
@@ -245,7 +250,7 @@ impl Build<'_> {
     }
 
     /// The manifest first: an unsigned bundle without it cannot be signed elsewhere.
-    fn leave_unsigned(&self, bundle: UnsignedBundle, manifest: &Manifest) -> Result<Vec<PathBuf>> {
+    fn leave_unsigned(&self, bundle: HeadlessBundle, manifest: &Manifest) -> Result<Vec<PathBuf>> {
         let carried = self.output.with_added_extension("manifest");
         durable::write(&carried, &unsigned::to_bytes(manifest), 0o644)?;
         bundle.leave_unsigned(manifest)?;
@@ -309,8 +314,8 @@ fn expected_head(frames: &[FrameFile], total: u64) -> u64 {
 /// `worktile-5.2.0-amd64.tar.zst`
 pub fn default_output(release: &Release, folder: &Path) -> PathBuf {
     let file = &release.file;
-    let machine = file.platform.split_once('/').map_or("", |(_, machine)| machine);
-    folder.join(format!("{}-{}-{machine}.tar.zst", file.product, file.version))
+    let (machine, variant) = (file.platform.machine(), file.platform.variant().unwrap_or_default());
+    folder.join(format!("{}-{}-{machine}{variant}.tar.zst", file.product, file.version))
 }
 
 /// `SOURCE_DATE_EPOCH` where it is set, else `now`.

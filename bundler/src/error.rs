@@ -76,7 +76,7 @@ pub enum Error {
     #[error("the release has no `{}`", path.display())]
     MissingFile { path: PathBuf },
     #[error("the release is not complete{}", lines(missing))]
-    Incomplete { missing: Vec<Missing> },
+    ReleaseIncomplete { missing: Vec<Missing> },
     #[error("`{}` is neither a file nor a folder", path.display())]
     FileKind { path: PathBuf },
 
@@ -204,6 +204,10 @@ impl From<wt_manifests::Error> for Error {
         match error {
             wt_manifests::Error::Io { action, path, source } => {
                 let theirs = |source| Self::Bundle(wt_manifests::Error::Io { action, path, source });
+                Self::from_reader(source).unwrap_or_else(theirs)
+            }
+            wt_manifests::Error::Unreadable { source } => {
+                let theirs = |source| Self::Bundle(wt_manifests::Error::Unreadable { source });
                 Self::from_reader(source).unwrap_or_else(theirs)
             }
             other => Self::Bundle(other),

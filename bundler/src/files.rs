@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 use wt_keys::durable;
+use wt_manifests::bundle::frame_writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::bundle::tar;
-use wt_manifests::bundle::writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::complete::{self, File};
 use wt_manifests::manifest::Mode;
 use wt_manifests::release::Release;
@@ -48,7 +48,7 @@ pub fn read(release: &Release) -> Result<Vec<ReleaseFile>> {
 fn check(release: &Release, stack: &Stack, files: &[ReleaseFile]) -> Result<()> {
     let small: Vec<File<'_>> = files.iter().map(ReleaseFile::as_file).collect();
     let missing = complete::missing(&release.file, stack, &small);
-    if missing.is_empty() { Ok(()) } else { Err(Error::Incomplete { missing }) }
+    if missing.is_empty() { Ok(()) } else { Err(Error::ReleaseIncomplete { missing }) }
 }
 
 impl ReleaseFile {

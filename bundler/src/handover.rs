@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use wt_keys::console::Progress;
 use wt_keys::{Trust, durable};
 use wt_manifests::bundle::Bundle;
-use wt_manifests::{Manifest, RelativePath};
+use wt_manifests::{Manifest, Platform, RelativePath};
 
 pub use installer::BuiltIn;
 use page::Page;
@@ -102,7 +102,13 @@ impl Handover<'_> {
 }
 
 /// What can be refused before `bundle`, for `platform` and signed under `trust`, is there to be handed over.
-pub fn check(bundle: &Path, platform: &str, trust: &Trust, installer: &Path, folder: &Path) -> Result<()> {
+pub fn check(
+    bundle: &Path,
+    platform: &Platform,
+    trust: &Trust,
+    installer: &Path,
+    folder: &Path,
+) -> Result<()> {
     refuse_existing(folder)?;
     plain_name(bundle)?;
     if !installer.is_file() {

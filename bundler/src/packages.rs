@@ -18,11 +18,11 @@ use std::path::{Path, PathBuf};
 
 use wt_keys::Sha256Digest;
 use wt_keys::console::{Phase, Progress};
-use wt_manifests::RelativePath;
+use wt_manifests::bundle::frame_writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::bundle::tar;
-use wt_manifests::bundle::writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::manifest::{Mode, Package, PackageSet};
 use wt_manifests::release::PackageTarget;
+use wt_manifests::{Platform, RelativePath};
 
 use crate::cache::PackageCache;
 use crate::counted::Counted;
@@ -50,7 +50,7 @@ struct Deb {
 /// Resolves and downloads what `target` asks for, for `platform`; what is in the cache is not downloaded again.
 pub fn resolve(
     target: &PackageTarget,
-    platform: &str,
+    platform: &Platform,
     cache: Option<&PackageCache>,
     progress: &Progress,
 ) -> Result<Resolved> {
@@ -138,7 +138,7 @@ impl Resolved {
 
 fn frame(deb: &Deb, folder: &Path, compression: Compression) -> Result<FrameFile> {
     let mut content = std::fs::File::open(&deb.file).map_err(Error::io("open", &deb.file))?;
-    let size = tar::stored_size(deb.size).unwrap_or(u64::MAX);
+    let size = tar::size_of(&deb.package.path, deb.size)?;
     let mut frame = FrameWriter::new(folder, compression, size)?;
     let (expected, path) = (deb.sha256, deb.package.path.clone());
     let found = frame.entry(path, deb.size, Mode::Data, &mut content)?;

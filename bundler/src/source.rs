@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use wt_keys::console::Progress;
-use wt_manifests::ImageName;
 use wt_manifests::image::Blob;
 use wt_manifests::release::{ImageSource, Release};
+use wt_manifests::{ImageName, Platform};
 
 pub use self::registry::{Access as RegistryAccess, Failure as RegistryFailure};
 use self::registry::{Reference, Registries, Remote};
@@ -161,7 +161,7 @@ impl Opened {
         &mut self,
         source: Source,
         image: &ImageSource,
-        platform: &str,
+        platform: &Platform,
         press: &Press,
     ) -> Result<Content> {
         match source {

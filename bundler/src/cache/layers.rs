@@ -12,7 +12,8 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use wt_keys::Sha256Digest;
-use wt_manifests::bundle::writer::{Compression, FrameFile};
+use wt_manifests::Platform;
+use wt_manifests::bundle::frame_writer::{Compression, FrameFile};
 use wt_manifests::image::{Blob, blob_path};
 use wt_manifests::manifest::{Entry, Mode};
 
@@ -65,7 +66,7 @@ impl LayerCache {
     }
 
     /// Beside the frames: the configurations of an engine's images.
-    pub fn configs<'a>(&'a self, platform: &'a str) -> Configs<'a> {
+    pub fn configs<'a>(&'a self, platform: &'a Platform) -> Configs<'a> {
         Configs::new(&self.folder, platform)
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use wt_keys::Sha256Digest;
+use wt_manifests::Platform;
 use wt_manifests::release::PackageTarget;
 
 use super::given::Given;
@@ -35,7 +36,7 @@ pub struct Planned {
 }
 
 impl Apt {
-    pub fn prepare(target: &PackageTarget, platform: &str) -> Result<Self> {
+    pub fn prepare(target: &PackageTarget, platform: &Platform) -> Result<Self> {
         if !target.keyring.is_file() {
             return Err(Error::NoKeyring { target: target.target.clone(), path: target.keyring.clone() });
         }
@@ -190,8 +191,15 @@ fn planned(line: &str) -> Option<Planned> {
 }
 
 /// What Debian calls the machine of `platform`.
-pub fn architecture(platform: &str) -> &str {
-    platform.split_once('/').map_or(platform, |(_, machine)| machine)
+pub fn architecture(platform: &Platform) -> &str {
+    match (platform.machine(), platform.variant()) {
+        ("386", _) => "i386",
+        ("arm", None | Some("v7")) => "armhf",
+        ("arm", Some(_)) => "armel",
+        ("ppc64le", _) => "ppc64el",
+        ("mips64le", _) => "mips64el",
+        (machine, _) => machine,
+    }
 }
 
 fn configuration(folder: &Path, architecture: &str) -> String {
