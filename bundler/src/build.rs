@@ -22,8 +22,9 @@ use wt_manifests::site::Site;
 
 use crate::cache::{self, LayerCache, PackageCache};
 use crate::image::{Collected, Keep};
-use crate::packages::{self, Resolved};
+use crate::packages::{Plan, Resolved};
 use crate::press::{Frames, Press};
+use crate::problems::Problems;
 use crate::source::{Images, RegistryAccess};
 use crate::{Error, Result, documents, files};
 
@@ -110,10 +111,9 @@ impl Build<'_> {
     pub fn make(&self) -> Result<Made> {
         let mut manifest = self.draft();
         self.check_form(&manifest)?;
-        let files = files::read(self.release)?;
+        let (files, images) = self.find()?;
         let mut warnings = Vec::new();
         let caches = self.caches(&mut warnings);
-        let images = Images::find(self.release, &self.registries, &self.progress)?;
         let Gathered { images, layers, packages } = self.gather(images, caches)?;
         let frames = self.frames(&files, &images, layers, &packages)?;
         let bundle = self.write(frames)?;
@@ -135,6 +135,21 @@ impl Build<'_> {
             Some(wanted) => Ok(split::check(wanted, &self.output)?),
             None => Ok(()),
         }
+    }
+
+    /// What the bundle is made of, all of it there. Where something lacks, packages are looked for as well, so that all
+    /// is said at once; else that is done while layers are compressed.
+    fn find(&self) -> Result<(Vec<files::ReleaseFile>, Images<'_>)> {
+        let mut problems = Problems::default();
+        let files = problems.keep("the release folder", files::read(self.release));
+        let (files, missing) = files.unwrap_or_default();
+        problems.extend(missing);
+        let images = Images::find(self.release, &self.registries, &self.progress, &mut problems);
+        if problems.are_of_release() {
+            self.plan_packages(&mut problems);
+        }
+        problems.into_result()?;
+        Ok((files, images))
     }
 
     /// Images and packages, side by side.
@@ -173,9 +188,17 @@ impl Build<'_> {
     }
 
     fn packages(&self, cache: Option<&PackageCache>) -> Result<Vec<Resolved>> {
+        let mut problems = Problems::default();
+        let plans = self.plan_packages(&mut problems);
+        problems.into_result()?;
+        plans.into_iter().map(|plan| plan.fetch(cache)).collect()
+    }
+
+    /// Of all targets that can be had.
+    fn plan_packages(&self, problems: &mut Problems) -> Vec<Plan> {
         let file = &self.release.file;
-        let resolve = |target| packages::resolve(target, &file.platform, cache, &self.progress);
-        file.packages.iter().map(resolve).collect()
+        let plan = |target| Plan::of(target, &file.platform, &self.progress, problems);
+        file.packages.iter().filter_map(plan).collect()
     }
 
     /// All frames in their order.

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use wt_keys::console::{Exit, Explain};
 use wt_keys::{KeyId, Sha256Digest};
 use wt_manifests::ImageName;
-use wt_manifests::complete::Missing;
 
 use crate::difference::Difference;
 use crate::packages::unmet::Unmet;
+use crate::problems::{self, Problem};
+use crate::source::RegistryFailure;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -75,8 +76,8 @@ pub enum Error {
     Different { bundle: PathBuf, difference: Difference },
     #[error("the release has no `{}`", path.display())]
     MissingFile { path: PathBuf },
-    #[error("the release is not complete{}", lines(missing))]
-    ReleaseIncomplete { missing: Vec<Missing> },
+    #[error("the release is not complete{}", lines(problems))]
+    ReleaseIncomplete { problems: Vec<Problem> },
     #[error("`{}` is neither a file nor a folder", path.display())]
     FileKind { path: PathBuf },
 
@@ -86,7 +87,7 @@ pub enum Error {
     SourceForm { found: String, expected: &'static str },
 
     #[error(transparent)]
-    Registry(#[from] crate::source::RegistryFailure),
+    Registry(#[from] RegistryFailure),
     #[error("the engine at `{host}` cannot be reached")]
     EngineUnreachable { host: String, source: Box<bollard::errors::Error> },
     #[error("the engine at `{host}` cannot be reached this way\n  expected unix:///PATH")]
@@ -124,6 +125,8 @@ pub enum Error {
     Layers { image: ImageName, expected: String, found: String },
     #[error("the layers cannot be compressed any further")]
     PressStopped,
+    #[error("there is no `{}`", path.display())]
+    NoSource { path: PathBuf },
     #[error("no root file system `{}`", path.display())]
     NoRootfs { path: PathBuf, prepare: Option<PathBuf> },
     #[error("`{}` cannot be in an image: it is {kind}", path.display())]
@@ -198,6 +201,31 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether something that a release names is not there or cannot be used: no fault of a machine or of a network.
+    pub fn is_of_release(&self) -> bool {
+        matches!(
+            self,
+            Self::MissingFile { .. }
+                | Self::FileKind { .. }
+                | Self::Transport { .. }
+                | Self::SourceForm { .. }
+                | Self::NoSource { .. }
+                | Self::NoRootfs { .. }
+                | Self::Config { .. }
+                | Self::NotInEngine { .. }
+                | Self::NotInArchive { .. }
+                | Self::Registry(RegistryFailure::NotFound { .. })
+                | Self::NoKeyring { .. }
+                | Self::NoMirror { .. }
+                | Self::NoPackage { .. }
+                | Self::Unmet { .. }
+                | Self::NotAPackage { .. }
+                | Self::DebArchitecture { .. }
+        )
+    }
+}
+
 /// What a frame is made of is read by `wt_manifests`, which knows no error of ours: it keeps ours as a source.
 impl From<wt_manifests::Error> for Error {
     fn from(error: wt_manifests::Error) -> Self {
@@ -221,6 +249,7 @@ impl Explain for Error {
             Self::Bundle(error) => error.exit(),
             Self::Keys(error) => error.exit(),
             Self::Registry(failure) => failure.exit(),
+            Self::ReleaseIncomplete { problems } => problems::exit(problems),
             Self::NoKey
             | Self::NoTrust
             | Self::HeadWithoutUnsigned { .. }
@@ -243,6 +272,7 @@ impl Explain for Error {
             Self::Bundle(error) => return error.hint(),
             Self::Keys(error) => return error.hint(),
             Self::Registry(failure) => return failure.hint(),
+            Self::ReleaseIncomplete { problems } => return problems::hint(problems),
             Self::NoKey | Self::NoKeyFile { .. } => {
                 "pass `--key DIR/bundle.key` or set WT_KEY; `wt-keys init --dir DIR` makes keys".into()
             }

@@ -26,6 +26,7 @@ mod image_files;
 mod layer_files;
 mod packages;
 mod press;
+mod problems;
 mod selection;
 #[cfg(test)]
 mod small_bundle;

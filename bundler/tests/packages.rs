@@ -206,7 +206,7 @@ fn a_file_given_by_hand_is_refused_where_it_is_not_the_one_that_was_meant() {
     assert!(said.contains("is not a Debian package"), "{said}");
     let foreign = given(&deb(folder(&world), "hand 1", "Architecture: s390x\n"));
     let said = world.refused(&format!("files = [{foreign}]"), 1);
-    assert!(said.contains("expected amd64 or all\n  found    s390x"), "{said}");
+    assert!(said.contains("expected amd64 or all\n    found    s390x"), "{said}");
     let nobody = entry.replace("hand_1", "none");
     let said = world.refused(&format!("files = [{nobody}]"), 1);
     assert!(said.contains("none.deb"), "{said}");
@@ -253,6 +253,48 @@ fn a_name_that_the_archive_does_not_have_is_said_with_what_was_meant() {
         said.contains("has no package `docker.oi`") && said.contains("did you mean `docker.io`?"),
         "{said}"
     );
+}
+
+#[test]
+fn what_images_and_packages_of_all_targets_lack_is_said_at_once() {
+    let world = World::new(ALL);
+    let app = ("app 1", "Depends: lost\n");
+    world.archive.publish("stable", &[BASE, LIBBASE, ("docker.io 1", ""), app]);
+    let digest = Sha256Digest::of(b"");
+    let keyring = world.archive.keyring().display().to_string();
+    let target = |target: &str, wanted: &str| {
+        format!(
+            "[[packages]]\ntarget = '{target}'\nsuites = {ALL}\ncomponents = ['main']\nkeyring = '{keyring}'\nmirror = 'file:{}'\n{wanted}\n",
+            world.archive.folder.display()
+        )
+    };
+    let files = format!(
+        "files = [{{ path = 'a.deb', sha256 = '{digest}' }}, {{ path = 'b.deb', sha256 = '{digest}' }}]"
+    );
+    let wanted = format!(
+        "install = ['docker.oi']\n{files}\n{}{}",
+        target("debian-13", "install = ['app']"),
+        target("ubuntu-24.04", "install = ['app']").replace(&keyring, "/nonexistent/keyring.gpg"),
+    );
+    let said = world.refused(&wanted, 1);
+    let list = [
+        "release.toml, [[packages]] `debian-12`: the release has no `./release/a.deb`",
+        "release.toml, [[packages]] `debian-12`: the release has no `./release/b.deb`",
+        "release.toml, [[packages]] `debian-12`: `debian-12` has no package `docker.oi`",
+        "release.toml, [[packages]] `debian-13`: the packages for `debian-13` need what cannot be had\n    `app` needs `lost`, but it is not installable",
+        "release.toml, [[packages]] `ubuntu-24.04`: no keyring `/nonexistent/keyring.gpg` to check the packages for `ubuntu-24.04` with",
+    ]
+    .map(|line| format!("  {line}\n"))
+    .concat();
+    let hints = "hint: did you mean `docker.io`?\n\
+        hint: add the suite that has it, or give it by hand: files = [{ path = …, sha256 = … }]\n\
+        hint: apt-get install ubuntu-keyring, or put the keyring into the release folder\n";
+    assert!(said.ends_with(&format!("error: the release is not complete\n{list}{hints}")), "{said}");
+    // the images' sources too
+    fs::remove_dir_all(world.path("release/root")).unwrap();
+    let root = "  release.toml, [[image]] `test/one:1`: no root file system `./release/root`\n";
+    let said = world.refused(&wanted, 1);
+    assert!(said.ends_with(&format!("error: the release is not complete\n{root}{list}{hints}")), "{said}");
 }
 
 #[test]

@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use wt_keys::Sha256Digest;
+use wt_manifests::Platform;
 use wt_manifests::release::{GivenPackage, PackageTarget};
 
+use super::apt::architecture;
 use crate::hashed::Hashed;
+use crate::problems::Problems;
 use crate::{Error, Result};
 
 const LARGEST: u64 = 4 << 30;
@@ -28,10 +31,21 @@ pub struct Given {
     pub size: u64,
 }
 
-/// Takes the files of `target` into `folder`.
-pub fn take(target: &PackageTarget, architecture: &str, folder: &Path) -> Result<Vec<Given>> {
-    let numbered = target.files.iter().enumerate();
-    numbered.map(|(at, given)| take_one(given, architecture, folder.join(format!("{at}.deb")))).collect()
+/// Takes the files of `target` into `folder`; none of them where one cannot be had.
+pub fn take(
+    target: &PackageTarget,
+    platform: &Platform,
+    folder: &Path,
+    place: &str,
+    problems: &mut Problems,
+) -> Option<Vec<Given>> {
+    let architecture = architecture(platform);
+    let mut taken = Vec::new();
+    for (at, given) in target.files.iter().enumerate() {
+        let given = take_one(given, architecture, folder.join(format!("{at}.deb")));
+        taken.push(problems.keep(place, given));
+    }
+    taken.into_iter().collect()
 }
 
 fn take_one(given: &GivenPackage, architecture: &str, copy: PathBuf) -> Result<Given> {

@@ -50,6 +50,11 @@ impl<B: Layout> Images<'_, B> {
         self.content(&self.find(reference)?, press)
     }
 
+    /// Whether it has the image, as far as its index says.
+    pub fn has(&self, reference: Option<&str>) -> Result<()> {
+        self.find(reference).map(drop)
+    }
+
     fn find(&self, reference: Option<&str>) -> Result<Descriptor> {
         let index: Document = self.parse(&self.blobs.index()?, "index.json")?;
         let (Some(manifests), None, None) = (index.manifests, index.config, index.layers) else {
