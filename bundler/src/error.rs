@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use wt_keys::console::{Exit, Explain};
-use wt_keys::{KeyId, Sha256Digest};
+use wt_keys::{KeyId, Sha256Digest, Utc};
 use wt_manifests::ImageName;
 
 use crate::difference::Difference;
@@ -148,6 +148,12 @@ pub enum Error {
     NotAPackage { path: PathBuf },
     #[error("`{}` is a package for another machine\n  expected {expected} or all\n  found    {found}", path.display())]
     DebArchitecture { path: PathBuf, expected: String, found: String },
+    #[error("the index `{found}` for `{target}` has no InRelease file that vouches for it")]
+    UnsignedIndex { target: String, found: String },
+    #[error(
+        "the index `{suite}` for `{target}` is older than the release takes\n  expected {expected} or later\n  found    {found}"
+    )]
+    OldIndex { target: String, suite: String, expected: Utc, found: String },
     #[error("no keyring `{}` to check the packages for `{target}` with", path.display())]
     NoKeyring { target: String, path: PathBuf },
     #[error("where the archive with `{suite}` is, is not known here")]
@@ -260,9 +266,12 @@ impl Explain for Error {
             | Self::Engine { .. }
             | Self::Runtime { .. } => Exit::Engine,
             Self::Apt { said, .. } if not_authentic(said) => Exit::NotTrusted,
-            Self::InstallerRoots { .. } | Self::Digest { .. } | Self::Size { .. } | Self::Layers { .. } => {
-                Exit::NotTrusted
-            }
+            Self::InstallerRoots { .. }
+            | Self::Digest { .. }
+            | Self::Size { .. }
+            | Self::Layers { .. }
+            | Self::UnsignedIndex { .. }
+            | Self::OldIndex { .. } => Exit::NotTrusted,
             _ => Exit::Failed,
         }
     }
@@ -323,9 +332,15 @@ impl Explain for Error {
                 "apt-get install ubuntu-keyring, or put the keyring into the release folder".into()
             }
             Self::NoKeyring { .. } => "for Debian: apt-get install debian-archive-keyring".into(),
+            Self::UnsignedIndex { .. } => "the archive must sign its Release file in place: `InRelease`".into(),
+            Self::OldIndex { .. } => {
+                "the mirror is behind, or gives an old index for a new one; `not-before` says how old one may be".into()
+            }
             Self::NoMirror { .. } => "name it in release.toml: mirror = \"http://HOST/debian\"".into(),
             Self::Apt { said, .. } if said.contains("is expired") => {
-                "the mirror has not been renewed for long, or this machine's clock is wrong".into()
+                "the mirror has not been renewed for long, or this machine's clock is wrong; of a snapshot say \
+                 `snapshot = true`"
+                    .into()
             }
             Self::Apt { said, .. } if not_reached(said) => {
                 "is the archive reachable from here, and has it these suites? `mirror = …` names another"
