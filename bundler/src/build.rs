@@ -10,15 +10,21 @@ use std::thread;
 use wt_keys::chain::check_scope;
 use wt_keys::console::Progress;
 use wt_keys::{Signer, Utc, durable};
-use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameFile, UnsignedBundle};
+use wt_manifests::bundle::{
+    body_writer::BodyWriter,
+    frame_writer::{Compression, FrameFile},
+    sealing::HeadlessBundle,
+};
 use wt_manifests::bundle::{split, unsigned};
-use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest, Site, VERBATIM};
+use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest, VERBATIM};
 use wt_manifests::release::{Release, ReleaseFile};
+use wt_manifests::site::Site;
 
-use crate::cache::{self, LayerCache};
+use crate::cache::{self, LayerCache, PackageCache};
 use crate::image::{Collected, Keep};
-use crate::packages::{self, Resolved};
+use crate::packages::{Plan, Resolved};
 use crate::press::{Frames, Press};
+use crate::problems::Problems;
 use crate::source::{Images, RegistryAccess};
 use crate::{Error, Result, documents, files};
 
@@ -40,9 +46,15 @@ pub struct Build<'a> {
     pub created: Utc,
     pub threads: u32,
     pub registries: RegistryAccess,
-    /// How much may be kept for the next build; none: the cache is neither read nor written.
-    pub cache_size: Option<u64>,
+    pub cache_sizes: CacheSizes,
     pub progress: Progress,
+}
+
+/// How many bytes may be kept for the next build; none: nothing is, and nothing that was kept is used.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheSizes {
+    pub layers: Option<u64>,
+    pub packages: Option<u64>,
 }
 
 /// What becomes of the body.
@@ -64,16 +76,22 @@ pub struct Summary {
     /// Layers that images have in common, and that would otherwise be there again.
     pub shared: usize,
     pub packages: usize,
-    /// Why nothing is kept for the next build.
-    pub no_cache: Option<String>,
+    /// What went otherwise than was asked for, and hurts nobody.
+    pub warnings: Vec<String>,
 }
 
 /// A bundle that lacks only its signature.
 #[derive(Debug)]
 pub struct Made {
-    pub bundle: UnsignedBundle,
+    pub bundle: HeadlessBundle,
     pub manifest: Manifest,
-    no_cache: Option<String>,
+    warnings: Vec<String>,
+}
+
+/// Those that are used.
+struct Caches {
+    layers: Option<LayerCache>,
+    packages: Option<PackageCache>,
 }
 
 struct Gathered {
@@ -84,19 +102,19 @@ struct Gathered {
 
 impl Build<'_> {
     pub fn run(&self) -> Result<Summary> {
-        let Made { bundle, manifest, no_cache } = self.make()?;
+        let Made { bundle, manifest, warnings } = self.make()?;
         let files = self.finish(bundle, &manifest)?;
-        Ok(Summary { no_cache, ..summary(files, &manifest) })
+        Ok(Summary { warnings, ..summary(files, &manifest) })
     }
 
     /// Everything but the signature; nothing stands under the output's name.
     pub fn make(&self) -> Result<Made> {
         let mut manifest = self.draft();
         self.check_form(&manifest)?;
-        let files = files::read(self.release)?;
-        let (cache, no_cache) = self.cache();
-        let images = Images::find(self.release, &self.registries, &self.progress)?;
-        let Gathered { images, layers, packages } = self.gather(images, cache)?;
+        let (files, images) = self.find()?;
+        let mut warnings = Vec::new();
+        let caches = self.caches(&mut warnings);
+        let Gathered { images, layers, packages } = self.gather(images, caches)?;
         let frames = self.frames(&files, &images, layers, &packages)?;
         let bundle = self.write(frames)?;
         manifest.body = bundle.body.clone();
@@ -106,7 +124,7 @@ impl Build<'_> {
             manifest.features.push(VERBATIM.to_owned());
         }
         manifest.packages = packages.into_iter().map(|resolved| resolved.set).collect();
-        Ok(Made { bundle, manifest, no_cache })
+        Ok(Made { bundle, manifest, warnings })
     }
 
     /// What would otherwise be refused at the end of a long build.
@@ -119,25 +137,44 @@ impl Build<'_> {
         }
     }
 
+    /// What the bundle is made of, all of it there. Where something lacks, packages are looked for as well, so that all
+    /// is said at once; else that is done while layers are compressed.
+    fn find(&self) -> Result<(Vec<files::ReleaseFile>, Images<'_>)> {
+        let mut problems = Problems::default();
+        let files = problems.keep("the release folder", files::read(self.release));
+        let (files, missing) = files.unwrap_or_default();
+        problems.extend(missing);
+        let images = Images::find(self.release, &self.registries, &self.progress, &mut problems);
+        if problems.are_of_release() {
+            self.plan_packages(&mut problems);
+        }
+        problems.into_result()?;
+        Ok((files, images))
+    }
+
     /// Images and packages, side by side.
-    fn gather(&self, images: Images<'_>, cache: Option<LayerCache>) -> Result<Gathered> {
+    fn gather(&self, images: Images<'_>, caches: Caches) -> Result<Gathered> {
         thread::scope(|scope| {
-            let packages = scope.spawn(|| self.packages());
-            let images = self.images(images, cache);
+            let packages = scope.spawn(|| self.packages(caches.packages.as_ref()));
+            let images = self.images(images, caches.layers);
             let packages = packages.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let (images, layers) = images?;
             Ok(Gathered { images, layers, packages: packages? })
         })
     }
 
-    /// The cache, or why it is not used.
-    fn cache(&self) -> (Option<LayerCache>, Option<String>) {
-        let Some(most) = self.cache_size else { return (None, None) };
-        let Some(folder) = cache::folder("layers") else { return (None, None) };
-        match LayerCache::open(folder, self.compression(LAYERS), most) {
-            Ok(cache) => (Some(cache), None),
-            Err(why) => (None, Some(why)),
-        }
+    /// Warns of a cache that cannot be used.
+    fn caches(&self, warnings: &mut Vec<String>) -> Caches {
+        let open_layers = |most| {
+            let folder = cache::folder(cache::LAYERS)?;
+            Some(LayerCache::open(folder, self.compression(LAYERS), most))
+        };
+        let open_packages = |most| Some(PackageCache::open(cache::folder(cache::PACKAGES)?, most));
+        let layers = self.cache_sizes.layers.and_then(open_layers).transpose();
+        let wanted = self.cache_sizes.packages.filter(|_| !self.release.file.packages.is_empty());
+        let packages = wanted.and_then(open_packages).transpose();
+        warnings.extend([layers.as_ref().err(), packages.as_ref().err()].into_iter().flatten().cloned());
+        Caches { layers: layers.unwrap_or_default(), packages: packages.unwrap_or_default() }
     }
 
     fn images(&self, images: Images<'_>, cache: Option<LayerCache>) -> Result<(Vec<Collected>, Frames)> {
@@ -150,9 +187,18 @@ impl Build<'_> {
         }
     }
 
-    fn packages(&self) -> Result<Vec<Resolved>> {
+    fn packages(&self, cache: Option<&PackageCache>) -> Result<Vec<Resolved>> {
+        let mut problems = Problems::default();
+        let plans = self.plan_packages(&mut problems);
+        problems.into_result()?;
+        plans.into_iter().map(|plan| plan.fetch(cache)).collect()
+    }
+
+    /// Of all targets that can be had.
+    fn plan_packages(&self, problems: &mut Problems) -> Vec<Plan> {
         let file = &self.release.file;
-        file.packages.iter().map(|target| packages::resolve(target, &file.platform, &self.progress)).collect()
+        let plan = |target| Plan::of(target, &file.platform, &self.progress, problems);
+        file.packages.iter().filter_map(plan).collect()
     }
 
     /// All frames in their order.
@@ -176,7 +222,7 @@ impl Build<'_> {
         Ok(frames)
     }
 
-    fn write(&self, frames: Vec<FrameFile>) -> Result<UnsignedBundle> {
+    fn write(&self, frames: Vec<FrameFile>) -> Result<HeadlessBundle> {
         let total = frames.iter().map(|frame| frame.frame.length).sum();
         let phase = self.progress.phase("writing", Some(total));
         let mut body = BodyWriter::create(&self.body_output(), expected_head(&frames, total))?;
@@ -209,7 +255,7 @@ impl Build<'_> {
     }
 
     /// Signs, reads back, and gives the result its name. Returns the files that were made.
-    fn finish(&self, bundle: UnsignedBundle, manifest: &Manifest) -> Result<Vec<PathBuf>> {
+    fn finish(&self, bundle: HeadlessBundle, manifest: &Manifest) -> Result<Vec<PathBuf>> {
         let Form::Signed { signer, split } = self.form else {
             return self.leave_unsigned(bundle, manifest);
         };
@@ -227,7 +273,7 @@ impl Build<'_> {
     }
 
     /// The manifest first: an unsigned bundle without it cannot be signed elsewhere.
-    fn leave_unsigned(&self, bundle: UnsignedBundle, manifest: &Manifest) -> Result<Vec<PathBuf>> {
+    fn leave_unsigned(&self, bundle: HeadlessBundle, manifest: &Manifest) -> Result<Vec<PathBuf>> {
         let carried = self.output.with_added_extension("manifest");
         durable::write(&carried, &unsigned::to_bytes(manifest), 0o644)?;
         bundle.leave_unsigned(manifest)?;
@@ -262,7 +308,7 @@ fn summary(files: Vec<PathBuf>, manifest: &Manifest) -> Summary {
         layers,
         shared: used - layers,
         packages: manifest.packages.iter().map(|set| set.packages.len()).sum(),
-        no_cache: None,
+        warnings: Vec::new(),
     }
 }
 
@@ -291,8 +337,8 @@ fn expected_head(frames: &[FrameFile], total: u64) -> u64 {
 /// `worktile-5.2.0-amd64.tar.zst`
 pub fn default_output(release: &Release, folder: &Path) -> PathBuf {
     let file = &release.file;
-    let machine = file.platform.split_once('/').map_or("", |(_, machine)| machine);
-    folder.join(format!("{}-{}-{machine}.tar.zst", file.product, file.version))
+    let (machine, variant) = (file.platform.machine(), file.platform.variant().unwrap_or_default());
+    folder.join(format!("{}-{}-{machine}{variant}.tar.zst", file.product, file.version))
 }
 
 /// `SOURCE_DATE_EPOCH` where it is set, else `now`.

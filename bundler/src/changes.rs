@@ -212,7 +212,7 @@ fn site(before: &Manifest, after: &Manifest) -> Vec<FieldChange> {
             Ok(Value::Object(fields)) => fields,
             _ => serde_json::Map::new(), // a struct is an object
         };
-        fields.insert("platform".to_owned(), manifest.platform.clone().into());
+        fields.insert("platform".to_owned(), manifest.platform.to_string().into());
         fields.insert("upgrades_from".to_owned(), manifest.upgrades_from.to_string().into());
         fields
     };

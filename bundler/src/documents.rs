@@ -6,8 +6,8 @@ use std::path::Path;
 
 use wt_keys::Sha256Digest;
 use wt_manifests::RelativePath;
+use wt_manifests::bundle::frame_writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::bundle::tar;
-use wt_manifests::bundle::writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::image::{OCI_LAYOUT, blob_path, docker_manifest, oci_index};
 use wt_manifests::manifest::{Entry, Mode};
 

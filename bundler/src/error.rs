@@ -1,24 +1,26 @@
 //! What can go wrong while a bundle is built, in words for the release engineer.
 
+use std::io;
 use std::path::PathBuf;
 
 use wt_keys::console::{Exit, Explain};
 use wt_keys::{KeyId, Sha256Digest};
 use wt_manifests::ImageName;
-use wt_manifests::complete::Missing;
 
 use crate::difference::Difference;
 use crate::packages::unmet::Unmet;
+use crate::problems::{self, Problem};
+use crate::source::RegistryFailure;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot {action} `{}`", path.display())]
-    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    Io { action: &'static str, path: PathBuf, source: io::Error },
     /// from manifests: the release, the bundle file, and from keys below it
     #[error(transparent)]
-    Bundle(#[from] wt_manifests::Error),
+    Bundle(wt_manifests::Error),
     #[error(transparent)]
     Keys(#[from] wt_keys::Error),
 
@@ -74,8 +76,8 @@ pub enum Error {
     Different { bundle: PathBuf, difference: Difference },
     #[error("the release has no `{}`", path.display())]
     MissingFile { path: PathBuf },
-    #[error("the release is not complete{}", lines(missing))]
-    Incomplete { missing: Vec<Missing> },
+    #[error("the release is not complete{}", lines(problems))]
+    ReleaseIncomplete { problems: Vec<Problem> },
     #[error("`{}` is neither a file nor a folder", path.display())]
     FileKind { path: PathBuf },
 
@@ -85,7 +87,7 @@ pub enum Error {
     SourceForm { found: String, expected: &'static str },
 
     #[error(transparent)]
-    Registry(#[from] crate::source::RegistryFailure),
+    Registry(#[from] RegistryFailure),
     #[error("the engine at `{host}` cannot be reached")]
     EngineUnreachable { host: String, source: Box<bollard::errors::Error> },
     #[error("the engine at `{host}` cannot be reached this way\n  expected unix:///PATH")]
@@ -93,7 +95,7 @@ pub enum Error {
     #[error("the engine failed to {action}")]
     Engine { action: &'static str, source: Box<bollard::errors::Error> },
     #[error("cannot start an asynchronous runtime")]
-    Runtime { source: std::io::Error },
+    Runtime { source: io::Error },
     #[error("the engine has no image {}", list(names))]
     NotInEngine { names: Vec<ImageName> },
 
@@ -123,6 +125,8 @@ pub enum Error {
     Layers { image: ImageName, expected: String, found: String },
     #[error("the layers cannot be compressed any further")]
     PressStopped,
+    #[error("there is no `{}`", path.display())]
+    NoSource { path: PathBuf },
     #[error("no root file system `{}`", path.display())]
     NoRootfs { path: PathBuf, prepare: Option<PathBuf> },
     #[error("`{}` cannot be in an image: it is {kind}", path.display())]
@@ -131,7 +135,7 @@ pub enum Error {
     Config { image: ImageName, field: &'static str, found: String, expected: &'static str },
 
     #[error("apt is needed to resolve packages, and cannot be started")]
-    NoApt { source: std::io::Error },
+    NoApt { source: io::Error },
     #[error("apt failed to {action} for `{target}`\n{said}")]
     Apt { action: &'static str, target: String, said: String },
     #[error("apt said something about `{target}` that cannot be understood: `{found}`")]
@@ -185,12 +189,56 @@ fn not_reached(said: &str) -> bool {
 }
 
 impl Error {
-    /// For `map_err` on an [`std::io::Error`]; an error of ours that went through a reader comes out as it went in.
-    pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+    /// An error of ours that went through a reader, as it went in; one that is not ours comes back.
+    pub fn from_reader(error: io::Error) -> Result<Self, io::Error> {
+        error.downcast::<Self>().or_else(|error| error.downcast::<wt_manifests::Error>().map(Self::from))
+    }
+
+    /// For `map_err` on an [`io::Error`]; an error of ours that went through a reader comes out as it went in.
+    pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| match source.downcast::<Self>() {
-            Ok(own) => own,
-            Err(source) => Self::Io { action, path, source },
+        move |source| Self::from_reader(source).unwrap_or_else(|source| Self::Io { action, path, source })
+    }
+}
+
+impl Error {
+    /// Whether something that a release names is not there or cannot be used: no fault of a machine or of a network.
+    pub fn is_of_release(&self) -> bool {
+        matches!(
+            self,
+            Self::MissingFile { .. }
+                | Self::FileKind { .. }
+                | Self::Transport { .. }
+                | Self::SourceForm { .. }
+                | Self::NoSource { .. }
+                | Self::NoRootfs { .. }
+                | Self::Config { .. }
+                | Self::NotInEngine { .. }
+                | Self::NotInArchive { .. }
+                | Self::Registry(RegistryFailure::NotFound { .. })
+                | Self::NoKeyring { .. }
+                | Self::NoMirror { .. }
+                | Self::NoPackage { .. }
+                | Self::Unmet { .. }
+                | Self::NotAPackage { .. }
+                | Self::DebArchitecture { .. }
+        )
+    }
+}
+
+/// What a frame is made of is read by `wt_manifests`, which knows no error of ours: it keeps ours as a source.
+impl From<wt_manifests::Error> for Error {
+    fn from(error: wt_manifests::Error) -> Self {
+        match error {
+            wt_manifests::Error::Io { action, path, source } => {
+                let theirs = |source| Self::Bundle(wt_manifests::Error::Io { action, path, source });
+                Self::from_reader(source).unwrap_or_else(theirs)
+            }
+            wt_manifests::Error::Unreadable { source } => {
+                let theirs = |source| Self::Bundle(wt_manifests::Error::Unreadable { source });
+                Self::from_reader(source).unwrap_or_else(theirs)
+            }
+            other => Self::Bundle(other),
         }
     }
 }
@@ -201,6 +249,7 @@ impl Explain for Error {
             Self::Bundle(error) => error.exit(),
             Self::Keys(error) => error.exit(),
             Self::Registry(failure) => failure.exit(),
+            Self::ReleaseIncomplete { problems } => problems::exit(problems),
             Self::NoKey
             | Self::NoTrust
             | Self::HeadWithoutUnsigned { .. }
@@ -223,6 +272,7 @@ impl Explain for Error {
             Self::Bundle(error) => return error.hint(),
             Self::Keys(error) => return error.hint(),
             Self::Registry(failure) => return failure.hint(),
+            Self::ReleaseIncomplete { problems } => return problems::hint(problems),
             Self::NoKey | Self::NoKeyFile { .. } => {
                 "pass `--key DIR/bundle.key` or set WT_KEY; `wt-keys init --dir DIR` makes keys".into()
             }
@@ -243,7 +293,7 @@ impl Explain for Error {
             Self::NoEntry { .. } => "`wt-bundle inspect BUNDLE --entries` lists what there is".into(),
             Self::NoImage { known, .. } => format!("it has: {}", known.join(", ")),
             Self::Occupied { .. } | Self::NotAFolder { .. } => "name a folder that is new or empty".into(),
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 "free some space, or write to another disk; what is complete is not written again".into()
             }
             Self::NotForTerminal { .. } => "write it to a file: `> FILE`, or `wt-bundle extract`".into(),
@@ -284,5 +334,27 @@ impl Explain for Error {
             Self::NoApt { .. } => "build on a Debian or Ubuntu machine, or in a container of one".into(),
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Through a reader, and through that of a frame.
+    #[test]
+    fn an_error_that_went_through_a_reader_comes_out_as_it_went_in() {
+        let through = |error: io::Error| Error::from(wt_manifests::Error::io("read", "the bundle")(error));
+        let ours = || io::Error::other(Error::NotSigned);
+        let theirs = || io::Error::other(wt_manifests::Error::Unsigned);
+        let disk = || io::Error::from(io::ErrorKind::StorageFull);
+        for error in [Error::io("read", "x")(ours()), through(ours())] {
+            assert!(matches!(error, Error::NotSigned), "{error:?}");
+        }
+        for error in [Error::io("read", "x")(theirs()), through(theirs())] {
+            assert!(matches!(error, Error::Bundle(wt_manifests::Error::Unsigned)), "{error:?}");
+        }
+        assert!(matches!(Error::io("read", "x")(disk()), Error::Io { .. }));
+        assert!(matches!(through(disk()), Error::Bundle(wt_manifests::Error::Io { .. })));
     }
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 use wt_keys::durable;
+use wt_manifests::bundle::frame_writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::bundle::tar;
-use wt_manifests::bundle::writer::{Compression, FrameFile, FrameWriter};
-use wt_manifests::complete::{self, File};
+use wt_manifests::complete::{self, File, Missing};
 use wt_manifests::manifest::Mode;
 use wt_manifests::release::Release;
 use wt_manifests::{RelativePath, Stack};
@@ -24,8 +24,8 @@ pub struct ReleaseFile {
     content: Vec<u8>,
 }
 
-/// Reads them in the order of their paths, and checks that what `release.toml` names is among them.
-pub fn read(release: &Release) -> Result<Vec<ReleaseFile>> {
+/// Reads them in the order of their paths, and looks whether all that they reach is among them and in `release.toml`.
+pub fn read(release: &Release) -> Result<(Vec<ReleaseFile>, Vec<Missing>)> {
     let mut files = vec![read_one(&release.folder, release.folder.join(STACK))?];
     for folder in ["conf", "scripts"] {
         let folder = release.folder.join(folder);
@@ -41,14 +41,9 @@ pub fn read(release: &Release) -> Result<Vec<ReleaseFile>> {
     }
     let stack = Stack::parse(&files[0].content)?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    check(release, &stack, &files)?;
-    Ok(files)
-}
-
-fn check(release: &Release, stack: &Stack, files: &[ReleaseFile]) -> Result<()> {
     let small: Vec<File<'_>> = files.iter().map(ReleaseFile::as_file).collect();
-    let missing = complete::missing(&release.file, stack, &small);
-    if missing.is_empty() { Ok(()) } else { Err(Error::Incomplete { missing }) }
+    let missing = complete::missing(&release.file, &stack, &small);
+    Ok((files, missing))
 }
 
 impl ReleaseFile {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use wt_keys::console::Progress;
 use wt_keys::{Trust, durable};
 use wt_manifests::bundle::Bundle;
-use wt_manifests::{Manifest, RelativePath};
+use wt_manifests::{Manifest, Platform, RelativePath};
 
 pub use installer::BuiltIn;
 use page::Page;
@@ -65,7 +65,7 @@ impl Handover<'_> {
         if !self.installer.is_file() {
             return Err(Error::NoInstaller { path: self.installer.to_owned() });
         }
-        let copy = staging.copy(self.installer, INSTALLER, 0o755, &|_| {})?;
+        let copy = staging.copy(self.installer, INSTALLER, 0o755, &Progress::silent().phase("", None))?;
         let manifest = self.bundle.manifest();
         let built_in = BuiltIn::read(&copy, self.installer, &manifest.platform)?;
         let trust = &self.bundle.trusted().trust;
@@ -78,7 +78,7 @@ impl Handover<'_> {
         let phase = self.progress.phase("collecting", Some(self.bundle.file_length()));
         for file in self.bundle.volumes().files() {
             let name = plain_name(file)?;
-            staging.link_or_copy(file, &name, &|bytes| phase.advance(bytes))?;
+            staging.link_or_copy(file, &name, &phase)?;
         }
         Ok(())
     }
@@ -94,7 +94,7 @@ impl Handover<'_> {
     fn put_sums(&self, staging: &mut Staging) -> Result<()> {
         let phase = self.progress.phase("hashing", Some(self.bundle.file_length()));
         let mut sums = String::new();
-        for (name, digest) in staging.digests(&|bytes| phase.advance(bytes))? {
+        for (name, digest) in staging.digests(&phase)? {
             let _ = writeln!(sums, "{digest}  {name}");
         }
         staging.write(SUMS, sums.as_bytes())
@@ -102,7 +102,13 @@ impl Handover<'_> {
 }
 
 /// What can be refused before `bundle`, for `platform` and signed under `trust`, is there to be handed over.
-pub fn check(bundle: &Path, platform: &str, trust: &Trust, installer: &Path, folder: &Path) -> Result<()> {
+pub fn check(
+    bundle: &Path,
+    platform: &Platform,
+    trust: &Trust,
+    installer: &Path,
+    folder: &Path,
+) -> Result<()> {
     refuse_existing(folder)?;
     plain_name(bundle)?;
     if !installer.is_file() {

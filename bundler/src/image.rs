@@ -2,7 +2,7 @@
 
 use wt_keys::Sha256Digest;
 use wt_manifests::image::{Blob, Config, Image, ManifestType, Verbatim, oci_manifest};
-use wt_manifests::{Error as BundleError, ImageName};
+use wt_manifests::{Error as BundleError, ImageName, Platform};
 
 use crate::{Error, Result};
 
@@ -37,10 +37,10 @@ pub struct Collected {
 
 impl Collected {
     /// Checks that the configuration is for `platform` and names exactly these layers.
-    pub fn check(name: &ImageName, content: Content, platform: &str) -> Result<Self> {
+    pub fn check(name: &ImageName, content: Content, platform: &Platform) -> Result<Self> {
         let config = Config::parse(&content.config)?;
-        if config.platform() != platform {
-            let (expected, found) = (platform.to_owned(), config.platform());
+        if !config.is_for(platform) {
+            let (expected, found) = (platform.to_string(), config.platform());
             return Err(Error::Platform { image: name.clone(), expected, found });
         }
         let kept: Vec<Sha256Digest> = content.layers.iter().map(|layer| layer.digest).collect();

@@ -14,7 +14,7 @@ use wt_manifests::bundle::{Bundle, tar};
 use wt_manifests::image::{Image, OCI_LAYOUT, blob_path, docker_manifest, oci_index};
 use wt_manifests::manifest::{Entry, Manifest, Mode};
 
-use crate::press::Counted;
+use crate::counted::Counted;
 use crate::{Error, Result};
 
 /// The image with this name, which may leave out what Docker implies.

@@ -7,16 +7,16 @@ use std::io::Read;
 use serde::Deserialize;
 use wt_keys::Sha256Digest;
 use wt_keys::console::Phase;
-use wt_manifests::Error as BundleError;
 use wt_manifests::bundle::Bundle;
 use wt_manifests::bundle::reader::unwrapped;
 use wt_manifests::image::{Config, Image, blob_path};
 use wt_manifests::manifest::{Entry, Manifest};
+use wt_manifests::{Error as BundleError, Platform};
 
+use crate::counted::Counted;
 use crate::decompress::decompressed;
+use crate::hashed::Hashed;
 use crate::image::{DOCUMENT_LIMIT, digest, joined};
-use crate::press::Counted;
-use crate::source::hashed::Hashed;
 use crate::{Error, Result};
 
 /// Documents by their digests.
@@ -77,10 +77,10 @@ fn document(documents: &Documents, digest: Sha256Digest) -> Result<&[u8]> {
 }
 
 /// The configuration is for the platform and names the layers that the bundle says.
-fn check_config(image: &Image, documents: &Documents, platform: &str) -> Result<()> {
+fn check_config(image: &Image, documents: &Documents, platform: &Platform) -> Result<()> {
     let config = Config::parse(document(documents, image.config)?)?;
-    if config.platform() != platform {
-        let (expected, found) = (platform.to_owned(), config.platform());
+    if !config.is_for(platform) {
+        let (expected, found) = (platform.to_string(), config.platform());
         return Err(Error::Platform { image: image.name.clone(), expected, found });
     }
     same_layers(image, &config.layers()?, &image.layers)

@@ -18,9 +18,9 @@ use wt_manifests::manifest::Entry;
 
 use self::view::{Trace, View};
 use crate::changes::Kind;
+use crate::counted::Counted;
 use crate::decompress::decompressed;
 use crate::layer_files::{Budget, LayerFile, LayerFiles};
-use crate::press::Counted;
 use crate::{Error, Result};
 
 /// An image that both bundles have, and not the same.

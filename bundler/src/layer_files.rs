@@ -10,11 +10,10 @@ use std::io::{self, Read};
 
 use serde::Serialize;
 use wt_keys::Sha256Digest;
-use wt_manifests::bundle::reader::unwrapped;
 
+use crate::hashed::Hashed;
 use crate::source::docker_archive::rationed::Rationed;
 use crate::source::docker_archive::{LONGEST_HEADERS, clean, not_a_tar};
-use crate::source::hashed::Hashed;
 use crate::{Error, Result};
 
 /// Files, and bytes of their names, of all layers that are read for a comparison.
@@ -96,7 +95,9 @@ impl LayerFiles {
     /// Reads a tar to its end. What is wrong with the bytes below it comes before what is wrong with the tar.
     pub fn read(content: &mut dyn Read, origin: &str, budget: &Budget) -> Result<Self> {
         let read = Self::read_tar(&mut *content, origin, budget);
-        io::copy(content, &mut io::sink()).map_err(unwrapped)?;
+        if let Ok(_) | Err(Error::Archive { .. } | Error::ArchiveTooLarge { .. }) = read {
+            io::copy(content, &mut io::sink()).map_err(not_a_tar(origin))?;
+        } // else it was the bytes below already, and they say it once
         read
     }
 

@@ -9,12 +9,13 @@ use std::thread::JoinHandle;
 
 use wt_keys::Sha256Digest;
 use wt_keys::console::Phase;
+use wt_manifests::bundle::frame_writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::bundle::tar;
-use wt_manifests::bundle::writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::image::{Blob, blob_path};
 use wt_manifests::manifest::Mode;
 
 use crate::cache::LayerCache;
+use crate::counted::Counted;
 use crate::spool::{Layer, Spool};
 use crate::{Error, Result};
 
@@ -83,7 +84,8 @@ impl Press {
 
     /// Keeps a blob as it is. Its name is known before its bytes, so nothing has to wait.
     pub fn take_blob(&self, stored: &mut dyn Read, blob: Blob) -> Result<()> {
-        let (path, size) = (blob_path(blob.digest), tar::stored_size(blob.size).unwrap_or(u64::MAX));
+        let path = blob_path(blob.digest);
+        let size = tar::size_of(&path, blob.size)?;
         let mut frame = FrameWriter::new(&self.folder, Compression { level: BLOBS, threads: 1 }, size)?;
         let found = frame.entry(path.clone(), blob.size, Mode::Data, stored)?;
         if found != blob.digest {
@@ -167,29 +169,14 @@ impl Pressing {
 
     fn press(&self, layer: &mut Layer, folder: &Path) -> Result<FrameFile> {
         layer.content.rewind().map_err(Error::io("read", "a temporary file"))?;
-        let size = tar::stored_size(layer.size).unwrap_or(u64::MAX);
-        let mut frame = FrameWriter::new(folder, self.compression, size)?;
         let path = blob_path(layer.digest);
+        let mut frame = FrameWriter::new(folder, self.compression, tar::size_of(&path, layer.size)?)?;
         let mut content = Counted { inner: &mut layer.content, phase: &self.phase };
         let found = frame.entry(path.clone(), layer.size, Mode::Data, &mut content)?;
         if found != layer.digest {
             return Err(Error::Digest { what: path.to_string(), expected: layer.digest, found });
         }
         Ok(frame.finish()?)
-    }
-}
-
-/// Tells the progress bar what went by.
-pub struct Counted<'a, R> {
-    pub inner: R,
-    pub phase: &'a Phase,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        let got = self.inner.read(out)?;
-        self.phase.advance(got as u64);
-        Ok(got)
     }
 }
 
@@ -218,6 +205,17 @@ mod tests {
         assert_eq!(frames.len(), 2);
         assert_eq!(frames[&first.digest].entries[0].path, blob_path(first.digest));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
+    }
+
+    #[test]
+    fn a_blob_that_claims_a_size_that_no_bundle_holds_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let press = Press::for_test(folder.path());
+        for size in [1 << 63, (1 << 63) + 1, u64::MAX - 600, u64::MAX] {
+            let claimed = Blob { digest: Sha256Digest::of(b""), size };
+            assert!(press.take_blob(&mut &b""[..], claimed).is_err(), "{size}");
+        }
+        drop(press.finish().unwrap());
     }
 
     #[test]

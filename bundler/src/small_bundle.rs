@@ -5,9 +5,11 @@ use std::path::Path;
 use wt_keys::issue::{issue_certificate, issue_trust};
 use wt_keys::{Certificate, Role, Signer, SigningKey, TrustDocument, Utc};
 use wt_manifests::RelativePath;
-use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameWriter};
+use wt_manifests::bundle::body_writer::BodyWriter;
+use wt_manifests::bundle::frame_writer::{Compression, FrameWriter};
 use wt_manifests::bundle::{Bundle, tar};
-use wt_manifests::manifest::{FORMAT, Manifest, Mode, Site};
+use wt_manifests::manifest::{FORMAT, Manifest, Mode};
+use wt_manifests::site::Site;
 
 /// Writes the files to `path`, lets `change` have its way with the manifest, signs, and opens the bundle.
 pub fn small_bundle(
@@ -31,7 +33,7 @@ pub fn small_bundle(
         product: "acme".into(),
         version: semver::Version::new(1, 0, 0),
         release: "v1".into(),
-        platform: "linux/amd64".into(),
+        platform: "linux/amd64".parse().unwrap(),
         created: Utc::START,
         upgrades_from: semver::VersionReq::STAR,
         body: bundle.body.clone(),

@@ -406,7 +406,7 @@ fn neither_time_zone_nor_umask_locale_or_home_change_a_byte() {
         let line = format!("umask {umask} && exec \"$@\"");
         let mut command = Command::new("sh");
         command.args(["-c", &line, "sh"]).arg(assert_cmd::cargo::cargo_bin!("wt-bundle"));
-        command.args(["build", "release", "--key", "keys/bundle.key", "-o", name]);
+        command.args(["build", "release", "--key", "keys/bundle.key", "--no-cache", "-o", name]);
         command.current_dir(world.folder.path()).env("SOURCE_DATE_EPOCH", epoch()).envs(settings);
         stdout(&command.output().unwrap());
         fs::read(world.path(name)).unwrap()
@@ -431,4 +431,46 @@ fn pruning_takes_nothing_that_a_cache_did_not_keep() {
     world.write("named/wt-bundle/layers/precious", "x");
     assert!(prune("named").contains("removed: 0 files"));
     assert!(world.path("mine/precious").exists() && world.path("named/wt-bundle/layers/precious").exists());
+}
+
+/// Two root file systems, two archives, a layout, an engine that is not there, mistakes, and what the stack reaches.
+#[test]
+fn all_that_a_release_names_and_does_not_have_is_said_at_once() {
+    let world = World::with_keys();
+    let image =
+        |name: &str, source: &str| format!("[[image]]\nname = \"more/{name}:1\"\nsource = \"{source}\"\n");
+    let more = [
+        image("root", "rootfs:absent"),
+        image("archive", "docker-archive:absent.tar"),
+        image("oci", "oci:absent"),
+        image("tar", "oci-archive:absent.oci.tar:1"),
+        image("form", "docker:a"),
+        image("engine", "docker-daemon:absent:1"),
+    ];
+    let release = RELEASE.replace("rootfs:three.tar", "rootfs:gone.tar");
+    world.write("release/release.toml", &(release.replace("[hooks]", &(more.concat() + "[hooks]"))));
+    world.write("release/stack.yaml", "services: {one: {image: \"test/other:1\"}}\n");
+    let mut build = world.command("build");
+    build
+        .args(["release", "--quiet", "--key", "keys/bundle.key"])
+        .env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+    let output = build.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(
+        said,
+        "error: the release is not complete\n  \
+         stack.yaml, service `one`: the image `test/other:1` is not in release.toml\n  \
+         release.toml, [[image]] `more/form:1`: `docker:a` is not an image source\n    \
+         expected docker://HOST[:PORT]/NAME[:TAG][@sha256:DIGEST]\n  \
+         release.toml, [[image]] `test/three:1`: no root file system `./release/gone.tar`\n  \
+         release.toml, [[image]] `more/root:1`: no root file system `./release/absent`\n  \
+         release.toml, [[image]] `more/archive:1`: there is no `./release/absent.tar`\n  \
+         release.toml, [[image]] `more/oci:1`: there is no `./release/absent`\n  \
+         release.toml, [[image]] `more/tar:1`: there is no `./release/absent.oci.tar`\n  \
+         release.toml, [[image]] `more/engine:1`: the engine at `unix:///nonexistent/docker.sock` cannot be reached: \
+         Socket not found: /nonexistent/docker.sock\n\
+         hint: is it running, and may you use it? DOCKER_HOST says where it is\n"
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(world.leftovers().is_empty());
 }

@@ -47,11 +47,15 @@ impl World {
 
     /// Builds with what `wanted` (TOML) asks for.
     fn build(&self, wanted: &str) -> Output {
-        let mirror = format!("file:{}", self.archive.folder.display());
-        self.build_from(&mirror, wanted)
+        self.build_with(wanted, &[])
     }
 
-    fn build_from(&self, mirror: &str, wanted: &str) -> Output {
+    fn build_with(&self, wanted: &str, more: &[&str]) -> Output {
+        let mirror = format!("file:{}", self.archive.folder.display());
+        self.build_from(&mirror, wanted, more)
+    }
+
+    fn build_from(&self, mirror: &str, wanted: &str, more: &[&str]) -> Output {
         let (suites, keyring) = (self.suites, self.archive.keyring());
         let target = format!(
             "[[packages]]\ntarget = 'debian-12'\nsuites = {suites}\ncomponents = ['main']\nkeyring = '{}'\nmirror = '{mirror}'\n{wanted}\n",
@@ -61,6 +65,7 @@ impl World {
         let _ = fs::remove_file(self.path("out.tar.zst"));
         self.command("build")
             .args(["release", "-o", "out.tar.zst", "--key", "keys/bundle.key"])
+            .args(more)
             .output()
             .unwrap()
     }
@@ -68,7 +73,12 @@ impl World {
     fn command(&self, verb: &str) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wt-bundle"));
         command.current_dir(self.folder.path()).env("XDG_CACHE_HOME", self.path("cache"));
-        command.env("WT_TRUST", self.path("keys/trust.json")).env_remove("SOURCE_DATE_EPOCH").arg(verb);
+        command
+            .env_remove("WT_CACHE_SIZE")
+            .env_remove("WT_KEY")
+            .env("WT_TRUST", self.path("keys/trust.json"))
+            .env_remove("SOURCE_DATE_EPOCH")
+            .arg(verb);
         command
     }
 
@@ -196,7 +206,7 @@ fn a_file_given_by_hand_is_refused_where_it_is_not_the_one_that_was_meant() {
     assert!(said.contains("is not a Debian package"), "{said}");
     let foreign = given(&deb(folder(&world), "hand 1", "Architecture: s390x\n"));
     let said = world.refused(&format!("files = [{foreign}]"), 1);
-    assert!(said.contains("expected amd64 or all\n  found    s390x"), "{said}");
+    assert!(said.contains("expected amd64 or all\n    found    s390x"), "{said}");
     let nobody = entry.replace("hand_1", "none");
     let said = world.refused(&format!("files = [{nobody}]"), 1);
     assert!(said.contains("none.deb"), "{said}");
@@ -246,16 +256,111 @@ fn a_name_that_the_archive_does_not_have_is_said_with_what_was_meant() {
 }
 
 #[test]
+fn what_images_and_packages_of_all_targets_lack_is_said_at_once() {
+    let world = World::new(ALL);
+    let app = ("app 1", "Depends: lost\n");
+    world.archive.publish("stable", &[BASE, LIBBASE, ("docker.io 1", ""), app]);
+    let digest = Sha256Digest::of(b"");
+    let keyring = world.archive.keyring().display().to_string();
+    let target = |target: &str, wanted: &str| {
+        format!(
+            "[[packages]]\ntarget = '{target}'\nsuites = {ALL}\ncomponents = ['main']\nkeyring = '{keyring}'\nmirror = 'file:{}'\n{wanted}\n",
+            world.archive.folder.display()
+        )
+    };
+    let files = format!(
+        "files = [{{ path = 'a.deb', sha256 = '{digest}' }}, {{ path = 'b.deb', sha256 = '{digest}' }}]"
+    );
+    let wanted = format!(
+        "install = ['docker.oi']\n{files}\n{}{}",
+        target("debian-13", "install = ['app']"),
+        target("ubuntu-24.04", "install = ['app']").replace(&keyring, "/nonexistent/keyring.gpg"),
+    );
+    let said = world.refused(&wanted, 1);
+    let list = [
+        "release.toml, [[packages]] `debian-12`: the release has no `./release/a.deb`",
+        "release.toml, [[packages]] `debian-12`: the release has no `./release/b.deb`",
+        "release.toml, [[packages]] `debian-12`: `debian-12` has no package `docker.oi`",
+        "release.toml, [[packages]] `debian-13`: the packages for `debian-13` need what cannot be had\n    `app` needs `lost`, but it is not installable",
+        "release.toml, [[packages]] `ubuntu-24.04`: no keyring `/nonexistent/keyring.gpg` to check the packages for `ubuntu-24.04` with",
+    ]
+    .map(|line| format!("  {line}\n"))
+    .concat();
+    let hints = "hint: did you mean `docker.io`?\n\
+        hint: add the suite that has it, or give it by hand: files = [{ path = …, sha256 = … }]\n\
+        hint: apt-get install ubuntu-keyring, or put the keyring into the release folder\n";
+    assert!(said.ends_with(&format!("error: the release is not complete\n{list}{hints}")), "{said}");
+    // the images' sources too
+    fs::remove_dir_all(world.path("release/root")).unwrap();
+    let root = "  release.toml, [[image]] `test/one:1`: no root file system `./release/root`\n";
+    let said = world.refused(&wanted, 1);
+    assert!(said.ends_with(&format!("error: the release is not complete\n{root}{list}{hints}")), "{said}");
+}
+
+#[test]
 fn an_archive_that_cannot_be_reached_is_said_in_few_lines() {
     let world = World::new("['stable', 'security']");
-    let said = world.build_from(&format!("file:{}/nowhere", folder(&world).display()), "install = ['app']");
+    let said =
+        world.build_from(&format!("file:{}/nowhere", folder(&world).display()), "install = ['app']", &[]);
     let said = self::said(&said);
     assert!(said.contains("nowhere") && said.contains("hint: "), "{said}");
     assert!(message_lines(&said) <= 6, "{said}");
     // nobody listens on port 1
-    let output = world.build_from("http://127.0.0.1:1/debian", "install = ['app']");
+    let output = world.build_from("http://127.0.0.1:1/debian", "install = ['app']", &[]);
     let said = self::said(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("127.0.0.1") && said.contains("hint: "), "{said}");
     assert!(message_lines(&said) <= 6, "{said}");
+}
+
+/// The packages in the cache, each with what is in it.
+fn kept(world: &World) -> Vec<(PathBuf, Vec<u8>)> {
+    let kept = fs::read_dir(world.path("cache/wt-bundle/packages")).into_iter().flatten();
+    let mut kept: Vec<PathBuf> = kept.map(|entry| entry.unwrap().path()).collect();
+    kept.sort();
+    kept.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+#[test]
+fn packages_are_kept_for_the_next_build_unless_nothing_is_to_be_kept() {
+    let world = World::new(ALL);
+    world.archive.publish("stable", &[BASE, LIBBASE, ("app 1", "Depends: libapp\n"), ("libapp 1", "")]);
+    let wanted = "install = ['app']";
+    let without = world.build_with(wanted, &["--no-cache"]);
+    assert!(without.status.success() && kept(&world).is_empty(), "{}", said(&without));
+    world.built(wanted);
+    let files = kept(&world);
+    assert_eq!(files.len(), 2);
+    let list = world.command("cache").arg("list").output().unwrap();
+    assert!(String::from_utf8(list.stdout).unwrap().contains("packages  "));
+    // a damaged one is had anew; it is the archive's that counts
+    fs::write(&files[0].0, "damaged").unwrap();
+    world.built(wanted);
+    assert_eq!(kept(&world), files);
+    // what the archive lost is still had from the cache, and not without it
+    fs::remove_dir_all(world.archive.folder.join("pool")).unwrap();
+    world.built(wanted);
+    assert_eq!(world.build_with(wanted, &["--no-cache"]).status.code(), Some(1));
+    let pruned = world.command("cache").args(["prune", "--all"]).output().unwrap();
+    assert!(pruned.status.success() && kept(&world).is_empty());
+}
+
+#[test]
+fn the_cache_of_packages_is_bounded_and_in_no_folder_that_others_may_write() {
+    let world = World::new(ALL);
+    world.archive.publish("stable", &[BASE, LIBBASE, ("app 1", "Depends: libapp\n"), ("libapp 1", "")]);
+    let wanted = "install = ['app']";
+    let size = fs::metadata(world.archive.folder.join("pool/stable/app_1.deb")).unwrap().len();
+    let (kib, bytes) = (size.div_ceil(1024), 2 * size);
+    assert!(kib * 1024 < bytes, "a cache of {kib} KiB holds both");
+    let output = world.build_with(wanted, &["--cache-size", &format!("{kib}KiB")]);
+    assert!(output.status.success() && kept(&world).len() == 1, "{}", said(&output));
+    let folder = world.path("cache/wt-bundle/packages");
+    fs::remove_dir_all(&folder).unwrap();
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+    let output = world.build(wanted);
+    assert!(output.status.success() && kept(&world).is_empty(), "{}", said(&output));
+    let warning = format!("warning: the package cache `{}` is not used: ", folder.display());
+    assert!(said(&output).contains(&warning), "{}", said(&output));
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ureq::Agent;
 use wt_manifests::Manifest;
-use wt_manifests::release::JourneyStep;
+use wt_manifests::site::JourneyStep;
 
 use crate::{Error, Result, SiteFile, conf};
 

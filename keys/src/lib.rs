@@ -21,6 +21,7 @@ pub mod key;
 pub mod key_file;
 pub mod time;
 pub mod trust;
+mod written_as_string;
 
 pub use certificate::{Certificate, Role};
 pub use chain::{Chain, Trusted};

@@ -4,9 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::Error;
+use crate::{Error, written_as_string};
 
 const LAST: i64 = 253_402_207_200; // 9999-12-30T22:00:00Z, the last second that every time zone can show
 const DAY: i64 = 86_400;
@@ -64,17 +63,7 @@ impl FromStr for Utc {
     }
 }
 
-impl Serialize for Utc {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Utc {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+written_as_string!(Utc);
 
 #[cfg(test)]
 mod tests {

@@ -8,14 +8,20 @@
 
 #[cfg(feature = "write")]
 pub mod assemble;
+#[cfg(feature = "write")]
+pub mod body_writer;
 pub mod chunk;
 pub mod cut;
 pub mod frame;
+#[cfg(feature = "write")]
+pub mod frame_writer;
 pub mod head;
 mod lookalike;
 #[cfg(feature = "write")]
 pub mod nameless;
 pub mod reader;
+#[cfg(feature = "write")]
+pub mod sealing;
 #[cfg(feature = "write")]
 pub mod split;
 pub mod tar;
@@ -23,7 +29,5 @@ pub mod tar;
 pub mod unsigned;
 pub mod volume_problem;
 pub mod volumes;
-#[cfg(feature = "write")]
-pub mod writer;
 
 pub use reader::{Bundle, Incomplete};

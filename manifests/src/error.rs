@@ -54,12 +54,18 @@ pub enum Error {
     Frame { frame: usize, why: &'static str },
     #[error("digest mismatch for `{path}`\n  expected sha256:{expected}\n  found    sha256:{found}")]
     Entry { path: String, expected: Sha256Digest, found: Sha256Digest },
+    /// A reader of ours failed with an error that is not ours.
+    #[error("the bundle cannot be read")]
+    Unreadable { source: std::io::Error },
     #[error("the bundle has no entry `{0}`")]
     NoEntry(String),
     #[error(
         "the entry `{path}` is larger than allowed here\n  expected at most {limit} bytes\n  found    {found} bytes"
     )]
     EntryTooLarge { path: String, limit: u64, found: u64 },
+
+    #[error("`{path}` is larger than a bundle can hold\n  found    {found} bytes")]
+    EntrySize { path: String, found: u64 },
 
     #[error("`{found}` is not a path that a bundle may hold: {why}")]
     Path { found: String, why: &'static str },
@@ -120,6 +126,8 @@ impl Explain for Error {
     fn exit(&self) -> Exit {
         match self {
             Self::Io { .. }
+            | Self::Unreadable { .. }
+            | Self::EntrySize { .. }
             | Self::Folder { .. }
             | Self::NoBundle { .. }
             | Self::NoEntry(_)

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use wt_keys::Sha256Digest;
+use serde::{Deserialize, Serialize};
+use wt_keys::{Sha256Digest, written_as_string};
 
-use crate::{Error, RelativePath, Result};
+use crate::{Error, Platform, RelativePath, Result};
 
 /// A repository with a tag, as people write it: `worktile/web:5.2.0`, `registry.example.com:5000/web:1`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,17 +70,7 @@ impl fmt::Debug for ImageName {
     }
 }
 
-impl Serialize for ImageName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ImageName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+written_as_string!(ImageName);
 
 /// An image in the signed manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -248,6 +238,7 @@ fn to_json(document: &impl Serialize) -> Vec<u8> {
 pub struct Config {
     pub architecture: String,
     pub os: String,
+    pub variant: Option<String>,
     pub rootfs: RootFs,
 }
 
@@ -261,8 +252,14 @@ impl Config {
         serde_json::from_slice(bytes).map_err(|source| Error::ImageDocument { source })
     }
 
+    pub fn is_for(&self, platform: &Platform) -> bool {
+        platform.is_met_by(&self.os, &self.architecture, self.variant.as_deref())
+    }
+
+    /// As it stands there, for messages.
     pub fn platform(&self) -> String {
-        format!("{}/{}", self.os, self.architecture)
+        let variant = self.variant.as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
+        format!("{}/{}{variant}", self.os, self.architecture)
     }
 
     pub fn layers(&self) -> Result<Vec<Sha256Digest>> {

@@ -5,13 +5,16 @@
 #![doc = include_str!("../FORMAT.md")]
 
 pub mod bundle;
+pub mod byte_size;
 #[cfg(feature = "templates")]
 pub mod complete;
 pub mod error;
 pub mod image;
 pub mod manifest;
+pub mod platform;
 pub mod relative_path;
 pub mod release;
+pub mod site;
 pub mod stack;
 #[cfg(feature = "templates")]
 pub mod template;
@@ -19,5 +22,6 @@ pub mod template;
 pub use error::{Error, Result};
 pub use image::ImageName;
 pub use manifest::Manifest;
+pub use platform::Platform;
 pub use relative_path::RelativePath;
 pub use stack::Stack;

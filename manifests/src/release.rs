@@ -2,17 +2,16 @@
 
 pub mod meant;
 
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use semver::{Version, VersionReq};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 use wt_keys::Sha256Digest;
 
-use crate::manifest::{ByteSize, is_plain};
-use crate::{Error, ImageName, RelativePath, Result};
+use crate::platform::{Platform, is_plain};
+use crate::site::{ConfTemplate, DataFolder, Hooks, JourneyStep, LicensePlace, Port, Requirements};
+use crate::{Error, ImageName, Result};
 
 const RELEASE_FILE: &str = "release.toml";
 const RELEASE_FILE_LIMIT: u64 = 4 << 20;
@@ -33,7 +32,7 @@ pub struct Release {
 pub struct ReleaseFile {
     pub product: String,
     pub version: Version,
-    pub platform: String,
+    pub platform: Platform,
     /// The releases that can be upgraded to this one; left out: every older one.
     #[serde(default)]
     pub upgrades_from: VersionReq,
@@ -166,141 +165,6 @@ pub struct GivenPackage {
     pub sha256: Sha256Digest,
 }
 
-/// Scripts that run at a point of an installation.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Hooks {
-    /// Fills the data stores; runs once in the life of a site.
-    pub init_data: Option<RelativePath>,
-}
-
-/// What a host must have.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Requirements {
-    pub cpus: u32,
-    pub memory: ByteSize,
-    pub disk: ByteSize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Port {
-    pub number: u16,
-    pub purpose: String,
-}
-
-/// A folder under the data root.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataFolder {
-    pub path: RelativePath,
-    pub owner: Owner,
-    pub mode: FolderMode,
-}
-
-/// Written `uid:gid`, as numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owner {
-    pub user: u32,
-    pub group: u32,
-}
-
-/// Permission bits, written in octal: `0750`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FolderMode(pub u32);
-
-impl fmt::Display for Owner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.user, self.group)
-    }
-}
-
-impl fmt::Display for FolderMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04o}", self.0)
-    }
-}
-
-impl FromStr for Owner {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once(':').and_then(|(u, g)| Some((u.parse().ok()?, g.parse().ok()?)));
-        let (user, group) = parts.ok_or_else(|| format!("`{text}` is not an owner like `10001:10001`"))?;
-        Ok(Self { user, group })
-    }
-}
-
-impl FromStr for FolderMode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let bits = u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o777 && text.len() == 4);
-        bits.map(Self).ok_or_else(|| format!("`{text}` is not a mode like `0750`"))
-    }
-}
-
-/// A template in `conf/`, rendered to `conf/apps/` under the product's folder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConfTemplate {
-    pub template: RelativePath,
-    /// The services that read it, and must be restarted when it changes.
-    #[serde(default)]
-    pub restart: Vec<String>,
-}
-
-/// An HTTP request that proves that a person could work with the product. Its strings are templates.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct JourneyStep {
-    pub name: String,
-    #[serde(default)]
-    pub method: Method,
-    pub port: u16,
-    pub path: String,
-    /// The `Host` header.
-    #[serde(default)]
-    pub host: Option<String>,
-    #[serde(default)]
-    pub body: Option<String>,
-    pub status: u16,
-    /// What the answer must contain.
-    #[serde(default)]
-    pub contains: Option<String>,
-}
-
-/// Of an HTTP request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Method {
-    #[default]
-    Get,
-    Post,
-    Put,
-    Delete,
-}
-
-impl Method {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Delete => "DELETE",
-        }
-    }
-}
-
-/// Where the product looks for its license.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LicensePlace {
-    /// The license lies among the configuration of this service, which is restarted when a new one comes.
-    pub service: String,
-}
-
 impl Release {
     /// Finds `manifests/NAME/` below `here`, or takes `name` as the path of a release folder, and reads it.
     pub fn find(name: &str, here: &Path) -> Result<Self> {
@@ -341,10 +205,6 @@ impl ReleaseFile {
         if !is_plain(&self.product) {
             return Err(format!("the product `{}` is not a word of a-z, 0-9 and `-`", self.product));
         }
-        if !matches!(self.platform.split_once('/'), Some((os, machine)) if is_plain(os) && is_plain(machine))
-        {
-            return Err(format!("the platform `{}` is not like `linux/amd64`", self.platform));
-        }
         for (at, image) in self.images.iter().enumerate() {
             if self.images[..at].iter().any(|other| other.name == image.name) {
                 return Err(format!("the image `{}` is named twice", image.name));
@@ -379,26 +239,6 @@ fn known_releases(manifests: &Path) -> Vec<String> {
     known.sort();
     known
 }
-
-/// A type that is written as a string, as its `Display` and `FromStr` say.
-macro_rules! written_as_string {
-    ($name:ty) => {
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    };
-}
-
-written_as_string!(Owner);
-written_as_string!(FolderMode);
 
 #[cfg(test)]
 mod tests;

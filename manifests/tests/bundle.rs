@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 
 use wt_keys::issue::{issue_certificate, issue_trust};
 use wt_keys::{Certificate, Role, Sha256Digest, Signer, SigningKey, Trust, TrustDocument, Utc};
+use wt_manifests::bundle::body_writer::BodyWriter;
+use wt_manifests::bundle::frame_writer::{Compression, FrameWriter};
 use wt_manifests::bundle::head::BODY_ALIGNMENT;
-use wt_manifests::bundle::writer::{BodyWriter, Compression, FrameWriter};
 use wt_manifests::bundle::{Bundle, tar};
 use wt_manifests::image::{Image, ManifestType, Verbatim, blob_path};
-use wt_manifests::manifest::{CHUNK_SIZE, FORMAT, Manifest, Mode, Site};
+use wt_manifests::manifest::{CHUNK_SIZE, FORMAT, Manifest, Mode};
+use wt_manifests::site::Site;
 use wt_manifests::{Error, RelativePath};
 
 struct World {
@@ -98,7 +100,7 @@ impl World {
             product: "acme".into(),
             version: "1.0.0".parse().unwrap(),
             release: "v1".into(),
-            platform: "linux/amd64".into(),
+            platform: "linux/amd64".parse().unwrap(),
             created: now(),
             upgrades_from: semver::VersionReq::STAR,
             body: bundle.body.clone(),
@@ -320,7 +322,6 @@ fn a_manifest_that_contradicts_its_body_is_not_even_signed() {
             manifest.entries[last].size = u64::MAX - 511 - 512;
         },
         |manifest| manifest.release = "v1\nv2".into(),
-        |manifest| manifest.platform = "../x".into(),
         |manifest| manifest.images = vec![image(manifest, None)], // its blobs are elsewhere
         |manifest| manifest.body.length += 1,
         |manifest| manifest.body.chunks.truncate(1),

@@ -342,7 +342,7 @@ fn a_damaged_bundle_ends_with_exit_code_3() {
 #[ignore = "needs the programs as shipped: ./test runs it"]
 fn what_customers_get_is_static_and_cannot_issue() {
     // what each program may contain of these
-    let issuing = ["issue_certificate", "UnsignedBundle", "assemble_bundle", "issue_license"];
+    let issuing = ["issue_certificate", "HeadlessBundle", "assemble_bundle", "issue_license"];
     for (program, may) in [
         ("wt-install", [false, false, false, false]),
         ("wt-license", [false, false, false, true]),

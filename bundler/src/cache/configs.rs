@@ -10,6 +10,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use wt_keys::Sha256Digest;
+use wt_manifests::Platform;
 
 use super::entry;
 use crate::image::DOCUMENT_LIMIT;
@@ -19,11 +20,11 @@ const DIGEST: usize = 32;
 /// The documents in a folder that a [`super::LayerCache`] has checked.
 pub struct Configs<'a> {
     folder: &'a Path,
-    platform: &'a str,
+    platform: &'a Platform,
 }
 
 impl<'a> Configs<'a> {
-    pub(super) fn new(folder: &'a Path, platform: &'a str) -> Self {
+    pub(super) fn new(folder: &'a Path, platform: &'a Platform) -> Self {
         Self { folder, platform }
     }
 
@@ -73,18 +74,20 @@ mod tests {
     #[test]
     fn a_configuration_is_found_by_its_image_and_platform_only() {
         let folder = tempfile::tempdir().unwrap();
-        let configs = Configs::new(folder.path(), "linux/amd64");
+        let platform = "linux/amd64".parse().unwrap();
+        let configs = Configs::new(folder.path(), &platform);
         assert_eq!(configs.take(ID), None);
         configs.keep(ID, b"{}").unwrap();
         assert_eq!(configs.take(ID).unwrap(), b"{}");
         assert_eq!(configs.take("sha256:2"), None);
-        assert_eq!(Configs::new(folder.path(), "linux/arm64").take(ID), None);
+        assert_eq!(Configs::new(folder.path(), &"linux/arm64".parse().unwrap()).take(ID), None);
     }
 
     #[test]
     fn a_damaged_or_misplaced_configuration_is_removed_and_never_taken() {
         let folder = tempfile::tempdir().unwrap();
-        let configs = Configs::new(folder.path(), "linux/amd64");
+        let platform = "linux/amd64".parse().unwrap();
+        let configs = Configs::new(folder.path(), &platform);
         configs.keep("sha256:2", b"{}").unwrap();
         configs.keep(ID, b"{}").unwrap();
         let whole = fs::read(configs.path(ID)).unwrap();

@@ -1,6 +1,7 @@
 use wt_manifests::image::Image;
 use wt_manifests::image::blob_path;
-use wt_manifests::manifest::{Body, FORMAT, Frame, Package, PackageSet, Site};
+use wt_manifests::manifest::{Body, FORMAT, Frame, Package, PackageSet};
+use wt_manifests::site::Site;
 
 use super::*;
 
@@ -38,7 +39,7 @@ fn manifest(images: Vec<Image>, packages: &[(&str, &str)], files: &[(&str, &str)
         product: "acme".into(),
         version: semver::Version::new(1, 0, 0),
         release: "v1".into(),
-        platform: "linux/amd64".into(),
+        platform: "linux/amd64".parse().unwrap(),
         created: wt_keys::Utc::START,
         upgrades_from: semver::VersionReq::STAR,
         body: Body { length: 0, chunks: vec![], frames },

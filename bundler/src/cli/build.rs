@@ -76,12 +76,12 @@ impl BuildVerb {
             created: created(now)?,
             threads,
             registries: self.registries.access(),
-            cache_size: self.cache.size(),
+            cache_sizes: self.cache.sizes(),
             progress: output.progress(),
         };
         let summary = build.run()?;
-        if let Some(why) = &summary.no_cache {
-            output.say(format_args!("warning: {why}"));
+        for warning in &summary.warnings {
+            output.say(format_args!("warning: {warning}"));
         }
         output.say(format_args!("{}, {:.1} s", describe(&summary), started.elapsed().as_secs_f32()));
         super::split::list(output, &summary.files);

@@ -7,8 +7,6 @@ use wt_keys::console::{Output, Size, now};
 use super::table::Table;
 use crate::cache::{self, Kept};
 
-const CACHES: [&str; 2] = ["layers", "packages"];
-
 /// Show or remove what builds keep for the next one
 #[derive(Debug, clap::Subcommand)]
 pub enum CacheVerb {
@@ -75,7 +73,7 @@ impl Prune {
 
 fn kept() -> Vec<(&'static str, Vec<Kept>)> {
     let list = |name| cache::folder(name).map(|folder| cache::list(&folder)).unwrap_or_default();
-    CACHES.into_iter().map(|name| (name, list(name))).collect()
+    [cache::LAYERS, cache::PACKAGES].into_iter().map(|name| (name, list(name))).collect()
 }
 
 fn show(output: Output, schema: &'static str, what: &str, kept: Vec<(&'static str, Vec<Kept>)>) {

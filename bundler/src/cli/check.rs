@@ -8,7 +8,7 @@ use wt_manifests::manifest::VERBATIM;
 use wt_manifests::release::Release;
 
 use super::TrustFile;
-use crate::build::{Build, Form};
+use crate::build::{Build, CacheSizes, Form};
 use crate::difference::Difference;
 use crate::image::Keep;
 use crate::{Error, RegistryAccess, Result};
@@ -53,7 +53,7 @@ pub fn check(
         created: bundle.manifest().created,
         threads,
         registries,
-        cache_size: None, // what was kept would be compared with itself
+        cache_sizes: CacheSizes { layers: None, packages: None }, // what was kept would be compared with itself
         progress: output.progress(),
     };
     let anew = build.make()?.manifest;

@@ -7,7 +7,7 @@ use wt_keys::console::{Done, Failure, Output, PassphraseFile, Phase, Size, confi
 use wt_keys::{Chain, Sha256Digest, Signer, durable, key_file};
 use wt_manifests::Manifest;
 use wt_manifests::bundle::assemble::assemble_bundle;
-use wt_manifests::bundle::unsigned::{self, UnsignedFile};
+use wt_manifests::bundle::unsigned::{self, UnsignedBundle};
 use wt_manifests::bundle::{Bundle, head};
 
 use super::TrustFile;
@@ -71,7 +71,7 @@ impl Sign {
     }
 
     fn sign_unsigned(&self, output: Output) -> Result<PathBuf, Failure> {
-        let bundle = UnsignedFile::open(&self.file)?;
+        let bundle = UnsignedBundle::open(&self.file)?;
         let (chain, trust) = if let Some(head) = &self.head {
             (unsigned::read_head(head)?, self.trust.read()?)
         } else {

@@ -5,6 +5,8 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
+use wt_manifests::Platform;
+
 const HEADER: usize = 64;
 const SEGMENT: usize = 56;
 const MOST_SEGMENTS: usize = 64;
@@ -17,7 +19,7 @@ const FLAGS_1: u64 = 0x6fff_fffb;
 const FLAG_PIE: u64 = 0x0800_0000;
 
 /// What is wrong with `file` as a static executable for `platform`; `None` where nothing is.
-pub fn fault(file: &File, platform: &str) -> Option<&'static str> {
+pub fn fault(file: &File, platform: &Platform) -> Option<&'static str> {
     let Some(machine) = machine(platform) else {
         return Some("a platform whose executables are not known here");
     };
@@ -25,10 +27,10 @@ pub fn fault(file: &File, platform: &str) -> Option<&'static str> {
 }
 
 /// The ELF number of a platform's processor.
-fn machine(platform: &str) -> Option<u16> {
-    match platform {
-        "linux/amd64" => Some(62),
-        "linux/arm64" => Some(183),
+fn machine(platform: &Platform) -> Option<u16> {
+    match (platform.os(), platform.machine()) {
+        ("linux", "amd64") => Some(62),
+        ("linux", "arm64") => Some(183),
         _ => None,
     }
 }
@@ -115,7 +117,7 @@ mod tests {
     fn judged(bytes: &[u8]) -> Option<&'static str> {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
-        fault(&file, "linux/amd64")
+        fault(&file, &"linux/amd64".parse().unwrap())
     }
 
     /// A static executable of one empty segment.
@@ -132,9 +134,9 @@ mod tests {
     #[test]
     fn the_program_that_runs_this_is_a_static_executable() {
         let own = File::open(std::env::current_exe().unwrap()).unwrap();
-        assert_eq!(fault(&own, "linux/amd64"), None);
-        assert_eq!(fault(&own, "linux/arm64"), Some("an ELF file for another processor"));
-        assert!(fault(&own, "plan9/amd64").unwrap().starts_with("a platform"));
+        assert_eq!(fault(&own, &"linux/amd64".parse().unwrap()), None);
+        assert_eq!(fault(&own, &"linux/arm64".parse().unwrap()), Some("an ELF file for another processor"));
+        assert!(fault(&own, &"plan9/amd64".parse().unwrap()).unwrap().starts_with("a platform"));
     }
 
     #[test]

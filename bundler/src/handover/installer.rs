@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use wt_keys::{Document as _, KeyId, Trust, TrustDocument};
+use wt_manifests::Platform;
 
 use super::elf;
 use crate::{Error, Result};
@@ -21,10 +22,10 @@ pub struct BuiltIn(Vec<Trust>);
 
 impl BuiltIn {
     /// Refuses what is no static executable for `platform`. `shown` is the file's name for messages.
-    pub fn read(path: &Path, shown: &Path, platform: &str) -> Result<Self> {
+    pub fn read(path: &Path, shown: &Path, platform: &Platform) -> Result<Self> {
         let file = File::open(path).map_err(Error::io("read", shown))?;
         if let Some(found) = elf::fault(&file, platform) {
-            return Err(Error::Installer { path: shown.to_owned(), platform: platform.to_owned(), found });
+            return Err(Error::Installer { path: shown.to_owned(), platform: platform.to_string(), found });
         }
         Ok(Self(search(&file).map_err(Error::io("read", shown))?))
     }

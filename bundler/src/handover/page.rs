@@ -38,7 +38,7 @@ impl Page<'_> {
             ("product", manifest.product.clone()),
             ("version", manifest.version.to_string()),
             ("release", plain(&manifest.release)),
-            ("platform", plain(&manifest.platform)),
+            ("platform", manifest.platform.to_string()),
             ("created", manifest.created.to_string()),
             ("files", self.rows()),
             ("trust_version", trust.version.to_string()),

@@ -62,7 +62,7 @@ fn checked(parts: &Parts) -> Result<()> {
     };
     let bundle = small_bundle(&folder.path().join("acme.tar.zst"), &files, |manifest| {
         manifest.features = if parts.verbatim { vec![VERBATIM.into()] } else { vec![] };
-        manifest.platform = parts.platform.into();
+        manifest.platform = parts.platform.parse().unwrap();
         manifest.images = vec![image];
     });
     check(&bundle, &Progress::silent().phase("test", None))

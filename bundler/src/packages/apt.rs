@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use wt_keys::Sha256Digest;
+use wt_manifests::Platform;
 use wt_manifests::release::PackageTarget;
 
 use super::given::Given;
@@ -35,20 +36,24 @@ pub struct Planned {
 }
 
 impl Apt {
-    pub fn prepare(target: &PackageTarget, platform: &str) -> Result<Self> {
-        if !target.keyring.is_file() {
-            return Err(Error::NoKeyring { target: target.target.clone(), path: target.keyring.clone() });
-        }
-        let architecture = architecture(platform);
+    pub fn create(target: &PackageTarget) -> Result<Self> {
         let apt = Self { folder: Scratch::create(&std::env::temp_dir())?, target: target.target.clone() };
         for name in ["state/lists/partial", "cache/archives/partial", "given"] {
             let path = apt.path(name);
             fs::create_dir_all(&path).map_err(Error::io("create the folder", path))?;
         }
         apt.write_status("")?;
-        apt.write("apt.conf", &configuration(apt.folder.path(), architecture))?;
-        apt.write("sources.list", &sources(target, architecture)?)?;
         Ok(apt)
+    }
+
+    /// Tells it where the packages of `target` are, and what authenticates them.
+    pub fn describe(&self, target: &PackageTarget, platform: &Platform) -> Result<()> {
+        if !target.keyring.is_file() {
+            return Err(Error::NoKeyring { target: target.target.clone(), path: target.keyring.clone() });
+        }
+        let architecture = architecture(platform);
+        self.write("apt.conf", &configuration(self.folder.path(), architecture))?;
+        self.write("sources.list", &sources(target, architecture)?)
     }
 
     /// Fetches the signed indexes. Anything that apt would only warn about is an error.
@@ -190,8 +195,15 @@ fn planned(line: &str) -> Option<Planned> {
 }
 
 /// What Debian calls the machine of `platform`.
-pub fn architecture(platform: &str) -> &str {
-    platform.split_once('/').map_or(platform, |(_, machine)| machine)
+pub fn architecture(platform: &Platform) -> &str {
+    match (platform.machine(), platform.variant()) {
+        ("386", _) => "i386",
+        ("arm", None | Some("v7")) => "armhf",
+        ("arm", Some(_)) => "armel",
+        ("ppc64le", _) => "ppc64el",
+        ("mips64le", _) => "mips64el",
+        (machine, _) => machine,
+    }
 }
 
 fn configuration(folder: &Path, architecture: &str) -> String {

@@ -10,8 +10,7 @@ use wt_keys::durable;
 use wt_manifests::manifest::PackageSource;
 use wt_manifests::release::{PackageTarget, meant};
 
-use super::version;
-use crate::{Error, Result};
+use crate::{Error, Result, debian_version};
 
 const RELEASE_LIMIT: u64 = 16 << 20;
 
@@ -99,7 +98,7 @@ impl Index {
 
     /// The lowest version of a package that the suites have.
     pub fn oldest(&self, name: &str) -> Option<&Stanza> {
-        self.versions(name).min_by(|a, b| version::compare(&a.version, &b.version))
+        self.versions(name).min_by(|a, b| debian_version::compare(&a.version, &b.version))
     }
 
     /// The packages of which there are several versions.

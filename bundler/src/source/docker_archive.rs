@@ -18,9 +18,9 @@ use wt_manifests::image::Blob;
 
 use self::rationed::Rationed;
 use crate::decompress::{Coding, decompressed};
+use crate::hashed::Hashed;
 use crate::image::{Content, DOCUMENT_LIMIT};
 use crate::press::Press;
-use crate::source::hashed::Hashed;
 use crate::{Error, Result};
 
 const MOST_LINKS: usize = 8;
@@ -253,7 +253,7 @@ impl Archive {
 
 /// For what the tar reader refuses; a disk or a decompressor that failed below it is named as it is.
 pub fn not_a_tar(origin: &str) -> impl FnOnce(io::Error) -> Error {
-    move |error| match error.downcast::<Error>() {
+    move |error| match Error::from_reader(error) {
         Ok(own) => own,
         Err(error) if error.raw_os_error().is_some() => Error::io("read", origin)(error),
         Err(_) => Error::Archive {

@@ -20,7 +20,7 @@ use bollard::errors::Error as DockerError;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use tokio::runtime::Runtime;
-use wt_manifests::ImageName;
+use wt_manifests::{ImageName, Platform};
 
 use self::described::Described;
 use super::docker_archive::{Archive, MOST};
@@ -48,7 +48,7 @@ impl Engine {
     }
 
     /// Exports the images, except those that are as an earlier build kept them; their layers go to the press.
-    pub fn export(self, platform: &str, press: &Press) -> Result<BTreeMap<ImageName, Content>> {
+    pub fn export(self, platform: &Platform, press: &Press) -> Result<BTreeMap<ImageName, Content>> {
         let (mut contents, mut changed) = (BTreeMap::new(), Vec::new());
         for image in self.images {
             match image.kept(platform, press) {
@@ -89,7 +89,7 @@ fn keep(
     host: &str,
     before: &[Described],
     exported: &BTreeMap<ImageName, Content>,
-    platform: &str,
+    platform: &Platform,
     press: &Press,
 ) {
     let names = exported.keys().cloned().collect();

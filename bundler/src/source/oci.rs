@@ -14,6 +14,7 @@ use std::io::Read as _;
 
 use serde::de::DeserializeOwned;
 use wt_keys::Sha256Digest;
+use wt_manifests::Platform;
 use wt_manifests::image::{Blob, Config, ManifestType};
 
 pub use self::archive::Archive;
@@ -32,7 +33,7 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// A place that has images, and the platform that is wanted of it.
 pub struct Images<'a, B> {
     blobs: &'a B,
-    platform: &'a str,
+    platform: &'a Platform,
     keep: Keep,
 }
 
@@ -47,6 +48,11 @@ impl<B: Layout> Images<'_, B> {
     /// The image with this reference; without one, the only image.
     pub fn image(&self, reference: Option<&str>, press: &Press) -> Result<Content> {
         self.content(&self.find(reference)?, press)
+    }
+
+    /// Whether it has the image, as far as its index says.
+    pub fn has(&self, reference: Option<&str>) -> Result<()> {
+        self.find(reference).map(drop)
     }
 
     fn find(&self, reference: Option<&str>) -> Result<Descriptor> {
@@ -69,7 +75,7 @@ impl<B: Layout> Images<'_, B> {
 }
 
 impl<'a, B: Blobs> Images<'a, B> {
-    pub fn new(blobs: &'a B, platform: &'a str, keep: Keep) -> Self {
+    pub fn new(blobs: &'a B, platform: &'a Platform, keep: Keep) -> Self {
         Self { blobs, platform, keep }
     }
 
@@ -111,10 +117,10 @@ impl<'a, B: Blobs> Images<'a, B> {
 
     fn for_platform(&self, manifests: Vec<Descriptor>) -> Result<Descriptor> {
         let known = manifests.iter().filter_map(Descriptor::platform).collect();
-        let wanted = |one: &Descriptor| one.platform().as_deref() == Some(self.platform);
+        let wanted = |one: &Descriptor| one.is_for(self.platform);
         manifests.into_iter().find(wanted).ok_or_else(|| Error::NotInArchive {
             origin: self.blobs.origin(),
-            wanted: self.platform.to_owned(),
+            wanted: self.platform.to_string(),
             known,
         })
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use wt_keys::Sha256Digest;
-use wt_manifests::ImageName;
 use wt_manifests::release::{Healthcheck, RootfsConfig};
+use wt_manifests::{ImageName, Platform};
 
 use crate::{Error, Result};
 
@@ -21,6 +21,8 @@ struct ImageConfig<'a> {
     history: [History<'a>; 1],
     os: &'a str,
     rootfs: Rootfs,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -69,15 +71,15 @@ struct Rootfs {
 }
 
 /// The exact bytes; the same for the same layer and settings.
-pub fn to_json(config: &RootfsConfig, platform: &str, layer: Sha256Digest) -> Vec<u8> {
-    let (os, architecture) = platform.split_once('/').unwrap_or((platform, ""));
+pub fn to_json(config: &RootfsConfig, platform: &Platform, layer: Sha256Digest) -> Vec<u8> {
     let document = ImageConfig {
-        architecture,
+        architecture: platform.machine(),
         config: run(config),
         created: CREATED,
         history: [History { created: CREATED, created_by: "wt-bundle: rootfs" }],
-        os,
+        os: platform.os(),
         rootfs: Rootfs { kind: "layers", diff_ids: [layer.to_oci()] },
+        variant: platform.variant(),
     };
     serde_json::to_vec(&document).unwrap_or_default() // strings and numbers only: cannot fail
 }
@@ -198,7 +200,9 @@ mod tests {
             }),
             ..RootfsConfig::default()
         };
-        let json = String::from_utf8(to_json(&config, "linux/amd64", Sha256Digest::of(b""))).unwrap();
+        let json =
+            String::from_utf8(to_json(&config, &"linux/amd64".parse().unwrap(), Sha256Digest::of(b"")))
+                .unwrap();
         assert_eq!(
             json,
             concat!(

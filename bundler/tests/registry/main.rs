@@ -270,6 +270,11 @@ fn a_registry_that_is_gone_in_the_middle_of_a_blob_ends_the_build_and_leaves_not
     let gone = said(&world.build(&["--plain-http", &proxy.host(), "--patience", "1"]), 1);
     assert!(gone.contains("the registry is gone") && gone.contains("in 4 tries"), "{gone}");
     assert!(world.leftovers().is_empty());
+    let proxy = Proxy::to(registry.port);
+    let world = World::new(&[format!("docker://{}/a:1", proxy.host())]);
+    proxy.end_after(2 << 20);
+    let gone = said(&world.build(&["--plain-http", &proxy.host(), "--verbatim"]), 1);
+    assert!(gone.contains("\nerror: the registry is gone") && gone.contains("in 5 tries"), "{gone}");
 }
 
 #[test]
@@ -285,8 +290,10 @@ fn a_blob_that_is_not_what_its_digest_says_is_not_trusted() {
     let changed = said(&world.build(&["--plain-http", &host]), 3);
     assert!(changed.contains("digest mismatch") && changed.contains(&image.layers[0]), "{changed}");
     file.set_len(2000).unwrap();
-    let shorter = said(&world.build(&["--plain-http", &host]), 3);
-    assert!(shorter.contains("of another size"), "{shorter}");
+    for more in [&[][..], &["--verbatim"]] {
+        let shorter = said(&world.build(&[&["--plain-http", &*host], more].concat()), 3);
+        assert!(shorter.contains("error: `docker://") && shorter.contains("of another size"), "{shorter}");
+    }
     assert!(world.leftovers().is_empty());
 }
 

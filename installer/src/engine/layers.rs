@@ -98,14 +98,14 @@ pub(super) mod tests {
             product: "acme".into(),
             version: "1.0.0".parse().unwrap(),
             release: "v1".into(),
-            platform: "linux/amd64".into(),
+            platform: "linux/amd64".parse().unwrap(),
             created: wt_keys::Utc::from_unix(0).unwrap(),
             upgrades_from: semver::VersionReq::STAR,
             body: Body { length: 0, chunks: Vec::new(), frames: Vec::new() },
             entries: blobs.into_iter().map(entry).collect(),
             images,
             packages: Vec::new(),
-            site: wt_manifests::manifest::Site::default(),
+            site: wt_manifests::site::Site::default(),
         }
     }
 

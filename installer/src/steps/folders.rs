@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wt_keys::console::Progress;
 use wt_keys::durable;
-use wt_manifests::release::DataFolder;
+use wt_manifests::site::DataFolder;
 
 use super::{Need, Step};
 use crate::{Error, Installation, Result};

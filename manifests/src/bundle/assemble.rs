@@ -6,8 +6,9 @@ use std::path::Path;
 use wt_keys::{Chain, Trust, durable};
 
 use crate::bundle::chunk::Chunks;
+use crate::bundle::head;
 use crate::bundle::nameless::Nameless;
-use crate::bundle::{Incomplete, head};
+use crate::bundle::sealing::SignedBundle;
 use crate::{Error, Result};
 
 /// Writes `chain` and the body of `chunks` to `output`. Every chunk is authenticated before it is written, and the whole
@@ -32,6 +33,5 @@ pub fn assemble_bundle(
         progress(bytes.len() as u64);
     }
     nameless.file().sync_all().map_err(Error::io("write", output))?;
-    Incomplete::of_file(nameless.file(), output, trust)?.complete()?.verify_body(&|_| {})?;
-    nameless.publish(output)
+    SignedBundle::read_back(nameless, output.to_owned(), trust, &|_| {})?.publish()
 }

@@ -309,6 +309,6 @@ fn expect(reader: &mut impl Read, expected: &[u8], frame: usize) -> Result<()> {
 pub fn unwrapped(error: io::Error) -> Error {
     match error.downcast::<Error>() {
         Ok(own) => own,
-        Err(source) => Error::Io { action: "read", path: PathBuf::from("the bundle"), source },
+        Err(source) => Error::Unreadable { source },
     }
 }

@@ -2,6 +2,7 @@
 //! FORMAT.md section 5.
 
 use crate::manifest::Entry;
+use crate::{Error, RelativePath, Result};
 
 pub const BLOCK: u64 = 512;
 /// The two zero blocks that end an archive.
@@ -13,6 +14,11 @@ const OCTAL_LIMIT: u64 = 1 << 33; // 8 GiB: eleven octal digits
 /// What an entry takes in the tar: its header, its bytes, and zeros up to a whole block.
 pub fn stored_size(size: u64) -> Option<u64> {
     size.checked_next_multiple_of(BLOCK)?.checked_add(BLOCK)
+}
+
+/// The same for a file that is about to be written as `path`.
+pub fn size_of(path: &RelativePath, size: u64) -> Result<u64> {
+    stored_size(size).ok_or_else(|| Error::EntrySize { path: path.to_string(), found: size })
 }
 
 /// How many zeros follow the bytes of an entry.

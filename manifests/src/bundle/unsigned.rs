@@ -15,7 +15,7 @@ use crate::{Error, Manifest, Result};
 
 /// An open bundle without signatures.
 #[derive(Debug)]
-pub struct UnsignedFile {
+pub struct UnsignedBundle {
     volumes: Volumes,
     body_offset: u64,
     pub manifest: Manifest,
@@ -45,7 +45,7 @@ pub fn to_bytes(manifest: &Manifest) -> Vec<u8> {
     serde_json::to_vec(manifest).unwrap_or_default() // strings and numbers only: cannot fail
 }
 
-impl UnsignedFile {
+impl UnsignedBundle {
     pub fn open(path: &Path) -> Result<Self> {
         let found = Found::at(path, &[])?;
         let (file, first, length) = found.first()?;

@@ -35,6 +35,16 @@ fn a_misspelled_transport_is_shown_with_what_was_meant() {
 }
 
 #[test]
+fn a_platform_that_is_none_is_shown_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(RELEASE_FILE);
+    fs::write(&path, HEAD.replace("linux/amd64", "amd64")).unwrap();
+    let message = ReleaseFile::read(&path).unwrap_err().to_string();
+    assert!(message.contains("line 3, column 12"), "{message}");
+    assert!(message.contains("`amd64` is not like `linux/amd64`"), "{message}");
+}
+
+#[test]
 fn a_value_of_the_wrong_type_is_shown_where_it_is() {
     let (message, _) = read("[[image]]\nname = \"a/b:1\"\nsource = \"rootfs:r\"\nentrypoint = \"/a\"\n");
     assert!(message.contains("line 7, column 14"), "{message}");

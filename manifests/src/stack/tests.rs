@@ -1,6 +1,7 @@
 use std::path::Path;
 
-use crate::manifest::{Body, FORMAT, Site};
+use crate::manifest::{Body, FORMAT};
+use crate::site::Site;
 
 use super::*;
 
@@ -60,7 +61,7 @@ fn manifest(images: &[&str]) -> Manifest {
         product: "acme".into(),
         version: "1.0.0".parse().unwrap(),
         release: "v1".into(),
-        platform: "linux/amd64".into(),
+        platform: "linux/amd64".parse().unwrap(),
         created: wt_keys::Utc::from_unix(0).unwrap(),
         upgrades_from: semver::VersionReq::STAR,
         body: Body { length: 0, chunks: Vec::new(), frames: Vec::new() },

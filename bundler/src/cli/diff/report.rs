@@ -92,7 +92,7 @@ impl Side {
             product: manifest.product.clone(),
             version: manifest.version.to_string(),
             release: manifest.release.clone(),
-            platform: manifest.platform.clone(),
+            platform: manifest.platform.to_string(),
             created: manifest.created,
             signer: bundle.trusted().certificate.key.id(),
             size: bundle.file_length(),

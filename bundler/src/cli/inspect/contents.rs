@@ -2,10 +2,11 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 use wt_keys::{KeyId, Sha256Digest, Utc};
-use wt_manifests::ImageName;
 use wt_manifests::bundle::Bundle;
 use wt_manifests::image::Image;
-use wt_manifests::manifest::{Entry, Manifest, PackageSet, Site};
+use wt_manifests::manifest::{Entry, Manifest, PackageSet};
+use wt_manifests::site::Site;
+use wt_manifests::{ImageName, Platform};
 
 use crate::stored::stored;
 
@@ -16,7 +17,7 @@ pub struct Contents<'a> {
     pub product: &'a str,
     pub version: String,
     pub release: &'a str,
-    pub platform: &'a str,
+    pub platform: &'a Platform,
     pub created: Utc,
     pub upgrades_from: String,
     pub features: &'a [String],

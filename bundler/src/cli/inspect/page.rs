@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use wt_keys::Sha256Digest;
 use wt_keys::console::Size;
 use wt_manifests::manifest::{Entry, PackageSet};
-use wt_manifests::release::Requirements;
+use wt_manifests::site::Requirements;
 
 use super::super::table::Table;
 use super::contents::{Contents, Signer};

@@ -1,8 +1,8 @@
 //! An image as the engine describes it, and whether an earlier build had the same one.
 
 use wt_keys::Sha256Digest;
-use wt_manifests::ImageName;
 use wt_manifests::image::Config;
+use wt_manifests::{ImageName, Platform};
 
 use super::groups::Weighed;
 use crate::image::Content;
@@ -27,7 +27,7 @@ impl Described {
 
     /// The image from the cache, if its configuration is there, names the layers that the engine names, and frames of
     /// all of them are there too.
-    pub fn kept(&self, platform: &str, press: &Press) -> Option<Content> {
+    pub fn kept(&self, platform: &Platform, press: &Press) -> Option<Content> {
         let config = press.cache()?.configs(platform).take(self.id.as_deref()?)?;
         let layers = self.layers_of(&config)?;
         let layers = layers.into_iter().map(|layer| press.known(layer)).collect::<Option<_>>()?;
@@ -35,7 +35,7 @@ impl Described {
     }
 
     /// Keeps the configuration for the next build; without it, that exports the image again.
-    pub fn keep(&self, content: &Content, platform: &str, press: &Press) {
+    pub fn keep(&self, content: &Content, platform: &Platform, press: &Press) {
         if let (Some(cache), Some(id)) = (press.cache(), &self.id)
             && self.layers_of(&content.config).is_some()
         {
@@ -55,14 +55,17 @@ impl Described {
 #[cfg(test)]
 mod tests {
     use wt_keys::console::Progress;
-    use wt_manifests::bundle::writer::Compression;
+    use wt_manifests::bundle::frame_writer::Compression;
     use wt_manifests::image::Blob;
 
     use super::*;
     use crate::cache::LayerCache;
 
-    const PLATFORM: &str = "linux/amd64";
     const SETTINGS: Compression = Compression { level: 1, threads: 1 };
+
+    fn platform() -> Platform {
+        "linux/amd64".parse().unwrap()
+    }
 
     /// A folder with a cache that earlier builds left, each of which had these layers in one image.
     struct World(tempfile::TempDir);
@@ -78,12 +81,12 @@ mod tests {
             for layer in layers {
                 press.take(&mut &layer[..], "test").unwrap();
             }
-            image.keep(content, PLATFORM, &press);
+            image.keep(content, &platform(), &press);
             press.finish().unwrap();
         }
 
         fn kept(&self, image: &Described) -> Option<Content> {
-            image.kept(PLATFORM, &self.press())
+            image.kept(&platform(), &self.press())
         }
     }
 

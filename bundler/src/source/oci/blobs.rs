@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use wt_keys::Sha256Digest;
 
 use super::descriptor::Descriptor;
-use crate::source::hashed::Hashed;
+use crate::hashed::Hashed;
 use crate::{Error, Result};
 
 /// A place that has blobs. Nothing that comes from it is believed: sizes and digests are checked by who reads.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use wt_keys::Sha256Digest;
+use wt_manifests::Platform;
 
 use crate::decompress::Coding;
 use crate::{Result, image};
@@ -17,15 +18,16 @@ pub struct Descriptor {
     pub size: u64,
     #[serde(default)]
     pub urls: Vec<String>,
-    platform: Option<Platform>,
+    platform: Option<DescribedPlatform>,
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Deserialize)]
-struct Platform {
+struct DescribedPlatform {
     os: String,
     architecture: String,
+    variant: Option<String>,
 }
 
 impl Descriptor {
@@ -44,9 +46,18 @@ impl Descriptor {
         &self.digest
     }
 
-    /// As in `linux/amd64`.
+    pub fn is_for(&self, platform: &Platform) -> bool {
+        let met = |found: &DescribedPlatform| {
+            platform.is_met_by(&found.os, &found.architecture, found.variant.as_deref())
+        };
+        self.platform.as_ref().is_some_and(met)
+    }
+
+    /// As in `linux/amd64`, for errors.
     pub fn platform(&self) -> Option<String> {
-        self.platform.as_ref().map(|platform| format!("{}/{}", platform.os, platform.architecture))
+        let DescribedPlatform { os, architecture, variant } = self.platform.as_ref()?;
+        let variant = variant.as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
+        Some(format!("{os}/{architecture}{variant}"))
     }
 }
 

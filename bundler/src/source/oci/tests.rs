@@ -65,7 +65,7 @@ impl World {
         let frames = tempfile::tempdir().unwrap();
         let press = Press::for_test(frames.path());
         let folder = Folder(self.folder.path());
-        let content = Images::new(&folder, "linux/amd64", keep).image(reference, &press)?;
+        let content = Images::new(&folder, &"linux/amd64".parse().unwrap(), keep).image(reference, &press)?;
         Ok((content, press.finish()?.into_keys().collect()))
     }
 }

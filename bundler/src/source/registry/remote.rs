@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 use wt_keys::Sha256Digest;
 use wt_keys::console::{Phase, Progress};
+use wt_manifests::Platform;
 
 use super::Failure;
 use super::download::{Arriving, Download, Filling};
@@ -49,7 +50,7 @@ impl Remote {
     }
 
     /// Fetches the image for `platform`; its layers go to the press.
-    pub fn content(&self, platform: &str, keep: Keep, press: &Press) -> Result<Content> {
+    pub fn content(&self, platform: &Platform, keep: Keep, press: &Press) -> Result<Content> {
         let arriving = Mutex::default();
         Images::new(&Layers { remote: self, press, arriving }, platform, keep).content(&self.root, press)
     }

@@ -43,7 +43,7 @@ fn read(bytes: &[u8]) -> Result<Content> {
     std::fs::write(&path, bytes).unwrap();
     let press = Press::for_test(folder.path());
     let archive = Archive::open(&path, &press)?;
-    Images::new(&archive, "linux/amd64", Keep::Layers).image(None, &press)
+    Images::new(&archive, &"linux/amd64".parse().unwrap(), Keep::Layers).image(None, &press)
 }
 
 #[test]
