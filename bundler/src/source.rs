@@ -182,7 +182,7 @@ fn remotes(
     let (mut registries, mut remotes, mut failed) = (None, HashMap::new(), HashSet::new());
     for (image, source) in sources {
         let Source::Docker(reference) = source else { continue };
-        let host = reference.resolve_registry();
+        let host = reference.registry();
         if remotes.contains_key(reference) || failed.contains(host) {
             continue;
         }

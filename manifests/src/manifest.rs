@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use wt_keys::chain::Certified;
 use wt_keys::{Document, Role, Sha256Digest, Utc};
 
-use crate::image::Image;
+use crate::image::{Image, blob_path};
 use crate::platform::Platform;
 use crate::site::Site;
 use crate::{Error, RelativePath, Result};
@@ -72,6 +72,20 @@ pub struct Entry {
     pub sha256: Sha256Digest,
     /// The index of the frame that holds it.
     pub frame: usize,
+}
+
+impl Entry {
+    /// Whether it is a blob at its place: there, and nowhere else, images find it.
+    pub fn is_blob(&self) -> bool {
+        self.path == blob_path(self.sha256)
+    }
+
+    /// Whether the vendor wrote it; everything else follows from images and packages.
+    pub fn is_of_release(&self) -> bool {
+        self.path.as_str() == "stack.yaml"
+            || self.path.starts_with("conf")
+            || self.path.starts_with("scripts")
+    }
 }
 
 /// A file is data or a program.
@@ -171,6 +185,6 @@ impl Manifest {
     pub fn layers(&self) -> impl Iterator<Item = &Entry> {
         let layers: HashSet<Sha256Digest> =
             self.images.iter().flat_map(|image| image.stored().iter().copied()).collect();
-        self.entries.iter().filter(move |entry| layers.contains(&entry.sha256))
+        self.entries.iter().filter(move |entry| layers.contains(&entry.sha256) && entry.is_blob())
     }
 }

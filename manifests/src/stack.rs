@@ -138,21 +138,12 @@ fn section<'a>(root: &'a mut Value, name: &str) -> impl Iterator<Item = (&'a Str
 }
 
 /// Which of the bundle's images a service names.
-fn find_image<'a>(
-    mut names: impl Iterator<Item = &'a ImageName>,
-    service: &str,
-    image: &str,
-) -> Result<&'a ImageName> {
-    let wanted = image.parse::<ImageName>().ok().map(|name| name.canonical());
-    names
-        .find(|name| Some(name.canonical()) == wanted)
-        .ok_or_else(|| Error::StackImage { service: service.to_owned(), image: image.to_owned() })
-}
-
 fn image_of<'a>(images: &'a [Image], service: &str, image: &str) -> Result<&'a Image> {
-    let name = find_image(images.iter().map(|image| &image.name), service, image)?;
-    let missing = || Error::StackImage { service: service.to_owned(), image: image.to_owned() };
-    images.iter().find(|image| image.name == *name).ok_or_else(missing)
+    let wanted = image.parse::<ImageName>().ok().map(|name| name.canonical());
+    images
+        .iter()
+        .find(|image| Some(image.name.canonical()) == wanted)
+        .ok_or_else(|| Error::StackImage { service: service.to_owned(), image: image.to_owned() })
 }
 
 /// Labels the service, not its containers: a new version restarts only what really changed.

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 #[derive(Debug, clap::Args)]
 #[command(
     name = "build",
-    after_help = "Example:\n  wt-bundle build v5.2 --key keys/bundle.key -o /srv/out/worktile-5.2.0.tar.zst\n\nRELEASE is a folder below manifests/, or the path of one. With SOURCE_DATE_EPOCH set, the same input gives the same bytes; `build RELEASE --check BUNDLE --trust FILE` shows it."
+    after_help = "Example:\n  wt-bundle build v5.2 --key keys/bundle.key -o /srv/out/worktile-5.2.0.tar.zst\n\nRELEASE is a folder below manifests/, or the path of one. With SOURCE_DATE_EPOCH set, the same input gives the same bytes; `build RELEASE --check BUNDLE --trust FILE` shows it. Registries are reached through the proxies that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name."
 )]
 pub struct BuildVerb {
     /// The release to build: `v5.2` for manifests/v5.2, or a path

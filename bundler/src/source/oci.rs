@@ -15,7 +15,7 @@ use std::io::Read as _;
 use serde::de::DeserializeOwned;
 use wt_keys::Sha256Digest;
 use wt_manifests::Platform;
-use wt_manifests::image::{Blob, Config, ManifestType};
+use wt_manifests::image::{Blob, Config, ManifestType, OCI_KEYS, refuse_ambiguous_keys};
 
 pub use self::archive::Archive;
 pub use self::blobs::{Blobs, Stored};
@@ -220,7 +220,8 @@ impl<'a, B: Blobs> Images<'a, B> {
     }
 
     fn parse<T: DeserializeOwned>(&self, bytes: &[u8], document: &str) -> Result<T> {
-        serde_json::from_slice(bytes).map_err(|source| Error::Document {
+        let parsed = refuse_ambiguous_keys(bytes, &OCI_KEYS).and_then(|()| serde_json::from_slice(bytes));
+        parsed.map_err(|source| Error::Document {
             origin: self.blobs.origin(),
             document: document.to_owned(),
             source,

@@ -5,9 +5,9 @@ use std::fmt;
 
 use wt_keys::Sha256Digest;
 
-use super::{CHUNK_SIZE, Entry, Manifest, VERBATIM};
+use super::{CHUNK_SIZE, Manifest, VERBATIM};
 use crate::bundle::tar;
-use crate::image::{Image, blob_path};
+use crate::image::Image;
 use crate::platform::is_plain;
 use crate::{Error, RelativePath, Result};
 
@@ -120,9 +120,8 @@ impl Manifest {
     }
 
     fn check_references(&self) -> Result<()> {
-        let at_its_place = |entry: &&Entry| entry.path == blob_path(entry.sha256);
         let blobs: HashSet<Sha256Digest> =
-            self.entries.iter().filter(at_its_place).map(|entry| entry.sha256).collect();
+            self.entries.iter().filter(|entry| entry.is_blob()).map(|entry| entry.sha256).collect();
         let paths: HashSet<&RelativePath> = self.entries.iter().map(|entry| &entry.path).collect();
         let mut names = HashSet::new();
         for image in &self.images {

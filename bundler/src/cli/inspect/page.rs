@@ -125,12 +125,8 @@ fn packages(set: &PackageSet, contents: &Contents<'_>) -> Table {
 
 /// What is neither of an image nor a package.
 fn files(contents: &Contents<'_>) -> Table {
-    let small = |entry: &&Entry| {
-        let path = &entry.path;
-        path.starts_with("conf") || path.starts_with("scripts") || path.as_str() == "stack.yaml"
-    };
     let mut table = Table::new(&["FILE", "SIZE>", "MODE", ""]);
-    for entry in contents.entries.iter().filter(small) {
+    for entry in contents.entries.iter().filter(|entry| entry.is_of_release()) {
         let mode = format_args!("{:04o}", entry.mode.bits()).to_string();
         table.row([&entry.path, &Size(entry.size), &mode, &purpose(entry, contents)]);
     }

@@ -8,7 +8,7 @@ use wt_keys::console::{Phase, Progress};
 use wt_manifests::Platform;
 
 use super::Failure;
-use super::download::{Arriving, Download};
+use super::download::{Arriving, Download, Filling};
 use super::repository::Repository;
 use super::worker::Worker;
 use crate::image::{Content, Keep};
@@ -35,12 +35,12 @@ impl Remote {
         progress: Progress,
     ) -> Result<Self> {
         let reference = repository.reference.clone();
-        let pin = reference.digest().map(image::digest).transpose()?;
+        let pin = reference.digest();
         let document = worker.ask({
             let (repository, reference) = (repository.clone(), reference.clone());
             async move {
-                let name = reference.digest().or(reference.tag()).unwrap_or("latest");
-                Ok(repository.document("manifests", name, &format!("docker://{reference}")).await?)
+                let (name, what) = (reference.wanted(), format!("docker://{reference}"));
+                Ok(repository.document("manifests", &name, &what).await?)
             }
         })?;
         let said = document.digest.and_then(|digest| image::digest(&digest).ok());
@@ -67,12 +67,13 @@ impl Remote {
         let digest = blob.digest()?;
         let file = press.nameless().map_err(Error::io("write", "a temporary file"))?;
         let download = Arc::new(Download::new(self.repository.name(digest), blob.size, file, phase));
-        let (repository, permits, filled) = (self.repository.clone(), self.permits.clone(), download.clone());
+        let (repository, permits) = (self.repository.clone(), self.permits.clone());
+        let filling = Filling(download.clone());
         self.worker.spawn(async move {
             let permit = permits.acquire().await;
-            let result = repository.fill(digest, &filled).await;
+            let result = repository.fill(digest, &filling.0).await;
             drop(permit);
-            filled.end(result);
+            filling.end(result);
         });
         Ok(download)
     }
