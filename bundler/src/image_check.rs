@@ -92,7 +92,7 @@ fn check_manifest(image: &Image, documents: &Documents, manifest: &Manifest) -> 
     let bytes = document(documents, image.manifest)?;
     let parsed: ImageManifest = refuse_ambiguous_keys(bytes, &OCI_KEYS)
         .and_then(|()| serde_json::from_slice(bytes))
-        .map_err(|source| BundleError::ImageDocument { source })?;
+        .map_err(|error| BundleError::ImageDocument { source: error.into() })?;
     let (expected, found) = (image.config, digest(&parsed.config.digest)?);
     if expected != found {
         return Err(Error::Digest { what: name(), expected, found });
