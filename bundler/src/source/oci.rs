@@ -12,19 +12,17 @@ mod folder;
 
 use std::io::Read as _;
 
-use serde::de::DeserializeOwned;
 use wt_keys::Sha256Digest;
 use wt_manifests::Platform;
-use wt_manifests::image::{Blob, Config, ManifestType, OCI_KEYS, refuse_ambiguous_keys};
+use wt_manifests::image::{Blob, ManifestType};
 
 pub use self::archive::Archive;
 pub use self::blobs::{Blobs, Stored};
 use self::blobs::{Checked, Layout};
-use self::descriptor::Document;
-pub use self::descriptor::{Descriptor, Kind};
+pub use self::descriptor::{Descriptor, Document, MediaKind};
 pub use self::folder::Folder;
 use crate::decompress::Coding;
-use crate::image::{Content, DOCUMENT_LIMIT, Keep};
+use crate::image::{Content, DOCUMENT_LIMIT, Keep, layers_of};
 use crate::press::Press;
 use crate::{Error, Result};
 
@@ -56,21 +54,22 @@ impl<B: Layout> Images<'_, B> {
     }
 
     fn find(&self, reference: Option<&str>) -> Result<Descriptor> {
-        let index: Document = self.parse(&self.blobs.index()?, "index.json")?;
+        let index = self.parse(&self.blobs.index()?, "index.json")?;
         let (Some(manifests), None, None) = (index.manifests, index.config, index.layers) else {
             return Err(self.wrong("its index.json is not an index"));
         };
         let name = |descriptor: &Descriptor| descriptor.annotations.get(REF_NAME).cloned();
-        let only = manifests.len() == 1;
-        let wanted = |descriptor: &&Descriptor| match reference {
-            Some(reference) => name(descriptor).as_deref() == Some(reference),
-            None => only,
-        };
-        manifests.iter().find(wanted).cloned().ok_or_else(|| Error::NotInArchive {
-            origin: self.blobs.origin(),
-            wanted: reference.unwrap_or("(its only one)").to_owned(),
-            known: manifests.iter().filter_map(name).collect(),
-        })
+        let (origin, known) = (self.blobs.origin(), || manifests.iter().filter_map(name).collect());
+        match (reference, &manifests[..]) {
+            (None, []) => Err(self.wrong("it holds no image")),
+            (None, [only]) => Ok(only.clone()),
+            (None, _) => Err(Error::SeveralImages { origin, known: known() }),
+            (Some(wanted), _) => {
+                let found = manifests.iter().find(|descriptor| name(descriptor).as_deref() == Some(wanted));
+                let wanted = wanted.to_owned();
+                found.cloned().ok_or_else(|| Error::NotInArchive { origin, wanted, known: known() })
+            }
+        }
     }
 }
 
@@ -87,7 +86,8 @@ impl<'a, B: Blobs> Images<'a, B> {
         }
         match self.keep {
             Keep::Layers => {
-                let layers = self.layers(&layers, &Config::parse(&config)?.layers()?, press)?;
+                let ids = layers_of(&config, &self.blobs.origin())?;
+                let layers = self.layers(&layers, &ids, press)?;
                 Ok(Content { config, layers, manifest: None })
             }
             Keep::Verbatim => {
@@ -98,31 +98,38 @@ impl<'a, B: Blobs> Images<'a, B> {
 
     fn resolve(&self, image: &Descriptor) -> Result<Resolved> {
         let mut found = image.clone();
-        if self.kind(&found)? == Kind::Index {
+        if self.kind(&found)? == MediaKind::Index {
             found = self.for_platform(self.document(&found)?.manifests.unwrap_or_default())?;
         }
         let Some(form) = ManifestType::of(&found.media_type) else {
-            return Err(self.media_type(&found)); // an index in an index, too
+            return Err(self.unknown(&found, "an image", "a manifest of OCI or Docker")); // an index in an index, too
         };
         let bytes = self.read(&found)?;
         let manifest = self.understand(&bytes, &found)?;
         let (Some(config), Some(layers)) = (manifest.config, manifest.layers) else {
             return Err(self.wrong("a manifest in it has no config or no layers"));
         };
-        if self.kind(&config)? != Kind::Config {
-            return Err(self.media_type(&config));
+        if MediaKind::of(&config.media_type) != Some(MediaKind::Config) {
+            return Err(self.unknown(&config, "a configuration", "that of an image of OCI or Docker"));
         }
         Ok(Resolved { manifest: (form, bytes), config: self.read(&config)?, layers })
     }
 
+    /// The image for the platform. A platform that names no variant takes an image that names none, or the only one:
+    /// which of several was meant is not for us to guess.
     fn for_platform(&self, manifests: Vec<Descriptor>) -> Result<Descriptor> {
-        let known = manifests.iter().filter_map(Descriptor::platform).collect();
-        let wanted = |one: &Descriptor| one.is_for(self.platform);
-        manifests.into_iter().find(wanted).ok_or_else(|| Error::NotInArchive {
-            origin: self.blobs.origin(),
-            wanted: self.platform.to_string(),
-            known,
-        })
+        let (origin, wanted) = (self.blobs.origin(), self.platform.clone());
+        let names = |of: &[Descriptor]| of.iter().filter_map(Descriptor::platform).collect();
+        let known = names(&manifests);
+        let mut fitting: Vec<Descriptor> =
+            manifests.into_iter().filter(|one| one.is_for(self.platform)).collect();
+        let exact = fitting.iter().position(|one| one.variant() == self.platform.variant());
+        match (exact, fitting.len()) {
+            (_, 0) => Err(Error::NoPlatform { origin, wanted, known }),
+            (Some(at), _) => Ok(fitting.swap_remove(at)),
+            (None, 1) => Ok(fitting.swap_remove(0)),
+            _ => Err(Error::Variants { origin, wanted, known: names(&fitting) }),
+        }
     }
 
     /// Reads the index or manifest behind a descriptor.
@@ -132,20 +139,19 @@ impl<'a, B: Blobs> Images<'a, B> {
 
     /// The index or manifest that the bytes behind a descriptor are.
     fn understand(&self, bytes: &[u8], descriptor: &Descriptor) -> Result<Document> {
-        let document: Document = self.parse(bytes, descriptor.digest_text())?;
+        let document = self.parse(bytes, descriptor.digest_text())?;
         if document.media_type.as_ref().is_some_and(|found| *found != descriptor.media_type) {
             return Err(self.wrong("a document in it is of another type than its descriptor says"));
         }
         match (&document.manifests, &document.config, &document.layers, self.kind(descriptor)?) {
-            (Some(_), None, None, Kind::Index) | (None, Some(_), Some(_), Kind::Manifest) => Ok(document),
+            (Some(_), None, None, MediaKind::Index) | (None, Some(_), Some(_), MediaKind::Manifest) => {
+                Ok(document)
+            }
             _ => Err(self.wrong("a document in it is not what its type says")),
         }
     }
 
     fn layers(&self, layers: &[Descriptor], ids: &[Sha256Digest], press: &Press) -> Result<Vec<Blob>> {
-        for layer in layers {
-            self.coding(layer)?; // before any is fetched
-        }
         let known = |at: usize| ids.get(at).and_then(|id| press.known(*id));
         let wanted = layers.iter().enumerate().filter(|(at, _)| known(*at).is_none());
         self.blobs.ahead(&wanted.map(|(_, layer)| layer.clone()).collect::<Vec<_>>())?;
@@ -164,7 +170,7 @@ impl<'a, B: Blobs> Images<'a, B> {
     fn as_stored(&self, layers: &[Descriptor], press: &Press) -> Result<Vec<Blob>> {
         let mut wanted = Vec::new();
         for layer in layers {
-            if !press.has_blob(Blob { digest: layer.digest()?, size: layer.size }) {
+            if !press.has_blob(Blob { digest: layer.digest(&self.blobs.origin())?, size: layer.size }) {
                 wanted.push(layer.clone());
             }
         }
@@ -174,16 +180,19 @@ impl<'a, B: Blobs> Images<'a, B> {
 
     /// How a layer is compressed; refuses what is no layer, or is elsewhere.
     fn coding(&self, layer: &Descriptor) -> Result<Coding> {
-        let Kind::Layer(coding) = self.kind(layer)? else { return Err(self.media_type(layer)) };
-        if layer.urls.is_empty() {
-            return Ok(coding);
+        if let Some(url) = layer.urls.first() {
+            let (origin, layer) = (self.blobs.origin(), layer.digest_text().to_owned());
+            return Err(Error::ForeignLayer { origin, layer, url: url.clone() });
         }
-        Err(self.wrong("a layer of it is to be fetched from elsewhere"))
+        match MediaKind::of(&layer.media_type) {
+            Some(MediaKind::Layer(coding)) => Ok(coding),
+            _ => Err(self.unknown(layer, "a layer", "a tar of OCI or Docker, plain, in gzip or in zstd")),
+        }
     }
 
     /// A layer as it is stored.
     fn blob(&self, layer: &Descriptor, press: &Press) -> Result<Blob> {
-        let blob = Blob { digest: layer.digest()?, size: layer.size };
+        let blob = Blob { digest: layer.digest(&self.blobs.origin())?, size: layer.size };
         if !press.has_blob(blob) {
             let mut stored = Checked::open(self.blobs, layer)?;
             press.take_blob(&mut stored, blob)?;
@@ -215,25 +224,26 @@ impl<'a, B: Blobs> Images<'a, B> {
         Ok(bytes)
     }
 
-    fn kind(&self, descriptor: &Descriptor) -> Result<Kind> {
-        Kind::of(&descriptor.media_type).ok_or_else(|| self.media_type(descriptor))
+    fn kind(&self, image: &Descriptor) -> Result<MediaKind> {
+        let unknown = || self.unknown(image, "an image", "an index or a manifest of OCI or Docker");
+        MediaKind::of(&image.media_type).ok_or_else(unknown)
     }
 
-    fn parse<T: DeserializeOwned>(&self, bytes: &[u8], document: &str) -> Result<T> {
-        let parsed = refuse_ambiguous_keys(bytes, &OCI_KEYS).and_then(|()| serde_json::from_slice(bytes));
-        parsed.map_err(|source| Error::Document {
+    fn parse(&self, bytes: &[u8], document: &str) -> Result<Document> {
+        Document::parse(bytes).map_err(|error| Error::Document {
             origin: self.blobs.origin(),
             document: document.to_owned(),
-            source,
+            source: error.into(),
         })
     }
 
-    fn media_type(&self, descriptor: &Descriptor) -> Error {
-        Error::MediaType { origin: self.blobs.origin(), kind: descriptor.media_type.clone() }
+    fn unknown(&self, descriptor: &Descriptor, what: &'static str, expected: &'static str) -> Error {
+        let (origin, found) = (self.blobs.origin(), descriptor.media_type.clone());
+        Error::MediaType { origin, what, expected, found }
     }
 
     fn wrong(&self, why: &'static str) -> Error {
-        Error::Archive { origin: self.blobs.origin(), why }
+        Error::Unusable { origin: self.blobs.origin(), why }
     }
 }
 

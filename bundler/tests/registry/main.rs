@@ -155,7 +155,7 @@ fn of_an_index_the_platform_of_the_release_is_taken() {
     registry.push(&Layout::index(&["linux/arm64", "linux/s390x"]), "bad:1");
     done(&World::new(&[format!("docker://{host}/good:1")]).build(&["--plain-http", &host]));
     let bad = said(&World::new(&[format!("docker://{host}/bad:1")]).build(&["--plain-http", &host]), 1);
-    assert!(bad.contains("no image `linux/amd64`") && bad.contains("linux/arm64, linux/s390x"), "{bad}");
+    assert!(bad.contains("no image for `linux/amd64`") && bad.contains("linux/arm64, linux/s390x"), "{bad}");
 }
 
 #[test]

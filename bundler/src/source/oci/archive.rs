@@ -1,9 +1,8 @@
 //! An image layout in a tar. Its files may come in any order, so it is indexed once, and blobs are read where they stand.
 //! A compressed tar is unpacked first, into a nameless file.
 //!
-//! Refused: two files of one name, links, a file that goes on behind the end of the tar, names and entries without end.
+//! Refused: two files of one name, links, a file that goes on behind the end of the tar, entries without end.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::File;
@@ -16,10 +15,10 @@ use wt_keys::Sha256Digest;
 use super::blobs::{Blobs, Layout, Stored};
 use super::descriptor::Descriptor;
 use crate::decompress::Coding;
+use crate::foreign_tar::{clean, each_place};
 use crate::image::DOCUMENT_LIMIT;
 use crate::press::Press;
-use crate::source::docker_archive::rationed::Rationed;
-use crate::source::docker_archive::{BLOBS, LONGEST_HEADERS, clean, not_a_tar};
+use crate::source::docker_archive::BLOBS;
 use crate::{Error, Result};
 
 const MOST_ENTRIES: u64 = 20_000;
@@ -48,11 +47,7 @@ impl Archive {
     fn places(&self) -> Result<HashMap<String, Place>> {
         let end = self.file.metadata().map_err(Error::io("read", &self.origin))?.len();
         let (mut places, mut entries) = (HashMap::new(), 0);
-        let ration = Cell::new(LONGEST_HEADERS);
-        let mut tar = tar::Archive::new(Rationed { stream: &self.file, ration: &ration });
-        for entry in tar.entries_with_seek().map_err(not_a_tar(&self.origin))? {
-            let entry = entry.map_err(not_a_tar(&self.origin))?;
-            ration.set(LONGEST_HEADERS);
+        each_place(&self.file, &self.origin, |entry| {
             entries += 1;
             if entries > MOST_ENTRIES {
                 let (origin, what) = (self.origin.clone(), "entries");
@@ -62,13 +57,14 @@ impl Archive {
             if place.offset.checked_add(place.size).is_none_or(|behind| behind > end) {
                 return Err(self.wrong("it is cut off"));
             }
-            if let Some(name) = self.wanted(&entry)? {
+            if let Some(name) = self.wanted(entry)? {
                 match places.entry(name) {
                     Entry::Vacant(free) => free.insert(place),
                     Entry::Occupied(_) => return Err(self.wrong("it has two files of one name")),
                 };
             }
-        }
+            Ok(())
+        })?;
         Ok(places)
     }
 
@@ -95,7 +91,7 @@ impl Archive {
     }
 
     fn wrong(&self, why: &'static str) -> Error {
-        Error::Archive { origin: self.origin.clone(), why }
+        Error::Unusable { origin: self.origin.clone(), why }
     }
 }
 
@@ -109,7 +105,7 @@ impl Blobs for Archive {
     }
 
     fn open(&self, blob: &Descriptor) -> Result<Stored<'_>> {
-        self.stored(&format!("{BLOBS}{}", blob.digest()?))
+        self.stored(&format!("{BLOBS}{}", blob.digest(&self.origin)?))
     }
 }
 

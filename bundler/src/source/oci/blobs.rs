@@ -47,7 +47,7 @@ pub struct Checked<'a> {
 impl<'a> Checked<'a> {
     /// Opens a blob of exactly the size that its descriptor says.
     pub fn open(blobs: &'a impl Blobs, blob: &Descriptor) -> Result<Self> {
-        let expected = blob.digest()?;
+        let expected = blob.digest(&blobs.origin())?;
         let name = blobs.name(expected);
         let Stored { size, content } = blobs.open(blob)?;
         if size != blob.size {

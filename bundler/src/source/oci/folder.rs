@@ -22,7 +22,7 @@ impl Blobs for Folder<'_> {
     }
 
     fn open(&self, blob: &Descriptor) -> Result<Stored<'_>> {
-        let path = self.0.join("blobs/sha256").join(blob.digest()?.to_string());
+        let path = self.0.join("blobs/sha256").join(blob.digest(&self.origin())?.to_string());
         let file = File::open(&path).map_err(Error::io("open", &path))?;
         let size = file.metadata().map_err(Error::io("read", &path))?.len();
         Ok(Stored { size, content: Box::new(file) })

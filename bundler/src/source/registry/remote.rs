@@ -13,8 +13,8 @@ use super::repository::Repository;
 use super::worker::Worker;
 use crate::image::{Content, Keep};
 use crate::press::Press;
-use crate::source::oci::{Blobs, Descriptor, Images, Kind, Stored};
-use crate::{Error, Result, image};
+use crate::source::oci::{Blobs, Descriptor, Images, MediaKind, Stored};
+use crate::{Error, Result};
 
 /// An image in a registry, of which the first document is known.
 pub struct Remote {
@@ -43,7 +43,7 @@ impl Remote {
                 Ok(repository.document("manifests", &name, &what).await?)
             }
         })?;
-        let said = document.digest.and_then(|digest| image::digest(&digest).ok());
+        let said = document.digest.and_then(|digest| Sha256Digest::from_oci(&digest).ok());
         let digest = pin.or(said).unwrap_or_else(|| Sha256Digest::of(&document.bytes));
         let root = Descriptor::new(document.media_type, digest, document.bytes.len() as u64);
         Ok(Self { repository, root, bytes: document.bytes, worker, permits, progress })
@@ -59,12 +59,16 @@ impl Remote {
         let repository = self.repository.clone();
         self.worker.ask(async move {
             let what = repository.name(digest);
-            Ok(repository.document(part, &format!("sha256:{digest}"), &what).await?.bytes)
+            Ok(repository.document(part, &digest.to_oci(), &what).await?.bytes)
         })
     }
 
+    fn origin(&self) -> String {
+        format!("docker://{}", self.repository.reference)
+    }
+
     fn start(&self, blob: &Descriptor, phase: Arc<Phase>, press: &Press) -> Result<Arc<Download>> {
-        let digest = blob.digest()?;
+        let digest = blob.digest(&self.origin())?;
         let file = press.nameless().map_err(Error::io("write", "a temporary file"))?;
         let download = Arc::new(Download::new(self.repository.name(digest), blob.size, file, phase));
         let (repository, permits) = (self.repository.clone(), self.permits.clone());
@@ -92,7 +96,7 @@ impl Layers<'_> {
         let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
         let mut new = HashMap::new();
         for blob in blobs {
-            let digest = blob.digest()?;
+            let digest = blob.digest(&self.origin())?;
             if !arriving.contains_key(&digest) {
                 new.insert(digest, blob);
             }
@@ -106,7 +110,7 @@ impl Layers<'_> {
         let phase = Arc::new(phase);
         // in the order in which they will be read
         for blob in blobs {
-            let digest = blob.digest()?;
+            let digest = blob.digest(&self.origin())?;
             if new.remove(&digest).is_some() {
                 arriving.insert(digest, self.remote.start(blob, phase.clone(), self.press)?);
             }
@@ -117,7 +121,7 @@ impl Layers<'_> {
 
 impl Blobs for Layers<'_> {
     fn origin(&self) -> String {
-        format!("docker://{}", self.remote.repository.reference)
+        self.remote.origin()
     }
 
     fn name(&self, digest: Sha256Digest) -> String {
@@ -125,16 +129,16 @@ impl Blobs for Layers<'_> {
     }
 
     fn open(&self, blob: &Descriptor) -> Result<Stored<'_>> {
-        let digest = blob.digest()?;
-        let bytes = match Kind::of(&blob.media_type) {
-            Some(Kind::Layer(_)) => {
+        let digest = blob.digest(&self.origin())?;
+        let bytes = match MediaKind::of(&blob.media_type) {
+            Some(MediaKind::Layer(_)) => {
                 self.fetch(std::slice::from_ref(blob))?;
                 let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
                 let download = arriving.remove(&digest).ok_or(Failure::Stopped)?;
                 return Ok(Stored { size: blob.size, content: Box::new(Arriving { download, offset: 0 }) });
             }
-            _ if digest == self.remote.root.digest()? => self.remote.bytes.clone(),
-            Some(Kind::Config) => self.remote.document("blobs", digest)?,
+            _ if digest == self.remote.root.digest(&self.origin())? => self.remote.bytes.clone(),
+            Some(MediaKind::Config) => self.remote.document("blobs", digest)?,
             _ => self.remote.document("manifests", digest)?,
         };
         Ok(Stored { size: bytes.len() as u64, content: Box::new(Cursor::new(bytes)) })
