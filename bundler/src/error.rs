@@ -365,7 +365,9 @@ impl Explain for Error {
             Self::EngineUnreachable { .. } => {
                 "is it running, and may you use it? DOCKER_HOST says where it is".into()
             }
-            Self::Different { .. } => "`expected` is what was signed, `found` what was built now".into(),
+            Self::Different { difference, .. } => {
+                difference.hint().unwrap_or("`expected` is what was signed, `found` what was built now").into()
+            }
             Self::NotInEngine { names } => {
                 let name = names.first().map(ToString::to_string).unwrap_or_default();
                 format!("`docker images` shows what it has; `docker pull {name}` or build it first")

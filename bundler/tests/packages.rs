@@ -334,6 +334,33 @@ fn a_keyring_may_lie_in_the_release_folder_under_any_name_and_be_armored() {
 }
 
 #[test]
+fn packages_are_the_same_again_as_long_as_the_archive_signs_the_same_index() {
+    let world = World::new(ALL);
+    let publish = |app: &str| world.archive.publish("stable", &[BASE, LIBBASE, (app, "")]);
+    publish("app 1");
+    world.built("install = ['app']");
+    let check = || {
+        let mut check = world.command("build");
+        check.args(["release", "--check", "out.tar.zst", "--quiet"]).output().unwrap()
+    };
+    let same = check();
+    assert_eq!((said(&same).as_str(), same.stdout.as_slice()), ("", &b"same\n"[..]));
+    let hint = "hint: the archive signed another index since; only a mirror that stays gives the same again: `mirror` of a \
+                snapshot, with `snapshot = true`\n";
+    world.archive.sign("stable", "+2 days");
+    for what in [
+        "the index `stable` for debian-12\n  expected ",
+        "a package for debian-12\n  expected app 1\n  found    app 2\n",
+    ] {
+        let differs = said(&check());
+        let error = format!("error: `out.tar.zst` is not what this release gives: {what}");
+        assert!(differs.starts_with(&error) && differs.ends_with(hint), "{differs}");
+        assert_eq!(check().status.code(), Some(1));
+        publish("app 2");
+    }
+}
+
+#[test]
 fn a_package_that_is_not_the_one_in_the_index_is_refused() {
     let world = World::new(ALL);
     world.archive.publish("stable", &[BASE, LIBBASE, ("app 1", "")]);
