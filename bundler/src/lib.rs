@@ -25,6 +25,7 @@ mod image_archive;
 mod image_check;
 mod image_files;
 mod layer_files;
+mod new_file;
 mod packages;
 mod press;
 mod problems;

@@ -98,7 +98,7 @@ impl Sign {
         {
             let phase = writing(output, bundle.manifest());
             let advance = |bytes| phase.advance(bytes);
-            assemble_bundle(&bundle.chunks(), &chain, &signer.trust, &target, &advance)?;
+            assemble_bundle(&bundle.chunks(), &chain, &signer.trust, &target, &advance)?.publish()?;
         }
         output.say(format_args!("signed by {before} before, by {} now", signer.public().id()));
         Ok(target)
