@@ -17,7 +17,7 @@ use wt_manifests::bundle::{
 };
 use wt_manifests::bundle::{split, unsigned};
 use wt_manifests::complete::SmallFile;
-use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest, VERBATIM};
+use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest};
 use wt_manifests::release::{Release, ReleaseFile};
 use wt_manifests::site::Site;
 
@@ -122,10 +122,8 @@ impl Build<'_> {
         manifest.body = bundle.body.clone();
         manifest.entries.clone_from(&bundle.entries);
         manifest.images = images.into_iter().map(|image| image.image).collect();
-        if manifest.images.iter().any(|image| image.verbatim.is_some()) {
-            manifest.features.push(VERBATIM.to_owned());
-        }
         manifest.packages = packages.into_iter().map(|resolved| resolved.set).collect();
+        manifest.name_features();
         Ok(Made { bundle, manifest, warnings })
     }
 
@@ -247,6 +245,7 @@ impl Build<'_> {
             release: self.release.name.clone(),
             platform: file.platform.clone(),
             created: self.created,
+            trust_version: None, // the signer's
             upgrades_from: file.upgrades_from.clone(),
             body: Body { length: 0, chunks: Vec::new(), frames: Vec::new() },
             entries: Vec::new(),

@@ -144,6 +144,8 @@ pub enum Error {
     Digest { what: String, expected: Sha256Digest, found: Sha256Digest },
     #[error("`{}` is of another size\n  expected {expected} bytes\n  found    {found} bytes", place(what))]
     Size { what: String, expected: u64, found: u64 },
+    #[error("{}", shown(why))]
+    SourceName { why: String },
     #[error(
         "the image `{image}` is for another platform\n  expected {expected}\n  found    {}",
         shown(found)

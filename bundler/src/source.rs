@@ -117,7 +117,7 @@ impl<'a> Images<'a> {
         let mut collected = Vec::new();
         for (image, source) in self.sources {
             let content = opened.content(source, image, platform, press)?;
-            collected.push(Collected::check(&image.name, content, platform)?);
+            collected.push(Collected::check(&image.name, content, platform, &image.source)?);
         }
         Ok(collected)
     }
@@ -242,7 +242,7 @@ impl Opened {
             Source::Rootfs(path) => {
                 let layer = *once(&mut self.roots, path, |path| rootfs::layer(path, press))?;
                 let config = rootfs_config::to_json(&image.config, platform, layer.digest);
-                Ok(Content { config, layers: vec![layer], manifest: None })
+                Ok(Content { config, layers: vec![layer], manifest: None, resolved: None })
             }
         }
     }

@@ -3,6 +3,7 @@
 mod ambiguous;
 mod config;
 mod documents;
+mod source;
 
 use serde::{Deserialize, Serialize};
 use wt_keys::Sha256Digest;
@@ -10,6 +11,7 @@ use wt_keys::Sha256Digest;
 pub use self::ambiguous::{OCI_KEYS, refuse_ambiguous_keys};
 pub use self::config::Config;
 pub use self::documents::{documents, oci_manifest};
+pub use self::source::ResolvedSource;
 use crate::{ImageName, RelativePath};
 
 /// An image in the signed manifest.
@@ -26,6 +28,9 @@ pub struct Image {
     /// Where the bundle keeps a registry's own blobs and manifest, bit for bit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verbatim: Option<Verbatim>,
+    /// Where it came from, where that has a digest of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<ResolvedSource>,
 }
 
 /// An image as its registry had it.

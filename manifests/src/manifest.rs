@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 use wt_keys::chain::Certified;
-use wt_keys::{Document, Role, Sha256Digest, Utc, shown};
+use wt_keys::{Document, Role, Sha256Digest, TrustDocument, Utc, shown};
 
 use crate::image::{Image, blob_path};
 use crate::platform::Platform;
@@ -17,7 +17,11 @@ use crate::{Error, RelativePath, Result};
 pub const FORMAT: u32 = 1;
 /// Images whose registry's own blobs and manifest are kept.
 pub const VERBATIM: &str = "verbatim";
-const FEATURES: [&str; 1] = [VERBATIM];
+/// Images that say where they came from.
+pub const IMAGE_SOURCE: &str = "image-source";
+/// The trust document that the signer had, which the head's must not be older than.
+pub const TRUST_VERSION: &str = "trust-version";
+const FEATURES: [&str; 3] = [IMAGE_SOURCE, TRUST_VERSION, VERBATIM];
 pub const CHUNK_SIZE: u64 = 4 << 20;
 
 /// FORMAT.md section 3.
@@ -33,6 +37,9 @@ pub struct Manifest {
     pub release: String,
     pub platform: Platform,
     pub created: Utc,
+    /// The version of the signer's trust document; left out at 1, which nothing is older than.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust_version: Option<u64>,
     pub upgrades_from: VersionReq,
     /// The bytes behind the head.
     pub body: Body,
@@ -166,9 +173,34 @@ impl Certified for Manifest {
     fn issued(&self) -> Utc {
         self.created
     }
+
+    fn trust_version(&self) -> Option<u64> {
+        self.trust_version
+    }
+
+    /// A manifest that was signed under newer trust before keeps saying so.
+    fn under(mut self, trust: &TrustDocument) -> Self {
+        self.trust_version = self.trust_version.max(Some(trust.version)).filter(|version| *version > 1);
+        self.name_features();
+        self
+    }
 }
 
 impl Manifest {
+    /// Names the features that it uses, as [`Self::check`] wants them.
+    pub fn name_features(&mut self) {
+        self.features = self.used_features().map(str::to_owned).collect();
+    }
+
+    fn used_features(&self) -> impl Iterator<Item = &'static str> {
+        let uses = [
+            self.images.iter().any(|image| image.source.is_some()),
+            self.trust_version.is_some(),
+            self.images.iter().any(|image| image.verbatim.is_some()),
+        ];
+        FEATURES.into_iter().zip(uses).filter_map(|(feature, used)| used.then_some(feature))
+    }
+
     pub fn entry(&self, path: &str) -> Result<&Entry> {
         self.entries
             .iter()

@@ -17,6 +17,7 @@ pub fn manifest() -> Manifest {
         release: "v1".into(),
         platform: "linux/amd64".parse().unwrap_or_else(|error| panic!("{error}")),
         created: Utc::START,
+        trust_version: None,
         upgrades_from: VersionReq::STAR,
         body: Body { length: 0, chunks: vec![], frames: vec![] },
         entries: vec![],

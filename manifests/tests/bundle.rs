@@ -7,12 +7,12 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use wt_keys::testkit::Vendor;
-use wt_keys::{Role, Sha256Digest, Signer, Utc};
+use wt_keys::{Chain, Role, Sha256Digest, Signer, Trust, TrustDocument, Utc};
 use wt_manifests::bundle::body_writer::BodyWriter;
 use wt_manifests::bundle::frame_writer::{Compression, FrameWriter};
 use wt_manifests::bundle::head::BODY_ALIGNMENT;
 use wt_manifests::bundle::{Bundle, tar};
-use wt_manifests::image::{Image, ManifestType, Verbatim, blob_path};
+use wt_manifests::image::{Image, ManifestType, ResolvedSource, Verbatim, blob_path};
 use wt_manifests::manifest::{CHUNK_SIZE, Manifest, Mode};
 use wt_manifests::{Error, RelativePath, testkit};
 
@@ -28,7 +28,14 @@ fn now() -> Utc {
 
 impl World {
     fn new() -> Self {
-        let vendor = Vendor::insecure(1).trusting(|trust| trust.issued = now());
+        Self::trusting(|_| {})
+    }
+
+    fn trusting(change: impl FnOnce(&mut TrustDocument)) -> Self {
+        let vendor = Vendor::insecure(1).trusting(|trust| {
+            trust.issued = now();
+            change(trust);
+        });
         let signer = vendor.signer(2, Role::Bundle, |certificate| certificate.product = "acme".into());
         Self { folder: tempfile::tempdir().unwrap(), signer, vendor }
     }
@@ -215,6 +222,23 @@ fn another_vendors_roots_do_not_open_it() {
 }
 
 #[test]
+fn a_head_whose_trust_document_was_exchanged_for_an_older_one_is_refused() {
+    let world = World::trusting(|trust| trust.version = 2);
+    world.write(&[&[("a", 1)]], 1);
+    let bundle = world.open().unwrap();
+    assert_eq!(bundle.manifest().trust_version, Some(2));
+    let older = World::new().signer.trust;
+    let exchanged = Chain { trust: vec![older.envelope().clone()], ..bundle.chain().clone() };
+    let head = wt_manifests::bundle::head::to_bytes(&exchanged.to_bytes()).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(world.path()).unwrap();
+    file.write_all_at(&head, 0).unwrap();
+    for site in [&older, &world.signer.trust] {
+        let refused = Bundle::open(&world.path(), site).unwrap_err();
+        assert!(matches!(refused, Error::Keys(wt_keys::Error::TrustOlder { .. })), "{refused}");
+    }
+}
+
+#[test]
 fn a_key_signs_only_its_product_its_time_and_its_role() {
     let world = World::new();
     let one: &[&[(&str, u64)]] = &[&[("a", 1)]];
@@ -228,7 +252,10 @@ fn a_key_signs_only_its_product_its_time_and_its_role() {
 
 /// An image whose every blob is the first entry.
 fn image(manifest: &Manifest, stored: Option<Vec<Sha256Digest>>) -> Image {
-    let digest = manifest.entries[0].sha256;
+    image_of(manifest.entries[0].sha256, stored)
+}
+
+fn image_of(digest: Sha256Digest, stored: Option<Vec<Sha256Digest>>) -> Image {
     let verbatim = stored.map(|layers| Verbatim { media_type: ManifestType::Docker, layers });
     Image {
         name: "acme/a:1".parse().unwrap(),
@@ -236,6 +263,7 @@ fn image(manifest: &Manifest, stored: Option<Vec<Sha256Digest>>) -> Image {
         manifest: digest,
         layers: vec![digest],
         verbatim,
+        source: None,
     }
 }
 
@@ -262,7 +290,7 @@ fn what_a_newer_program_wrote_is_refused_by_name() {
     let world = World::new();
     let refused = |change: fn(&mut Manifest)| world.write_with(FRAMES, 1, change).unwrap_err().to_string();
     assert!(refused(|manifest| manifest.format = 2).contains("bundle format 2"));
-    assert!(refused(|manifest| manifest.features.push("delta".into())).contains("the feature `delta`"));
+    assert!(refused(|manifest| manifest.features.push("delta".into())).contains("`delta`"));
     let unreadable = br#"{"format":1,"features":["verbatim","sbom"],"sboms":[]}"#;
     assert_eq!(<Manifest as wt_keys::Document>::beyond_us(unreadable).as_deref(), Some("the feature `sbom`"));
 }
@@ -282,6 +310,8 @@ fn a_manifest_that_contradicts_its_body_is_not_even_signed() {
             let last = manifest.entries.len() - 1;
             manifest.entries[last].size = u64::MAX - 511 - 512;
         },
+        |manifest| manifest.features.push("image-source".into()),
+        |manifest| manifest.trust_version = Some(2), // signing says under which
         |manifest| manifest.release = "v1\nv2".into(),
         |manifest| manifest.images = vec![image(manifest, None)], // its blobs are elsewhere
         |manifest| manifest.body.length += 1,
@@ -341,30 +371,84 @@ fn leftovers(folder: &Path) -> usize {
 }
 
 /// A small bundle as format 1 writes it, kept as text: the documents of its head, and its body in hexadecimal.
-/// `WT_BLESS=1 cargo test` writes it anew, which is right only together with a new format.
+struct Golden(PathBuf);
+
+impl Golden {
+    fn of(name: &str) -> Self {
+        Self(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name))
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.0.join(name)).unwrap()
+    }
+
+    /// The bundle and its trust document, from the text.
+    fn open(&self, folder: &Path) -> Bundle {
+        let hexadecimal = String::from_utf8(self.read("body.hex")).unwrap();
+        let digit = |at: usize| u8::from_str_radix(&hexadecimal[at..at + 2], 16).unwrap();
+        let body: Vec<u8> = (0..hexadecimal.len()).step_by(2).map(digit).collect();
+        let head = wt_manifests::bundle::head::to_bytes(&self.read("head.jsonl")).unwrap();
+        let path = folder.join("golden.tar.zst");
+        fs::write(&path, [head, body].concat()).unwrap();
+        let bundle = Bundle::open(&path, &Trust::parse(&self.read("trust.json")).unwrap()).unwrap();
+        bundle.verify_body(&|_| {}).unwrap();
+        bundle
+    }
+
+    /// `WT_BLESS=1 cargo test` writes it anew, which is right only together with a new format.
+    fn is_written_so_today(&self, world: &World) {
+        let today = fs::read(world.path()).unwrap();
+        let body = usize::try_from(world.open().unwrap().body_offset()).unwrap();
+        let documents = String::from_utf8(today[17..body].to_vec()).unwrap();
+        let hexadecimal: String =
+            today[body..].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let files = [
+            ("head.jsonl", documents.trim_end_matches('\0').as_bytes().to_vec()),
+            ("body.hex", hexadecimal.into_bytes()),
+            ("trust.json", world.signer.trust.to_bytes()),
+        ];
+        for (name, bytes) in files {
+            if std::env::var_os("WT_BLESS").is_some() {
+                fs::create_dir_all(&self.0).unwrap();
+                fs::write(self.0.join(name), &bytes).unwrap();
+            }
+            assert!(self.read(name) == bytes, "{name} is not what format 1 says");
+        }
+        assert_eq!(body, ALIGNMENT);
+    }
+}
+
+const SMALL: &[&[(&str, u64)]] =
+    &[&[("stack.yaml", 40), ("conf/a", 0)], &[("blobs/sha256/one", 1500), ("SHA256SUMS", 77)]];
+
 #[test]
 fn the_golden_bundle_of_format_1_opens_and_is_written_so_today() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-1");
-    let world = World::new();
+    let (world, golden) = (World::new(), Golden::of("format-1"));
+    world.write(SMALL, 2);
+    golden.is_written_so_today(&world);
+    let bundle = golden.open(world.folder.path());
+    assert_eq!((bundle.manifest().features.len(), bundle.manifest().trust_version), (0, None));
+}
+
+/// Signed under version 2 of the trust, with an image that says where it came from.
+#[test]
+fn the_golden_bundle_with_features_opens_and_is_written_so_today() {
+    let (world, golden) = (World::trusting(|trust| trust.version = 2), Golden::of("format-1-features"));
+    let blob = Sha256Digest::of(&noise(1500));
+    let path = blob_path(blob);
+    let files: &[&[(&str, u64)]] = &[&[("stack.yaml", 40)], &[(path.as_str(), 1500), ("SHA256SUMS", 77)]];
     world
-        .write(&[&[("stack.yaml", 40), ("conf/a", 0)], &[("blobs/sha256/one", 1500), ("SHA256SUMS", 77)]], 2);
-    let today = fs::read(world.path()).unwrap();
-    let body = usize::try_from(world.open().unwrap().body_offset()).unwrap();
-    let documents: String =
-        String::from_utf8(today[17..body].to_vec()).unwrap().trim_end_matches('\0').to_owned();
-    let hexadecimal: String =
-        today[body..].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    let files = [
-        ("head.jsonl", documents.into_bytes()),
-        ("body.hex", hexadecimal.into_bytes()),
-        ("trust.json", world.signer.trust.to_bytes()),
-    ];
-    for (name, bytes) in files {
-        if std::env::var_os("WT_BLESS").is_some() {
-            fs::create_dir_all(&golden).unwrap();
-            fs::write(golden.join(name), &bytes).unwrap();
-        }
-        assert!(fs::read(golden.join(name)).unwrap() == bytes, "{name} is not what format 1 says");
-    }
-    assert_eq!(body, ALIGNMENT);
+        .write_with(files, 2, |manifest| {
+            let source = ResolvedSource::new("docker://example.com/acme/a:1", Sha256Digest::of(b"index"));
+            manifest.images = vec![Image { source: Some(source.unwrap()), ..image_of(blob, None) }];
+            manifest.name_features();
+        })
+        .unwrap();
+    golden.is_written_so_today(&world);
+    let bundle = golden.open(world.folder.path());
+    assert_eq!(bundle.manifest().features, ["image-source", "trust-version"]);
+    assert_eq!(bundle.manifest().trust_version, Some(2));
+    assert_eq!(bundle.read_entry(path.as_str(), 1500).unwrap(), noise(1500));
+    let older = Vendor::insecure(1).trusting(|trust| trust.issued = now()).trust;
+    assert!(Bundle::open(bundle.path(), &older).is_ok(), "a site that is behind");
 }

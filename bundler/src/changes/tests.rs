@@ -16,6 +16,7 @@ fn image(name: &str, layers: &[&str]) -> Image {
         manifest: digest(&format!("{name} {layers:?} manifest")),
         layers: layers.iter().map(|layer| digest(layer)).collect(),
         verbatim: None,
+        source: None,
     }
 }
 

@@ -67,7 +67,9 @@ impl Again<'_> {
             cache_sizes: CacheSizes { layers: None, packages: self.packages },
             progress: output.progress(),
         };
-        let anew = build.make()?.manifest;
+        let mut anew = build.make()?.manifest;
+        anew.trust_version = bundle.manifest().trust_version; // the signer's
+        anew.name_features();
         if let Some(difference) = Difference::first(bundle.manifest(), &anew) {
             return Err(Error::Different { bundle: path.to_owned(), difference }.into());
         }

@@ -3,6 +3,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use wt_keys::chain::Certified as _;
 use wt_keys::console::{Done, Failure, Output, Phase, Size, confirm};
 use wt_keys::{Chain, Sha256Digest, Signer, durable};
 use wt_manifests::Manifest;
@@ -58,6 +59,7 @@ impl Sign {
     fn sign_manifest(&self) -> Result<PathBuf, Failure> {
         let manifest = unsigned::read_manifest(&self.file)?;
         let signer = self.signer()?;
+        let manifest = manifest.under(signer.trust.document());
         self.ask(&manifest, &signer)?;
         let chain = Chain::seal(&manifest, &signer)?;
         let target = self.target(|| self.file.with_extension("head"));
@@ -71,8 +73,9 @@ impl Sign {
             (unsigned::read_head(head)?, self.signer.trust()?)
         } else {
             let signer = self.signer()?;
-            self.ask(&bundle.manifest, &signer)?;
-            (Chain::seal(&bundle.manifest, &signer)?, signer.trust)
+            let manifest = bundle.manifest.clone().under(signer.trust.document());
+            self.ask(&manifest, &signer)?;
+            (Chain::seal(&manifest, &signer)?, signer.trust)
         };
         let target = self.target(|| without_ending(&self.file));
         let phase = writing(output, &bundle.manifest);
@@ -80,7 +83,7 @@ impl Sign {
         Ok(target)
     }
 
-    /// The manifest stays; who vouches for it changes.
+    /// The manifest stays, but for the trust that it is signed under; who vouches for it changes.
     fn sign_again(&self, output: Output) -> Result<PathBuf, Failure> {
         let signer = self.signer()?;
         let bundle = Bundle::open(&self.file, &signer.trust)?;
@@ -92,8 +95,9 @@ impl Sign {
             return Err(Error::OlderTrust { carried: *carried, ours: *ours }.into());
         }
         let before = bundle.trusted().certificate.key.id();
-        self.ask(bundle.manifest(), &signer)?;
-        let chain = Chain::seal(bundle.manifest(), &signer)?;
+        let manifest = bundle.manifest().clone().under(signer.trust.document());
+        self.ask(&manifest, &signer)?;
+        let chain = Chain::seal(&manifest, &signer)?;
         let target = self.target(|| self.file.clone());
         {
             let phase = writing(output, bundle.manifest());

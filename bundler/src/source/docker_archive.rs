@@ -200,6 +200,7 @@ impl Archive {
             config: self.document(&image.config)?.clone(),
             layers: image.layers.iter().map(|path| self.layer(path)).collect::<Result<_>>()?,
             manifest: None,
+            resolved: None,
         })
     }
 

@@ -84,14 +84,16 @@ impl<'a, B: Blobs> Images<'a, B> {
         for layer in &layers {
             self.coding(layer)?; // before any is fetched
         }
+        let resolved = Some(image.digest(&self.blobs.origin())?);
         match self.keep {
             Keep::Layers => {
                 let ids = layers_of(&config, &self.blobs.origin())?;
                 let layers = self.layers(&layers, &ids, press)?;
-                Ok(Content { config, layers, manifest: None })
+                Ok(Content { config, layers, manifest: None, resolved })
             }
             Keep::Verbatim => {
-                Ok(Content { config, layers: self.as_stored(&layers, press)?, manifest: Some(manifest) })
+                let layers = self.as_stored(&layers, press)?;
+                Ok(Content { config, layers, manifest: Some(manifest), resolved })
             }
         }
     }

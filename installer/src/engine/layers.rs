@@ -86,6 +86,7 @@ pub(super) mod tests {
             manifest: digest(&format!("{name} manifest")),
             layers: layers.iter().map(|layer| digest(layer)).collect(),
             verbatim: None,
+            source: None,
         }
     }
 

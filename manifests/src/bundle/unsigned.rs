@@ -59,6 +59,14 @@ impl UnsignedBundle {
         Ok(Self { volumes, body_offset, manifest, digest: Sha256Digest::of(&content) })
     }
 
+    /// Whether `signed` says what stands here, and nothing else but what signing adds.
+    fn is_of(&self, signed: &Manifest) -> bool {
+        let mut unsigned = self.manifest.clone();
+        unsigned.trust_version = signed.trust_version;
+        unsigned.name_features();
+        unsigned == *signed
+    }
+
     /// Puts a head on it that was made where the key is.
     pub fn put_on(
         &self,
@@ -69,8 +77,8 @@ impl UnsignedBundle {
     ) -> Result<()> {
         let trusted = chain.verify::<Manifest>(trust)?;
         trusted.document.check()?;
-        let (expected, found) = (self.digest, trusted.document.payload_digest());
-        if expected != found {
+        if !self.is_of(&trusted.document) {
+            let (expected, found) = (self.digest, trusted.document.payload_digest());
             return Err(Error::OtherManifest { expected, found });
         }
         let chunks =

@@ -5,18 +5,19 @@ use std::fmt;
 
 use wt_keys::{Sha256Digest, shown};
 
-use super::{CHUNK_SIZE, Manifest, VERBATIM};
+use super::{CHUNK_SIZE, Manifest};
 use crate::bundle::tar;
-use crate::image::Image;
 use crate::platform::is_plain;
 use crate::{Error, RelativePath, Result};
 
 const MOST_ENTRIES: usize = 1_000_000;
 
 impl Manifest {
-    /// Refuses a manifest that needs more than this program knows, or contradicts itself.
+    /// Refuses a manifest that contradicts itself. What one needs that this program does not know was refused before it
+    /// was read, by [`wt_keys::Document::beyond_us`].
     pub fn check(&self) -> Result<()> {
         self.check_names()?;
+        self.check_features()?;
         self.check_verbatim()?;
         self.check_data()?;
         self.check_body()?;
@@ -52,16 +53,26 @@ impl Manifest {
         Ok(())
     }
 
-    /// The feature is named where it is used, and a blob stands for each layer.
+    /// Every feature is named where it is used, and no other; in order, each once.
+    fn check_features(&self) -> Result<()> {
+        if !self.used_features().eq(self.features.iter()) {
+            let used = self.used_features().collect::<Vec<_>>().join(" ");
+            let named = self.features.join(" ");
+            return Err(contradiction(format_args!(
+                "it names the features `{}` and uses `{used}`",
+                shown(named)
+            )));
+        }
+        match self.trust_version {
+            Some(version @ ..2) => {
+                Err(contradiction(format_args!("a trust version of {version} is left out")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A blob stands for each layer.
     fn check_verbatim(&self) -> Result<()> {
-        if !self.features.is_sorted_by(|a, b| a < b) {
-            return Err(contradiction("the features are not in order, or one is named twice"));
-        }
-        let verbatim = |image: &&Image| image.verbatim.is_some();
-        if self.features.iter().any(|feature| feature == VERBATIM) != self.images.iter().any(|i| verbatim(&i))
-        {
-            return Err(contradiction("the feature `verbatim` and the images do not agree"));
-        }
         match self.images.iter().find(|image| image.stored().len() != image.layers.len()) {
             Some(image) => Err(contradiction(format_args!("`{}` has not a blob for each layer", image.name))),
             None => Ok(()),

@@ -53,6 +53,7 @@ fn manifest(images: &[&str]) -> Manifest {
         manifest: Sha256Digest::of(b"manifest"),
         layers: Vec::new(),
         verbatim: None,
+        source: None,
     };
     Manifest { images: images.iter().map(image).collect(), ..testkit::manifest() }
 }
