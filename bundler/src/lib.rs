@@ -25,8 +25,10 @@ mod image_check;
 mod image_files;
 mod layer_files;
 mod packages;
+mod place;
 mod press;
 mod problems;
+mod room;
 mod selection;
 #[cfg(test)]
 mod small_bundle;

@@ -7,6 +7,7 @@ use wt_manifests::release::Release;
 
 use super::cache_flags::CacheFlags;
 use crate::build::{Build, Form, Summary, created, default_output};
+use crate::image::Keep;
 use crate::{Error, Result};
 
 /// Build the bundle of a release and sign it
@@ -55,6 +56,7 @@ impl BuildVerb {
                 self.trust,
                 threads,
                 self.registries.access(),
+                self.form.largest_layer,
                 output,
             );
         }
@@ -77,6 +79,7 @@ impl BuildVerb {
             threads,
             registries: self.registries.access(),
             cache_sizes: self.cache.sizes(),
+            largest_layer: self.form.largest_layer,
             progress: output.progress(),
         };
         let summary = build.run()?;
@@ -84,6 +87,11 @@ impl BuildVerb {
             output.say(format_args!("warning: {warning}"));
         }
         output.say(format_args!("{}, {:.1} s", describe(&summary), started.elapsed().as_secs_f32()));
+        if self.form.keep() == (Keep::Verbatim { unfold: false }) {
+            output.say(format_args!(
+                "blobs were kept as they are and not unpacked; `--check-layers` or `wt-bundle verify --full` does it"
+            ));
+        }
         super::split::list(output, &summary.files);
         self.form.hand_over(&summary.files, signer.as_ref(), output)?;
         Ok(())

@@ -37,6 +37,7 @@ pub fn check(
     trust: Option<PathBuf>,
     threads: u32,
     registries: RegistryAccess,
+    largest_layer: u64,
     output: Output,
 ) -> Done {
     let bundle = Bundle::open(path, &TrustFile { trust }.read()?)?;
@@ -45,7 +46,7 @@ pub fn check(
         release,
         form: Form::Unsigned,
         keep: if bundle.manifest().features.iter().any(|f| f == VERBATIM) {
-            Keep::Verbatim
+            Keep::Verbatim { unfold: false }
         } else {
             Keep::Layers
         },
@@ -54,6 +55,7 @@ pub fn check(
         threads,
         registries,
         cache_sizes: CacheSizes { layers: None, packages: None }, // what was kept would be compared with itself
+        largest_layer,
         progress: output.progress(),
     };
     let anew = build.make()?.manifest;
