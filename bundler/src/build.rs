@@ -117,6 +117,7 @@ impl Build<'_> {
         let mut warnings = Vec::new();
         let caches = self.caches(&mut warnings);
         let Gathered { images, layers, packages } = self.gather(images, caches)?;
+        warnings.extend(packages.iter().flat_map(|resolved| resolved.warnings.iter().cloned()));
         let frames = self.frames(&files, &images, layers, &packages)?;
         let bundle = self.write(frames)?;
         manifest.body = bundle.body.clone();
@@ -199,7 +200,7 @@ impl Build<'_> {
     /// Of all targets that can be had.
     fn plan_packages(&self, problems: &mut Problems) -> Vec<Plan> {
         let file = &self.release.file;
-        let plan = |target| Plan::of(target, &file.platform, &self.progress, problems);
+        let plan = |target| Plan::of(target, &file.platform, self.created, &self.progress, problems);
         file.packages.iter().filter_map(plan).collect()
     }
 

@@ -1,4 +1,5 @@
-//! What is different between two bundles, by their manifests alone.
+//! All that is different between two bundles, of two releases mostly, by their manifests alone (`diff`). Why a build that
+//! was made again is not the same is in `difference.rs` (`build --check`).
 
 pub mod images;
 mod packages;

@@ -13,6 +13,7 @@ mod inspect;
 mod join;
 mod registry_flags;
 mod sign;
+mod signer_flags;
 mod split;
 mod table;
 mod verify;

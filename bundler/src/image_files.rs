@@ -114,7 +114,7 @@ fn read(bundle: &Bundle, own: HashMap<Sha256Digest, Sha256Digest>, phase: &Phase
             LayerFiles::read(&mut layer, &origin, &budget)
         };
         let files = match files {
-            Err(unreadable @ (Error::Archive { .. } | Error::ArchiveTooLarge { .. })) => {
+            Err(unreadable @ (Error::Unusable { .. } | Error::ArchiveTooLarge { .. })) => {
                 Err(unreadable.to_string())
             }
             files => Ok(files?),

@@ -1,8 +1,7 @@
 //! What a layer writes and takes away, read from its tar as it goes by.
 //!
-//! The bytes are authentic, and still somebody's tar. Attacks this module is written against: names and headers of any
-//! length, more files than memory holds, a sparse file that unfolds to exabytes (its holes are not read). Nothing of a
-//! layer is ever written to disk here.
+//! The bytes are authentic, and still somebody's tar (`foreign_tar.rs`); here, besides, more files than memory holds are
+//! refused.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -11,9 +10,8 @@ use std::io::{self, Read};
 use serde::Serialize;
 use wt_keys::Sha256Digest;
 
+use crate::foreign_tar::{clean, each_entry, not_a_tar};
 use crate::hashed::Hashed;
-use crate::source::docker_archive::rationed::Rationed;
-use crate::source::docker_archive::{LONGEST_HEADERS, clean, not_a_tar};
 use crate::{Error, Result};
 
 /// Files, and bytes of their names, of all layers that are read for a comparison.
@@ -95,7 +93,7 @@ impl LayerFiles {
     /// Reads a tar to its end. What is wrong with the bytes below it comes before what is wrong with the tar.
     pub fn read(content: &mut dyn Read, origin: &str, budget: &Budget) -> Result<Self> {
         let read = Self::read_tar(&mut *content, origin, budget);
-        if let Ok(_) | Err(Error::Archive { .. } | Error::ArchiveTooLarge { .. }) = read {
+        if let Ok(_) | Err(Error::Unusable { .. } | Error::ArchiveTooLarge { .. }) = read {
             io::copy(content, &mut io::sink()).map_err(not_a_tar(origin))?;
         } // else it was the bytes below already, and they say it once
         read
@@ -103,18 +101,12 @@ impl LayerFiles {
 
     fn read_tar(content: impl Read, origin: &str, budget: &Budget) -> Result<Self> {
         let mut layer = Self::default();
-        let ration = Cell::new(LONGEST_HEADERS);
-        let mut tar = tar::Archive::new(Rationed { stream: content, ration: &ration });
-        for entry in tar.entries().map_err(not_a_tar(origin))? {
-            let mut entry = entry.map_err(not_a_tar(origin))?;
-            ration.set(u64::MAX);
+        each_entry(content, origin, |entry| {
             let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             let path = clean(&path).trim_start_matches('/').to_owned();
             budget.spend(origin, path.len())?;
-            layer.take(path, &mut entry, origin, budget)?;
-            let skipped = skip(&mut entry).map_err(not_a_tar(origin))?;
-            ration.set(LONGEST_HEADERS.saturating_add(skipped));
-        }
+            layer.take(path, entry, origin, budget)
+        })?;
         Ok(layer)
     }
 
@@ -138,15 +130,6 @@ impl LayerFiles {
         }
         Ok(())
     }
-}
-
-/// Reads what is left of an entry; of one with holes the tar reader skips what is stored, which is given back.
-fn skip<R: Read>(entry: &mut tar::Entry<'_, R>) -> io::Result<u64> {
-    if entry.header().entry_type() == tar::EntryType::GNUSparse {
-        return Ok(entry.header().entry_size()?.saturating_add(511));
-    }
-    io::copy(entry, &mut io::sink())?;
-    Ok(0)
 }
 
 fn file<R: Read>(entry: &mut tar::Entry<'_, R>, origin: &str) -> Result<LayerFile> {

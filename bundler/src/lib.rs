@@ -17,6 +17,7 @@ mod documents;
 pub mod error;
 mod extract;
 mod files;
+mod foreign_tar;
 pub mod handover;
 mod hashed;
 mod image;

@@ -3,9 +3,12 @@
 //!
 //! Attacks this module is written against: an archive that is not signed, or by another key (apt refuses, and its
 //! warnings are errors here); a package that is not the one in the signed index (apt compares, and so do we, with the
-//! bytes that go into the bundle); an index from long ago (apt compares its dates); a host whose own sources, keys,
-//! preferences or leniency would have a say (they have none).
+//! bytes that go into the bundle); an index from long ago (apt refuses one that says itself until when it is good and is
+//! not any more; of others the release says how old they may be, or we warn); a line of apt's configuration in a value of
+//! release.toml (values are plain words, and each is one); an index that no release file vouches for; a host whose own
+//! sources, keys, preferences or leniency would have a say (they have none).
 
+mod age;
 mod apt;
 mod base;
 mod given;
@@ -16,8 +19,8 @@ pub mod unmet;
 
 use std::path::{Path, PathBuf};
 
-use wt_keys::Sha256Digest;
 use wt_keys::console::{Phase, Progress};
+use wt_keys::{Sha256Digest, Utc};
 use wt_manifests::bundle::frame_writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::bundle::tar;
 use wt_manifests::manifest::{Mode, Package, PackageSet};
@@ -36,6 +39,7 @@ use index::Index;
 /// The packages of a target, downloaded.
 pub struct Resolved {
     pub set: PackageSet,
+    pub warnings: Vec<String>,
     files: Vec<Deb>,
     /// Holds the files.
     _apt: Apt,
@@ -58,6 +62,7 @@ pub struct Plan {
     /// What the release asks for.
     install: Vec<String>,
     planned: Vec<Planned>,
+    warnings: Vec<String>,
     phase: Phase,
 }
 
@@ -66,6 +71,7 @@ impl Plan {
     pub fn of(
         target: &PackageTarget,
         platform: &Platform,
+        now: Utc,
         progress: &Progress,
         problems: &mut Problems,
     ) -> Option<Self> {
@@ -76,19 +82,21 @@ impl Plan {
         problems.keep(&place, apt.describe(target, platform))?;
         phase.detail("reading the archive's index");
         let index = problems.keep(&place, index(&apt, target))?;
+        let warnings = problems.keep(&place, age::check(target, &index.sources, now))?;
         problems.keep(&place, index.check_names(target))?;
         let given = given?;
         let paths = given.iter().map(|given| given.file.display().to_string());
-        let arguments: Vec<String> = target.install.iter().cloned().chain(paths).collect();
+        let names = || target.install.iter().map(ToString::to_string);
+        let arguments: Vec<String> = names().chain(paths).collect();
         let planned = problems.keep(&place, planned(&apt, &index, &arguments, &given))?;
         let by_hand = given.iter().map(|given| given.name.clone());
-        let install = target.install.iter().cloned().chain(by_hand).collect();
-        Some(Self { apt, index, given, arguments, install, planned, phase })
+        let install = names().chain(by_hand).collect();
+        Some(Self { apt, index, given, arguments, install, planned, warnings, phase })
     }
 
     /// Downloads what is not in the cache.
     pub fn fetch(self, cache: Option<&PackageCache>) -> Result<Resolved> {
-        let Self { apt, index, given, arguments, install, planned, phase } = self;
+        let Self { apt, index, given, arguments, install, planned, warnings, phase } = self;
         phase.detail("downloading");
         if let Some(cache) = cache {
             // where apt looks before it downloads; it compares, too
@@ -110,8 +118,9 @@ impl Plan {
         }
         files.sort_by(|a, b| a.package.path.cmp(&b.package.path));
         let packages = files.iter().map(|deb| deb.package.clone()).collect();
-        let set = PackageSet { target: apt.target.clone(), install, sources: index.sources, packages };
-        Ok(Resolved { set, files, _apt: apt })
+        let sources = index.sources.into_iter().map(|source| source.signed).collect();
+        let set = PackageSet { target: apt.target.clone(), install, sources, packages };
+        Ok(Resolved { set, warnings, files, _apt: apt })
     }
 }
 

@@ -201,9 +201,15 @@ struct Pressing {
 /// Why there is no frame.
 enum Failed {
     /// The layer cannot be had, or is not what it was said to be.
-    Layer(Error),
+    Layer(Box<Error>),
     /// The folder, as when its disk is full.
-    Folder(Error),
+    Folder(Box<Error>),
+}
+
+impl Failed {
+    fn layer(error: impl Into<Error>) -> Self {
+        Self::Layer(Box::new(error.into()))
+    }
 }
 
 impl Pressing {
@@ -225,22 +231,22 @@ impl Pressing {
                     }
                     return Ok(frame);
                 }
-                Err(Failed::Layer(error)) => return Err(error),
+                Err(Failed::Layer(error)) => return Err(*error),
                 Err(Failed::Folder(_)) => {}
             }
         }
-        self.press(layer, &self.folder).map_err(|(Failed::Layer(error) | Failed::Folder(error))| error)
+        self.press(layer, &self.folder).map_err(|(Failed::Layer(error) | Failed::Folder(error))| *error)
     }
 
     fn press(&self, layer: &mut Waiting, folder: &Path) -> Result<FrameFile, Failed> {
         let Waiting { blob, content, origin } = layer;
         let path = blob_path(blob.digest);
-        let size = tar::size_of(&path, blob.size).map_err(|error| Failed::Layer(error.into()))?;
-        let failed = |error: wt_manifests::Error| Failed::Folder(error.into());
+        let size = tar::size_of(&path, blob.size).map_err(Failed::layer)?;
+        let failed = |error: wt_manifests::Error| Failed::Folder(Box::new(error.into()));
         let mut frame = FrameWriter::new(folder, self.compression, size).map_err(failed)?;
         match content {
             Content::Spooled(file) => {
-                file.rewind().map_err(|error| Failed::Layer(Error::io("read", origin.as_str())(error)))?;
+                file.rewind().map_err(|error| Failed::layer(Error::io("read", origin.as_str())(error)))?;
                 let mut content = Counted { inner: file, phase: &self.phase };
                 frame.hashed_entry(path, blob.size, Mode::Data, blob.digest, &mut content).map_err(failed)?;
             }
@@ -249,11 +255,11 @@ impl Pressing {
                 let mut counted = Counted { inner: &mut content, phase: &self.phase };
                 let found = frame.entry(path, blob.size, Mode::Data, &mut counted);
                 if let Some(error) = content.error {
-                    return Err(Failed::Layer(Error::io("read a layer of", origin.as_str())(error)));
+                    return Err(Failed::layer(Error::io("read a layer of", origin.as_str())(error)));
                 }
                 let (expected, found) = (blob.digest, found.map_err(failed)?);
                 if found != expected {
-                    return Err(Failed::Layer(Error::Digest { what: origin.clone(), expected, found }));
+                    return Err(Failed::layer(Error::Digest { what: origin.clone(), expected, found }));
                 }
             }
         }

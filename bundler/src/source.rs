@@ -2,7 +2,7 @@
 
 pub mod docker_archive;
 mod engine;
-mod oci;
+pub mod oci;
 mod registry;
 mod rootfs;
 mod rootfs_config;

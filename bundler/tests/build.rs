@@ -400,6 +400,32 @@ fn a_bundle_is_built_again_and_compared_without_a_key() {
 }
 
 #[test]
+fn what_says_how_to_build_or_where_to_says_nothing_beside_a_check() {
+    let world = World::with_keys();
+    let refused = |line: &str| {
+        let mut command = world.command("build");
+        command.args(["release", "--check", "b.tar.zst", "--trust", "keys/trust.json"]).args(line.split(' '));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    for flag in [
+        "-o a",
+        "--split 4MiB",
+        "--unsigned",
+        "--verbatim",
+        "--handover d",
+        "--installer f",
+        "--passphrase-file f",
+    ] {
+        let said = refused(flag);
+        assert!(said.contains("cannot be used with"), "{flag}: {said}");
+    }
+    let said = refused("--key keys/bundle.key");
+    assert_eq!(said, "error: `--check` signs nothing\nhint: leave out `--key`\n");
+}
+
+#[test]
 fn neither_time_zone_nor_umask_locale_or_home_change_a_byte() {
     let world = World::with_keys();
     let build = |name: &str, umask: &str, settings: [(&str, &str); 4]| {

@@ -56,10 +56,11 @@ impl World {
     }
 
     fn build_from(&self, mirror: &str, wanted: &str, more: &[&str]) -> Output {
-        let (suites, keyring) = (self.suites, self.archive.keyring());
+        let keyring = format!("keyring = '{}'", self.archive.keyring().display());
+        let keyring = if mirror.contains("keyring = ") { "" } else { &keyring };
+        let suites = self.suites;
         let target = format!(
-            "[[packages]]\ntarget = 'debian-12'\nsuites = {suites}\ncomponents = ['main']\nkeyring = '{}'\nmirror = '{mirror}'\n{wanted}\n",
-            keyring.display()
+            "[[packages]]\ntarget = 'debian-12'\nsuites = {suites}\ncomponents = ['main']\n{keyring}\nmirror = '{mirror}'\n{wanted}\n",
         );
         fs::write(self.path("release/release.toml"), format!("{RELEASE}{target}")).unwrap();
         let _ = fs::remove_file(self.path("out.tar.zst"));
@@ -230,6 +231,133 @@ fn an_archive_that_its_key_does_not_vouch_for_is_refused() {
     world.archive.unsign("stable");
     let said = world.refused("install = ['app']", 3);
     assert!(said.contains("is not signed"), "{said}");
+}
+
+#[test]
+fn a_value_of_release_toml_is_no_line_of_apts_configuration() {
+    let world = World::new(ALL);
+    world.archive.publish("stable", &[BASE, LIBBASE, ("app 1", "")]);
+    world.built("install = ['app']");
+    let good = fs::read_to_string(world.path("release/release.toml")).unwrap();
+    for more in [
+        "\\ndeb [trusted=yes] copy:/srv/evil ./",
+        "\\n\\nTypes: deb\\nTrusted: yes\\nURIs: copy:/srv/evil\\nSuites: ./",
+    ] {
+        let text = good.replace("['main']", &format!("[\"main{more}\"]"));
+        assert_ne!(text, good);
+        fs::write(world.path("release/release.toml"), text).unwrap();
+        let _ = fs::remove_file(world.path("out.tar.zst"));
+        let mut build = world.command("build");
+        let output =
+            build.args(["release", "-o", "out.tar.zst", "--key", "keys/bundle.key"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(
+            said(&output).contains("line ") && said(&output).contains("is not a name of letters"),
+            "{}",
+            said(&output)
+        );
+        assert!(!world.path("out.tar.zst").exists());
+    }
+}
+
+#[test]
+fn an_index_without_an_inrelease_file_is_refused() {
+    let world = World::new("['stable', 'security']");
+    world.archive.publish("stable", &[BASE, LIBBASE, ("app 1", "")]);
+    world.archive.publish("security", &[("app 2", "")]);
+    assert_eq!(world.built("install = ['app']"), ["app_2_amd64.deb"]);
+    world.archive.sign_beside("security");
+    let said = world.refused("install = ['app']", 3);
+    assert!(
+        said.contains("_security_main_binary-amd64_Packages` for `debian-12` has no InRelease"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_old_index_is_a_warning_or_refused_where_the_release_says_how_old_one_may_be() {
+    let world = World::new(ALL);
+    world.archive.publish("stable", &[BASE, LIBBASE, ("app 1", "")]);
+    let date = |when: &str| {
+        let mut date = Command::new("date");
+        archive::run(date.args(["-u", "-d", when, "+%F"])).trim().to_owned()
+    };
+    let with = |more: &str| format!("install = ['app']\n{more}");
+    let fresh = world.build(&with(""));
+    assert!(fresh.status.success() && !said(&fresh).contains("warning"), "{}", said(&fresh));
+    world.archive.sign_from("stable", "-5 years", "+1 day");
+    let old = world.build(&with(""));
+    let warning = "warning: the index `stable` for `debian-12` is 182";
+    assert!(old.status.success() && said(&old).contains(warning), "{}", said(&old));
+    let refused = world.refused(&with(&format!("not-before = '{}'", date("-1 year"))), 3);
+    assert!(
+        refused.contains("is older than the release takes\n  expected ") && refused.contains("hint: "),
+        "{refused}"
+    );
+    let taken = world.build(&with(&format!("not-before = '{}'", date("-6 years"))));
+    assert!(taken.status.success() && !said(&taken).contains("warning"), "{}", said(&taken));
+    // a snapshot was good until long ago
+    world.archive.sign_from("stable", "-20 days", "-10 days");
+    world.refused(&with(""), 3);
+    let snapshot = world.build(&with("snapshot = true"));
+    let warning = "is 20 days old and was to be used no longer than ";
+    assert!(snapshot.status.success() && said(&snapshot).contains(warning), "{}", said(&snapshot));
+    let stated = with(&format!("snapshot = true\nnot-before = '{}'", date("-30 days")));
+    let stated = world.build(&stated);
+    assert!(stated.status.success() && !said(&stated).contains("warning"), "{}", said(&stated));
+}
+
+#[test]
+fn a_keyring_may_lie_in_the_release_folder_under_any_name_and_be_armored() {
+    let world = World::new(ALL);
+    world.archive.publish("stable", &[BASE, LIBBASE, ("app 1", "")]);
+    let keyring = world.archive.keyring();
+    fs::rename(&keyring, world.path("release/our key.gpg")).unwrap();
+    let wanted = "install = ['app']";
+    let from = |name: &str| {
+        let mirror = format!("file:{}'\nkeyring = '{name}", world.archive.folder.display());
+        world.build_from(&mirror, wanted, &[])
+    };
+    let built = from("our key.gpg");
+    assert!(built.status.success(), "{}", said(&built));
+    let mut armored = Command::new("gpg");
+    armored
+        .args(["--enarmor", "--output"])
+        .arg(world.path("release/key.txt"))
+        .arg(world.path("release/our key.gpg"));
+    archive::run(&mut armored);
+    let text = fs::read_to_string(world.path("release/key.txt")).unwrap();
+    fs::write(world.path("release/key.txt"), text.replace("PGP ARMORED FILE", "PGP PUBLIC KEY BLOCK"))
+        .unwrap();
+    let built = from("key.txt");
+    assert!(built.status.success(), "{}", said(&built));
+}
+
+#[test]
+fn packages_are_the_same_again_as_long_as_the_archive_signs_the_same_index() {
+    let world = World::new(ALL);
+    let publish = |app: &str| world.archive.publish("stable", &[BASE, LIBBASE, (app, "")]);
+    publish("app 1");
+    world.built("install = ['app']");
+    let check = || {
+        let mut check = world.command("build");
+        check.args(["release", "--check", "out.tar.zst", "--quiet"]).output().unwrap()
+    };
+    let same = check();
+    assert_eq!((said(&same).as_str(), same.stdout.as_slice()), ("", &b"same\n"[..]));
+    let hint = "hint: the archive signed another index since; only a mirror that stays gives the same again: `mirror` of a \
+                snapshot, with `snapshot = true`\n";
+    world.archive.sign("stable", "+2 days");
+    for what in [
+        "the index `stable` for debian-12\n  expected ",
+        "a package for debian-12\n  expected app 1\n  found    app 2\n",
+    ] {
+        let differs = said(&check());
+        let error = format!("error: `out.tar.zst` is not what this release gives: {what}");
+        assert!(differs.starts_with(&error) && differs.ends_with(hint), "{differs}");
+        assert_eq!(check().status.code(), Some(1));
+        publish("app 2");
+    }
 }
 
 #[test]

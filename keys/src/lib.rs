@@ -19,6 +19,9 @@ pub mod issue;
 pub mod key;
 #[cfg(feature = "sign")]
 pub mod key_file;
+pub mod shown;
+#[cfg(any(feature = "testkit", all(test, feature = "certify")))]
+pub mod testkit;
 pub mod time;
 pub mod trust;
 mod written_as_string;
@@ -33,5 +36,6 @@ pub use key::SigningKey;
 pub use key::{KeyId, PublicKey};
 #[cfg(feature = "sign")]
 pub use key_file::Signer;
+pub use shown::{shown, shown_path};
 pub use time::Utc;
 pub use trust::{Trust, TrustDocument};

@@ -32,7 +32,7 @@ impl FromStr for ImageName {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let refuse = || Error::ImageName { found: text.chars().take(300).collect() };
+        let refuse = || Error::ImageName { found: text.to_owned() };
         let (repository, tag) = text.rsplit_once(':').ok_or_else(refuse)?;
         let tag_ok = !tag.is_empty()
             && tag.len() <= 128

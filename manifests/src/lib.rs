@@ -19,6 +19,8 @@ pub mod site;
 pub mod stack;
 #[cfg(feature = "templates")]
 pub mod template;
+#[cfg(any(feature = "testkit", test))]
+pub mod testkit;
 
 pub use error::{Error, Result};
 pub use image_name::ImageName;

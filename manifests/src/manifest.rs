@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 use wt_keys::chain::Certified;
-use wt_keys::{Document, Role, Sha256Digest, Utc};
+use wt_keys::{Document, Role, Sha256Digest, Utc, shown};
 
 use crate::image::{Image, blob_path};
 use crate::platform::Platform;
@@ -152,7 +152,7 @@ impl Document for Manifest {
             return Some(format!("bundle format {}", needs.format));
         }
         let unknown = needs.features.into_iter().find(|feature| !FEATURES.contains(&&**feature))?;
-        Some(format!("the feature `{}`", unknown.escape_debug()))
+        Some(format!("the feature `{}`", shown(unknown)))
     }
 }
 

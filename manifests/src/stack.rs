@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
-use wt_keys::Sha256Digest;
+use wt_keys::{Sha256Digest, shown};
 
 use crate::bundle::Bundle;
 use crate::image::Image;
@@ -62,7 +62,7 @@ impl Stack {
         // `mode: 0400` is octal to everybody who writes it; `yes` and `on` are words.
         let options = serde_saphyr::options! { legacy_octal_numbers: true, strict_booleans: true };
         let value: Value = serde_saphyr::from_str_with_options(text, options)
-            .map_err(|source| Error::StackYaml { source: Box::new(source) })?;
+            .map_err(|error| Error::StackYaml { source: Box::new(shown(error).up_to(1000)) })?;
         let Value::Object(mut root) = value else { return Err(invalid("it is not a mapping")) };
         root.retain(|key, _| !key.starts_with("x-")); // they were there for their anchors
         check::stack(&root)?;

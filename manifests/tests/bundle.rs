@@ -6,56 +6,31 @@ use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use wt_keys::issue::{issue_certificate, issue_trust};
-use wt_keys::{Certificate, Role, Sha256Digest, Signer, SigningKey, Trust, TrustDocument, Utc};
+use wt_keys::testkit::Vendor;
+use wt_keys::{Role, Sha256Digest, Signer, Utc};
 use wt_manifests::bundle::body_writer::BodyWriter;
 use wt_manifests::bundle::frame_writer::{Compression, FrameWriter};
 use wt_manifests::bundle::head::BODY_ALIGNMENT;
 use wt_manifests::bundle::{Bundle, tar};
 use wt_manifests::image::{Image, ManifestType, Verbatim, blob_path};
-use wt_manifests::manifest::{CHUNK_SIZE, FORMAT, Manifest, Mode};
-use wt_manifests::site::Site;
-use wt_manifests::{Error, RelativePath};
+use wt_manifests::manifest::{CHUNK_SIZE, Manifest, Mode};
+use wt_manifests::{Error, RelativePath, testkit};
 
 struct World {
     folder: tempfile::TempDir,
     signer: Signer,
-    root: SigningKey,
+    vendor: Vendor,
 }
 
 fn now() -> Utc {
     "2026-11-23T08:00:00Z".parse().unwrap()
 }
 
-fn trust_of(root: &SigningKey) -> Trust {
-    let document = TrustDocument {
-        version: 1,
-        issued: now(),
-        threshold: 1,
-        roots: vec![root.public()],
-        revoked_keys: vec![],
-        revoked_licenses: vec![],
-        lowest_releases: vec![],
-    };
-    issue_trust(&document, std::slice::from_ref(root)).unwrap()
-}
-
 impl World {
     fn new() -> Self {
-        let (root, key) = (SigningKey::from_seed(&[1; 32]), SigningKey::from_seed(&[2; 32]));
-        let trust = trust_of(&root);
-        let certificate = Certificate {
-            key: key.public(),
-            role: Role::Bundle,
-            product: "acme".into(),
-            not_before: now(),
-            not_after: now().plus_days(365),
-            longest_term_days: None,
-        };
-        let certificate_envelope =
-            issue_certificate(&certificate, std::slice::from_ref(&root), &trust).unwrap();
-        let signer = Signer { key, certificate, certificate_envelope, trust };
-        Self { folder: tempfile::tempdir().unwrap(), signer, root }
+        let vendor = Vendor::insecure(1).trusting(|trust| trust.issued = now());
+        let signer = vendor.signer(2, Role::Bundle, |certificate| certificate.product = "acme".into());
+        Self { folder: tempfile::tempdir().unwrap(), signer, vendor }
     }
 
     fn path(&self) -> PathBuf {
@@ -95,19 +70,10 @@ impl World {
         }
         let bundle = body.finish();
         let mut manifest = Manifest {
-            format: FORMAT,
-            features: vec![],
-            product: "acme".into(),
-            version: "1.0.0".parse().unwrap(),
-            release: "v1".into(),
-            platform: "linux/amd64".parse().unwrap(),
             created: now(),
-            upgrades_from: semver::VersionReq::STAR,
             body: bundle.body.clone(),
             entries: bundle.entries.clone(),
-            images: vec![],
-            packages: vec![],
-            site: Site::default(),
+            ..testkit::manifest()
         };
         change(&mut manifest);
         bundle.sign(&manifest, &self.signer)?;
@@ -244,8 +210,7 @@ fn a_file_cut_anywhere_or_lengthened_is_refused_before_anything_is_read() {
 fn another_vendors_roots_do_not_open_it() {
     let world = World::new();
     world.write(&[&[("a", 1)]], 1);
-    let stranger = trust_of(&SigningKey::from_seed(&[9; 32]));
-    let refused = Bundle::open(&world.path(), &stranger).unwrap_err();
+    let refused = Bundle::open(&world.path(), &Vendor::insecure(9).trust).unwrap_err();
     assert!(refused.to_string().contains("trust"), "{refused}");
 }
 
@@ -255,12 +220,8 @@ fn a_key_signs_only_its_product_its_time_and_its_role() {
     let one: &[&[(&str, u64)]] = &[&[("a", 1)]];
     assert!(world.write_with(one, 1, |manifest| manifest.product = "other".into()).is_err());
     assert!(world.write_with(one, 1, |manifest| manifest.created = now().plus_days(400)).is_err());
-    let license_key = Certificate { role: Role::License, ..world.signer.certificate.clone() };
-    let mut signer = World::new().signer;
-    signer.certificate_envelope =
-        issue_certificate(&license_key, std::slice::from_ref(&world.root), &world.signer.trust).unwrap();
-    signer.certificate = license_key;
-    let other = World { folder: tempfile::tempdir().unwrap(), signer, root: SigningKey::from_seed(&[1; 32]) };
+    let signer = world.vendor.signer(2, Role::License, |certificate| certificate.product = "acme".into());
+    let other = World { signer, ..World::new() };
     assert!(other.write_with(one, 1, |_| {}).is_err());
     assert!(!other.path().exists(), "nothing stands under the final name");
 }

@@ -164,7 +164,7 @@ fn a_layer_that_is_to_be_fetched_from_elsewhere_is_refused_by_name() {
     let source = format!("oci:{}", folder.join("foreign").display());
     build(folder, &[Kind { name: "foreign".to_owned(), source }], &[])
         .expect(1)
-        .says("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip");
+        .says("is to be fetched from elsewhere: `http://x.example/`");
     assert!(!folder.join("b.tar.zst").exists());
 }
 

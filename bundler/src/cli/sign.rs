@@ -3,14 +3,14 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use wt_keys::console::{Done, Failure, Output, PassphraseFile, Phase, Size, confirm};
-use wt_keys::{Chain, Sha256Digest, Signer, durable, key_file};
+use wt_keys::console::{Done, Failure, Output, Phase, Size, confirm};
+use wt_keys::{Chain, Sha256Digest, Signer, durable};
 use wt_manifests::Manifest;
 use wt_manifests::bundle::assemble::assemble_bundle;
 use wt_manifests::bundle::unsigned::{self, UnsignedBundle};
 use wt_manifests::bundle::{Bundle, head};
 
-use super::TrustFile;
+use super::signer_flags::SignerFlags;
 use crate::{Error, Result};
 
 /// Sign a manifest, an unsigned bundle, or a finished bundle again
@@ -23,16 +23,11 @@ pub struct Sign {
     /// NAME.manifest, NAME.unsigned, or a bundle to be signed again
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The key to sign with; its certificate lies beside it as FILE with `.cert`
-    #[arg(long, value_name = "FILE", env = "WT_KEY")]
-    key: Option<PathBuf>,
+    #[command(flatten)]
+    signer: SignerFlags,
     /// The head to put on, made by signing the manifest where the key is
     #[arg(long, value_name = "FILE")]
     head: Option<PathBuf>,
-    #[command(flatten)]
-    trust: TrustFile,
-    #[command(flatten)]
-    passphrase: PassphraseFile,
     /// What to write (left out: NAME.head, NAME, or the bundle itself)
     #[arg(short, long = "output", value_name = "FILE")]
     output: Option<PathBuf>,
@@ -73,7 +68,7 @@ impl Sign {
     fn sign_unsigned(&self, output: Output) -> Result<PathBuf, Failure> {
         let bundle = UnsignedBundle::open(&self.file)?;
         let (chain, trust) = if let Some(head) = &self.head {
-            (unsigned::read_head(head)?, self.trust.read()?)
+            (unsigned::read_head(head)?, self.signer.trust()?)
         } else {
             let signer = self.signer()?;
             self.ask(&bundle.manifest, &signer)?;
@@ -113,14 +108,7 @@ impl Sign {
         if self.head.is_some() {
             return Err(Error::HeadWithoutUnsigned { path: self.file.clone() });
         }
-        let key = self.key.as_ref().ok_or(Error::NoKey)?;
-        if !key.is_file() {
-            return Err(Error::NoKeyFile { path: key.clone() });
-        }
-        if let Some(trust) = &self.trust.trust {
-            key_file::read_trust(trust)?;
-        }
-        Ok(Signer::load(key, self.trust.trust.as_deref(), &|path| self.passphrase.ask(path))?)
+        self.signer.load()
     }
 
     /// Shows what is about to be signed.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::foreign_tar::LONGEST_HEADERS;
 
 fn tar(entries: &[(&str, tar::EntryType, &str)]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
@@ -48,7 +49,7 @@ fn a_name_of_any_length_is_not_kept() {
     header.set_size(0);
     let name = "n/".repeat(usize::try_from(LONGEST_HEADERS).unwrap());
     long.append_data(&mut header, name, &b""[..]).unwrap();
-    assert!(matches!(read(&long.into_inner().unwrap()), Err(Error::Archive { .. })));
+    assert!(matches!(read(&long.into_inner().unwrap()), Err(Error::Unusable { .. })));
 }
 
 #[test]
@@ -80,6 +81,6 @@ fn more_files_than_memory_holds_are_refused() {
 
 #[test]
 fn noise_is_no_tar_and_nothing_is_an_empty_one() {
-    assert!(matches!(read(&[0xEE; 2000]), Err(Error::Archive { .. })));
+    assert!(matches!(read(&[0xEE; 2000]), Err(Error::Unusable { .. })));
     assert!(read(b"").unwrap().files.is_empty());
 }

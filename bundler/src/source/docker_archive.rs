@@ -4,12 +4,9 @@
 //! Attacks this module is written against: two files of one name, a list of layers that leads outside or in circles,
 //! a file whose name is not the digest it claims, documents and names of any size or number.
 
-pub mod rationed;
-
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,8 +15,8 @@ use wt_keys::Sha256Digest;
 use wt_manifests::ImageName;
 use wt_manifests::image::{Blob, refuse_ambiguous_keys};
 
-use self::rationed::Rationed;
 use crate::decompress::{Coding, decompressed, in_place};
+use crate::foreign_tar::{clean, each_entry, each_place};
 use crate::hashed::Hashed;
 use crate::image::{Content, DOCUMENT_LIMIT};
 use crate::place::Place;
@@ -27,8 +24,6 @@ use crate::press::Press;
 use crate::{Error, Result};
 
 const MOST_LINKS: usize = 8;
-/// What may stand before a file in the tar: its header, long names, pax headers.
-pub const LONGEST_HEADERS: u64 = 1 << 20;
 pub const BLOBS: &str = "blobs/sha256/";
 
 /// How much of an archive is kept in memory. A compressed one of a few megabytes could ask for gigabytes.
@@ -80,15 +75,7 @@ impl Archive {
     /// Reads a stream and keeps at most `most` of it; `origin` is what to call it in an error.
     pub fn read(stream: impl Read, origin: &str, press: &Press, most: Amount) -> Result<Self> {
         let mut archive = Self::new(origin, None, most);
-        let ration = Cell::new(LONGEST_HEADERS);
-        let mut tar = tar::Archive::new(Rationed { stream, ration: &ration });
-        for entry in tar.entries().map_err(not_a_tar(origin))? {
-            let mut entry = entry.map_err(not_a_tar(origin))?;
-            ration.set(u64::MAX);
-            archive.take(&mut entry, press)?;
-            io::copy(&mut entry, &mut io::sink()).map_err(Error::io("read", origin))?;
-            ration.set(LONGEST_HEADERS);
-        }
+        each_entry(stream, origin, |entry| archive.take(entry, press))?;
         archive.images = archive.manifest()?;
         Ok(archive)
     }
@@ -98,18 +85,13 @@ impl Archive {
         let file = Arc::new(file);
         let end = file.metadata().map_err(Error::io("read", origin))?.len();
         let mut archive = Self::new(origin, Some(file.clone()), MOST);
-        let ration = Cell::new(LONGEST_HEADERS);
-        let mut tar = tar::Archive::new(Rationed { stream: &*file, ration: &ration });
-        for entry in tar.entries_with_seek().map_err(not_a_tar(origin))? {
-            let mut entry = entry.map_err(not_a_tar(origin))?;
+        each_place(&*file, origin, |entry| {
             let behind = entry.raw_file_position().checked_add(entry.size());
             if behind.is_none_or(|behind| behind > end) {
                 return Err(archive.wrong("it is cut off"));
             }
-            ration.set(u64::MAX);
-            archive.take(&mut entry, press)?;
-            ration.set(LONGEST_HEADERS);
-        }
+            archive.take(entry, press)
+        })?;
         archive.images = archive.manifest()?;
         Ok(archive)
     }
@@ -248,31 +230,37 @@ impl Archive {
         let images: Option<Vec<ArchiveImage>> = images.map_err(|source| Error::Document {
             origin: self.origin.clone(),
             document: "manifest.json".to_owned(),
-            source,
+            source: source.into(),
         })?;
         images.ok_or_else(|| self.wrong("its manifest.json names no images"))
     }
 
     /// The image with this name; without one, the only image.
     pub fn image(&self, wanted: Option<&ImageName>) -> Result<Content> {
-        let tags = |image: &ArchiveImage| image.repo_tags.clone().unwrap_or_default();
-        let matches = |image: &&ArchiveImage| match wanted {
-            None => self.images.len() == 1,
-            Some(name) => tags(image)
-                .iter()
-                .filter_map(|tag| tag.parse::<ImageName>().ok())
-                .any(|tag| tag.canonical() == name.canonical()),
-        };
-        let image = self.images.iter().find(matches).ok_or_else(|| Error::NotInArchive {
-            origin: self.origin.clone(),
-            wanted: wanted.map_or_else(|| "(its only one)".to_owned(), ToString::to_string),
-            known: self.images.iter().flat_map(tags).collect(),
-        })?;
+        let image = self.find(wanted)?;
         Ok(Content {
             config: self.document(&image.config)?.clone(),
             layers: image.layers.iter().map(|path| self.layer(path)).collect::<Result<_>>()?,
             manifest: None,
         })
+    }
+
+    fn find(&self, wanted: Option<&ImageName>) -> Result<&ArchiveImage> {
+        let tags = |image: &ArchiveImage| image.repo_tags.clone().unwrap_or_default();
+        let (origin, known) = (self.origin.clone(), || self.images.iter().flat_map(tags).collect());
+        match (wanted, &self.images[..]) {
+            (None, []) => Err(self.wrong("it holds no image")),
+            (None, [only]) => Ok(only),
+            (None, _) => Err(Error::SeveralImages { origin, known: known() }),
+            (Some(name), images) => {
+                let named = |tag: &String| {
+                    tag.parse().is_ok_and(|tag: ImageName| tag.canonical() == name.canonical())
+                };
+                let found = images.iter().find(|image| tags(image).iter().any(named));
+                let wanted = name.to_string();
+                found.ok_or_else(|| Error::NotInArchive { origin, wanted, known: known() })
+            }
+        }
     }
 
     fn document(&self, path: &str) -> Result<&Vec<u8>> {
@@ -295,23 +283,11 @@ impl Archive {
     }
 
     fn wrong(&self, why: &'static str) -> Error {
-        Error::Archive { origin: self.origin.clone(), why }
+        Error::Unusable { origin: self.origin.clone(), why }
     }
 
     fn misses(&self, path: &str) -> Error {
         Error::Misses { origin: self.origin.clone(), path: path.to_owned() }
-    }
-}
-
-/// For what the tar reader refuses; a disk or a decompressor that failed below it is named as it is.
-pub fn not_a_tar(origin: &str) -> impl FnOnce(io::Error) -> Error {
-    move |error| match Error::from_reader(error) {
-        Ok(own) => own,
-        Err(error) if error.raw_os_error().is_some() => Error::io("read", origin)(error),
-        Err(_) => Error::Archive {
-            origin: origin.to_owned(),
-            why: "it is not a tar, is damaged, or has a name longer than 1 MiB",
-        },
     }
 }
 
@@ -322,10 +298,6 @@ fn named_digest(path: &str) -> Option<Sha256Digest> {
 
 fn named_json(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|extension| extension == "json")
-}
-
-pub fn clean(path: &str) -> &str {
-    path.strip_prefix("./").unwrap_or(path).trim_end_matches('/')
 }
 
 /// Where a symbolic link at `path` leads; a name that is in no archive where it leads out of it.

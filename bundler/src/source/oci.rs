@@ -13,19 +13,17 @@ mod unfold;
 
 use std::io::Read;
 
-use serde::de::DeserializeOwned;
 use wt_keys::Sha256Digest;
 use wt_manifests::Platform;
-use wt_manifests::image::{Blob, Config, ManifestType, OCI_KEYS, refuse_ambiguous_keys};
+use wt_manifests::image::{Blob, ManifestType};
 
 pub use self::archive::Archive;
 pub use self::blobs::Blobs;
 use self::blobs::{Checked, Layout, Stored};
-use self::descriptor::Document;
-pub use self::descriptor::{Descriptor, Kind};
+pub use self::descriptor::{Descriptor, Document, MediaKind};
 pub use self::folder::Folder;
 use crate::decompress::Coding;
-use crate::image::{Content, DOCUMENT_LIMIT, Keep};
+use crate::image::{Content, DOCUMENT_LIMIT, Keep, layers_of};
 use crate::press::Press;
 use crate::{Error, Result};
 
@@ -59,21 +57,22 @@ impl<B: Layout> Images<'_, B> {
     }
 
     fn find(&self, reference: Option<&str>) -> Result<Descriptor> {
-        let index: Document = self.parse(&self.blobs.index()?, "index.json")?;
+        let index = self.parse(&self.blobs.index()?, "index.json")?;
         let (Some(manifests), None, None) = (index.manifests, index.config, index.layers) else {
             return Err(self.wrong("its index.json is not an index"));
         };
         let name = |descriptor: &Descriptor| descriptor.annotations.get(REF_NAME).cloned();
-        let only = manifests.len() == 1;
-        let wanted = |descriptor: &&Descriptor| match reference {
-            Some(reference) => name(descriptor).as_deref() == Some(reference),
-            None => only,
-        };
-        manifests.iter().find(wanted).cloned().ok_or_else(|| Error::NotInArchive {
-            origin: self.blobs.origin(),
-            wanted: reference.unwrap_or("(its only one)").to_owned(),
-            known: manifests.iter().filter_map(name).collect(),
-        })
+        let (origin, known) = (self.blobs.origin(), || manifests.iter().filter_map(name).collect());
+        match (reference, &manifests[..]) {
+            (None, []) => Err(self.wrong("it holds no image")),
+            (None, [only]) => Ok(only.clone()),
+            (None, _) => Err(Error::SeveralImages { origin, known: known() }),
+            (Some(wanted), _) => {
+                let found = manifests.iter().find(|descriptor| name(descriptor).as_deref() == Some(wanted));
+                let wanted = wanted.to_owned();
+                found.cloned().ok_or_else(|| Error::NotInArchive { origin, wanted, known: known() })
+            }
+        }
     }
 }
 
@@ -93,10 +92,10 @@ impl<'a, B: Blobs> Images<'a, B> {
         let mut wanted = Vec::new();
         for (at, layer) in resolved.layers.iter().enumerate() {
             self.coding(layer)?; // before any is fetched
-            press.allow(layer.size, &self.blobs.name(layer.digest()?))?;
+            press.allow(layer.size, &self.blobs.name(layer.digest(&self.blobs.origin())?))?;
             let is_here = match self.keep {
                 Keep::Layers => resolved.ids.get(at).and_then(|id| press.known(*id)).is_some(),
-                Keep::Verbatim { .. } => press.has_blob(blob_of(layer)?),
+                Keep::Verbatim { .. } => press.has_blob(self.blob_of(layer)?),
             };
             if !is_here {
                 wanted.push(layer.clone());
@@ -120,33 +119,40 @@ impl<'a, B: Blobs> Images<'a, B> {
 
     fn resolve(&self, image: &Descriptor) -> Result<Resolved> {
         let mut found = image.clone();
-        if self.kind(&found)? == Kind::Index {
+        if self.kind(&found)? == MediaKind::Index {
             found = self.for_platform(self.document(&found)?.manifests.unwrap_or_default())?;
         }
         let Some(form) = ManifestType::of(&found.media_type) else {
-            return Err(self.media_type(&found)); // an index in an index, too
+            return Err(self.unknown(&found, "an image", "a manifest of OCI or Docker")); // an index in an index, too
         };
         let bytes = self.read(&found)?;
         let manifest = self.understand(&bytes, &found)?;
         let (Some(config), Some(layers)) = (manifest.config, manifest.layers) else {
             return Err(self.wrong("a manifest in it has no config or no layers"));
         };
-        if self.kind(&config)? != Kind::Config {
-            return Err(self.media_type(&config));
+        if MediaKind::of(&config.media_type) != Some(MediaKind::Config) {
+            return Err(self.unknown(&config, "a configuration", "that of an image of OCI or Docker"));
         }
         let config = self.read(&config)?;
-        let ids = Config::parse(&config)?.layers()?;
+        let ids = layers_of(&config, &self.blobs.origin())?;
         Ok(Resolved { manifest: (form, bytes), config, ids, layers })
     }
 
+    /// The image for the platform. A platform that names no variant takes an image that names none, or the only one:
+    /// which of several was meant is not for us to guess.
     fn for_platform(&self, manifests: Vec<Descriptor>) -> Result<Descriptor> {
-        let known = manifests.iter().filter_map(Descriptor::platform).collect();
-        let wanted = |one: &Descriptor| one.is_for(self.platform);
-        manifests.into_iter().find(wanted).ok_or_else(|| Error::NotInArchive {
-            origin: self.blobs.origin(),
-            wanted: self.platform.to_string(),
-            known,
-        })
+        let (origin, wanted) = (self.blobs.origin(), self.platform.clone());
+        let names = |of: &[Descriptor]| of.iter().filter_map(Descriptor::platform).collect();
+        let known = names(&manifests);
+        let mut fitting: Vec<Descriptor> =
+            manifests.into_iter().filter(|one| one.is_for(self.platform)).collect();
+        let exact = fitting.iter().position(|one| one.variant() == self.platform.variant());
+        match (exact, fitting.len()) {
+            (_, 0) => Err(Error::NoPlatform { origin, wanted, known }),
+            (Some(at), _) => Ok(fitting.swap_remove(at)),
+            (None, 1) => Ok(fitting.swap_remove(0)),
+            _ => Err(Error::Variants { origin, wanted, known: names(&fitting) }),
+        }
     }
 
     /// Reads the index or manifest behind a descriptor.
@@ -156,23 +162,28 @@ impl<'a, B: Blobs> Images<'a, B> {
 
     /// The index or manifest that the bytes behind a descriptor are.
     fn understand(&self, bytes: &[u8], descriptor: &Descriptor) -> Result<Document> {
-        let document: Document = self.parse(bytes, descriptor.digest_text())?;
+        let document = self.parse(bytes, descriptor.digest_text())?;
         if document.media_type.as_ref().is_some_and(|found| *found != descriptor.media_type) {
             return Err(self.wrong("a document in it is of another type than its descriptor says"));
         }
         match (&document.manifests, &document.config, &document.layers, self.kind(descriptor)?) {
-            (Some(_), None, None, Kind::Index) | (None, Some(_), Some(_), Kind::Manifest) => Ok(document),
+            (Some(_), None, None, MediaKind::Index) | (None, Some(_), Some(_), MediaKind::Manifest) => {
+                Ok(document)
+            }
             _ => Err(self.wrong("a document in it is not what its type says")),
         }
     }
 
     /// How a layer is compressed; refuses what is no layer, or is elsewhere.
     fn coding(&self, layer: &Descriptor) -> Result<Coding> {
-        let Kind::Layer(coding) = self.kind(layer)? else { return Err(self.media_type(layer)) };
-        if layer.urls.is_empty() {
-            return Ok(coding);
+        if let Some(url) = layer.urls.first() {
+            let (origin, layer) = (self.blobs.origin(), layer.digest_text().to_owned());
+            return Err(Error::ForeignLayer { origin, layer, url: url.clone() });
         }
-        Err(self.wrong("a layer of it is to be fetched from elsewhere"))
+        match MediaKind::of(&layer.media_type) {
+            Some(MediaKind::Layer(coding)) => Ok(coding),
+            _ => Err(self.unknown(layer, "a layer", "a tar of OCI or Docker, plain, in gzip or in zstd")),
+        }
     }
 
     /// A layer in the form that is kept; `id` is what it is to be, unpacked.
@@ -202,9 +213,13 @@ impl<'a, B: Blobs> Images<'a, B> {
         Ok(blob)
     }
 
+    fn blob_of(&self, layer: &Descriptor) -> Result<Blob> {
+        Ok(Blob { digest: layer.digest(&self.blobs.origin())?, size: layer.size })
+    }
+
     /// With an `id`, the layer is unfolded on the way, and must be that.
     fn as_stored(&self, layer: &Descriptor, id: Option<Sha256Digest>, press: &Press) -> Result<Blob> {
-        let blob = blob_of(layer)?;
+        let blob = self.blob_of(layer)?;
         if press.has_blob(blob) {
             return Ok(blob);
         }
@@ -238,30 +253,27 @@ impl<'a, B: Blobs> Images<'a, B> {
         Ok(bytes)
     }
 
-    fn kind(&self, descriptor: &Descriptor) -> Result<Kind> {
-        Kind::of(&descriptor.media_type).ok_or_else(|| self.media_type(descriptor))
+    fn kind(&self, image: &Descriptor) -> Result<MediaKind> {
+        let unknown = || self.unknown(image, "an image", "an index or a manifest of OCI or Docker");
+        MediaKind::of(&image.media_type).ok_or_else(unknown)
     }
 
-    fn parse<T: DeserializeOwned>(&self, bytes: &[u8], document: &str) -> Result<T> {
-        let parsed = refuse_ambiguous_keys(bytes, &OCI_KEYS).and_then(|()| serde_json::from_slice(bytes));
-        parsed.map_err(|source| Error::Document {
+    fn parse(&self, bytes: &[u8], document: &str) -> Result<Document> {
+        Document::parse(bytes).map_err(|error| Error::Document {
             origin: self.blobs.origin(),
             document: document.to_owned(),
-            source,
+            source: error.into(),
         })
     }
 
-    fn media_type(&self, descriptor: &Descriptor) -> Error {
-        Error::MediaType { origin: self.blobs.origin(), kind: descriptor.media_type.clone() }
+    fn unknown(&self, descriptor: &Descriptor, what: &'static str, expected: &'static str) -> Error {
+        let (origin, found) = (self.blobs.origin(), descriptor.media_type.clone());
+        Error::MediaType { origin, what, expected, found }
     }
 
     fn wrong(&self, why: &'static str) -> Error {
-        Error::Archive { origin: self.blobs.origin(), why }
+        Error::Unusable { origin: self.blobs.origin(), why }
     }
-}
-
-fn blob_of(layer: &Descriptor) -> Result<Blob> {
-    Ok(Blob { digest: layer.digest()?, size: layer.size })
 }
 
 #[cfg(test)]

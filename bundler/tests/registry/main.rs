@@ -1,6 +1,7 @@
 //! `docker://`: the real program and Debian's registry, over plain HTTP and over TLS with a password.
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
+mod check;
 mod credentials;
 mod downloads;
 mod fake;
@@ -59,6 +60,12 @@ impl World {
     }
 
     fn command(&self) -> Command {
+        let mut command = self.program();
+        command.args(["build", "release", "--key"]).arg(self.key("bundle.key"));
+        command
+    }
+
+    fn program(&self) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wt-bundle"));
         command.current_dir(self.0.path()).env("SOURCE_DATE_EPOCH", epoch()).env("HOME", self.0.path());
         command.env("XDG_CACHE_HOME", self.path("cache")).env_remove("WT_CACHE_SIZE");
@@ -68,8 +75,11 @@ impl World {
         for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
             command.env_remove(variable).env_remove(variable.to_lowercase());
         }
-        command.args(["build", "release", "--key"]).arg(self.1.path().join("keys/bundle.key"));
         command
+    }
+
+    fn key(&self, name: &str) -> PathBuf {
+        self.1.path().join("keys").join(name)
     }
 
     fn build(&self, more: &[&str]) -> Output {
@@ -155,7 +165,7 @@ fn of_an_index_the_platform_of_the_release_is_taken() {
     registry.push(&Layout::index(&["linux/arm64", "linux/s390x"]), "bad:1");
     done(&World::new(&[format!("docker://{host}/good:1")]).build(&["--plain-http", &host]));
     let bad = said(&World::new(&[format!("docker://{host}/bad:1")]).build(&["--plain-http", &host]), 1);
-    assert!(bad.contains("no image `linux/amd64`") && bad.contains("linux/arm64, linux/s390x"), "{bad}");
+    assert!(bad.contains("no image for `linux/amd64`") && bad.contains("linux/arm64, linux/s390x"), "{bad}");
 }
 
 #[test]

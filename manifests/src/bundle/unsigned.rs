@@ -30,7 +30,7 @@ pub fn parse_manifest(bytes: &[u8]) -> Result<Manifest> {
     })?;
     manifest.check()?;
     if to_bytes(&manifest) != bytes {
-        return Err(Error::Manifest("it is not spelled as it would be signed".to_owned()));
+        return Err(Error::ManifestSpelling);
     }
     Ok(manifest)
 }

@@ -26,7 +26,7 @@ impl Config {
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         refuse_ambiguous_keys(bytes, &KEYS)
             .and_then(|()| serde_json::from_slice(bytes))
-            .map_err(|source| Error::ImageDocument { source })
+            .map_err(|error| Error::ImageDocument { source: error.into() })
     }
 
     pub fn is_for(&self, platform: &Platform) -> bool {

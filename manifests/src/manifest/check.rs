@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use wt_keys::Sha256Digest;
+use wt_keys::{Sha256Digest, shown};
 
 use super::{CHUNK_SIZE, Manifest, VERBATIM};
 use crate::bundle::tar;
@@ -27,20 +27,26 @@ impl Manifest {
     /// Names that become parts of paths on site, and of the line by which a person recognises a bundle before it is signed.
     pub fn check_names(&self) -> Result<()> {
         if !is_plain(&self.product) {
-            return Err(contradiction(format_args!("the product `{}` is not a plain word", self.product)));
+            return Err(contradiction(format_args!(
+                "the product `{}` is not a plain word",
+                shown(&self.product)
+            )));
         }
         let named = |c: u8| c.is_ascii_alphanumeric() || b"._+-".contains(&c);
         if self.release.is_empty() || self.release.len() > 100 || !self.release.bytes().all(named) {
-            let release = self.release.escape_debug();
             return Err(contradiction(format_args!(
-                "the release `{release}` is not a word of A-Z a-z 0-9 . _ + -"
+                "the release `{}` is not a word of A-Z a-z 0-9 . _ + -",
+                shown(&self.release)
             )));
         }
         for package in self.packages.iter().flat_map(|set| &set.packages) {
             let debian = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"+.-".contains(&c);
             let plain = |text: &str| !text.is_empty() && !text.starts_with('.') && text.bytes().all(debian);
             if !plain(&package.name) || !plain(&package.architecture) {
-                return Err(contradiction(format_args!("`{}` is not a package's name", package.name)));
+                return Err(contradiction(format_args!(
+                    "`{}` is not a package's name",
+                    shown(&package.name)
+                )));
             }
         }
         Ok(())

@@ -2,6 +2,8 @@ use std::io::Write as _;
 
 use tar::{Builder, EntryType, Header};
 
+use wt_keys::console::Explain as _;
+
 use super::*;
 
 /// An archive under construction.
@@ -93,7 +95,10 @@ fn the_format_of_docker_20_is_read_with_its_links() {
     assert_eq!(digests(&archive.image(Some(&"a:1".parse().unwrap())).unwrap()), expected[..1]);
     expected.sort();
     assert_eq!(pressed, expected);
-    assert!(matches!(archive.image(None), Err(Error::NotInArchive { .. })));
+    let several = archive.image(None).err().unwrap();
+    assert_eq!(several.to_string(), "`test.tar` holds several images and none is named");
+    let hint = several.hint().unwrap();
+    assert_eq!(hint, "name one behind the path, as in `PATH:a:1`; it holds: a:1, library/b:1, b:2");
     let missing = archive.image(Some(&"a:2".parse().unwrap())).err().unwrap();
     assert!(matches!(missing, Error::NotInArchive { known, .. } if known == ["a:1", "library/b:1", "b:2"]));
 }
@@ -138,12 +143,12 @@ fn a_file_that_is_not_what_its_name_says_is_refused() {
 fn archives_that_mean_two_things_are_refused() {
     let manifest: &[u8] = br#"[{"Config":"c","RepoTags":["a:1"],"Layers":["l"]}]"#;
     assert!(matches!(Tar::new().read(), Err(Error::Misses { .. })));
-    assert!(matches!(Tar::new().file("manifest.json", b"null").read(), Err(Error::Archive { .. })));
+    assert!(matches!(Tar::new().file("manifest.json", b"null").read(), Err(Error::Unusable { .. })));
     assert!(matches!(Tar::new().file("manifest.json", b"{").read(), Err(Error::Document { .. })));
     let twice = Tar::new().file("manifest.json", manifest).file("./manifest.json", manifest);
-    assert!(matches!(twice.read(), Err(Error::Archive { .. })));
+    assert!(matches!(twice.read(), Err(Error::Unusable { .. })));
     let device = Tar::new().link("d", "x", EntryType::Fifo).file("manifest.json", manifest);
-    assert!(matches!(device.read(), Err(Error::Archive { .. })));
+    assert!(matches!(device.read(), Err(Error::Unusable { .. })));
     let circle = Tar::new()
         .file("c", b"{}")
         .link("l", "m", EntryType::Symlink)
@@ -180,11 +185,11 @@ fn what_is_no_tar_and_names_without_end_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         Archive::read(bytes, "test.tar", &Press::for_test(folder.path()), MOST).err().unwrap()
     };
-    assert!(matches!(read(b"text"), Error::Archive { .. }));
-    assert!(matches!(read(&[b'x'; 1024]), Error::Archive { .. }));
+    assert!(matches!(read(b"text"), Error::Unusable { .. }));
+    assert!(matches!(read(&[b'x'; 1024]), Error::Unusable { .. }));
     let long = |length: usize| Tar::new().file(&"n/".repeat(length / 2), b"").0.into_inner().unwrap();
     assert!(matches!(read(&long(1 << 19)), Error::Misses { path, .. } if path == "manifest.json"));
-    assert!(matches!(read(&long(1 << 21)), Error::Archive { .. }));
+    assert!(matches!(read(&long(1 << 21)), Error::Unusable { .. }));
 }
 
 /// The same where layers can be read in place.
@@ -210,5 +215,5 @@ fn a_layer_that_stands_in_a_file_is_not_what_its_name_says_or_is_cut_off() {
     }
     let bytes = tar.into_inner().unwrap();
     assert!(matches!(in_a_file(&bytes), Err(Error::Digest { what, .. }) if what.contains(&name)));
-    assert!(matches!(in_a_file(&bytes[..520]), Err(Error::Archive { .. })));
+    assert!(matches!(in_a_file(&bytes[..520]), Err(Error::Unusable { .. })));
 }

@@ -47,7 +47,7 @@ impl Described {
     fn layers_of(&self, config: &[u8]) -> Option<Vec<Sha256Digest>> {
         let layers = Config::parse(config).ok()?.layers().ok()?;
         let same = layers.len() == self.layers.len()
-            && layers.iter().zip(&self.layers).all(|(one, other)| format!("sha256:{one}") == *other);
+            && layers.iter().zip(&self.layers).all(|(one, other)| one.to_oci() == *other);
         same.then_some(layers)
     }
 }

@@ -1,9 +1,8 @@
 //! An image layout in a tar. Its files may come in any order, so it is indexed once, and blobs are read where they stand.
 //! A compressed tar is unpacked first, into a nameless file.
 //!
-//! Refused: two files of one name, links, a file that goes on behind the end of the tar, names and entries without end.
+//! Refused: two files of one name, links, a file that goes on behind the end of the tar, entries without end.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::File;
@@ -16,11 +15,11 @@ use wt_keys::Sha256Digest;
 use super::blobs::{Blobs, Layout};
 use super::descriptor::Descriptor;
 use crate::decompress::{decompressed, in_place};
+use crate::foreign_tar::{clean, each_place};
 use crate::image::DOCUMENT_LIMIT;
 use crate::place::Place;
 use crate::press::Press;
-use crate::source::docker_archive::rationed::Rationed;
-use crate::source::docker_archive::{BLOBS, LONGEST_HEADERS, clean, not_a_tar};
+use crate::source::docker_archive::BLOBS;
 use crate::{Error, Result};
 
 const MOST_ENTRIES: u64 = 20_000;
@@ -51,11 +50,7 @@ impl Archive {
     fn parts(&self) -> Result<HashMap<String, Part>> {
         let end = self.file.metadata().map_err(Error::io("read", &self.origin))?.len();
         let (mut parts, mut entries) = (HashMap::new(), 0);
-        let ration = Cell::new(LONGEST_HEADERS);
-        let mut tar = tar::Archive::new(Rationed { stream: &*self.file, ration: &ration });
-        for entry in tar.entries_with_seek().map_err(not_a_tar(&self.origin))? {
-            let entry = entry.map_err(not_a_tar(&self.origin))?;
-            ration.set(LONGEST_HEADERS);
+        each_place(&*self.file, &self.origin, |entry| {
             entries += 1;
             if entries > MOST_ENTRIES {
                 let (origin, what) = (self.origin.clone(), "entries");
@@ -65,13 +60,14 @@ impl Archive {
             if part.offset.checked_add(part.size).is_none_or(|behind| behind > end) {
                 return Err(self.wrong("it is cut off"));
             }
-            if let Some(name) = self.wanted(&entry)? {
+            if let Some(name) = self.wanted(entry)? {
                 match parts.entry(name) {
                     Entry::Vacant(free) => free.insert(part),
                     Entry::Occupied(_) => return Err(self.wrong("it has two files of one name")),
                 };
             }
-        }
+            Ok(())
+        })?;
         Ok(parts)
     }
 
@@ -98,7 +94,7 @@ impl Archive {
     }
 
     fn wrong(&self, why: &'static str) -> Error {
-        Error::Archive { origin: self.origin.clone(), why }
+        Error::Unusable { origin: self.origin.clone(), why }
     }
 }
 
@@ -112,7 +108,7 @@ impl Blobs for Archive {
     }
 
     fn find(&self, blob: &Descriptor) -> Result<Place> {
-        self.place(&format!("{BLOBS}{}", blob.digest()?))
+        self.place(&format!("{BLOBS}{}", blob.digest(&self.origin)?))
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Stored {
 
 impl Stored {
     pub fn find(blobs: &impl Blobs, blob: &Descriptor) -> Result<Self> {
-        let digest = blob.digest()?;
+        let digest = blob.digest(&blobs.origin())?;
         let (name, place) = (blobs.name(digest), blobs.find(blob)?);
         if place.size != blob.size {
             return Err(Error::Size { what: name, expected: blob.size, found: place.size });

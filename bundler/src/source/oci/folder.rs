@@ -24,7 +24,7 @@ impl Blobs for Folder<'_> {
     }
 
     fn find(&self, blob: &Descriptor) -> Result<Place> {
-        let path = self.0.join("blobs/sha256").join(blob.digest()?.to_string());
+        let path = self.0.join("blobs/sha256").join(blob.digest(&self.origin())?.to_string());
         let file = File::open(&path).map_err(Error::io("open", &path))?;
         let size = file.metadata().map_err(Error::io("read", &path))?.len();
         Ok(Place::in_file(Arc::new(file), 0, size))

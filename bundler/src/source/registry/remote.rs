@@ -13,8 +13,8 @@ use super::worker::Worker;
 use crate::image::{Content, Keep};
 use crate::place::Place;
 use crate::press::Press;
-use crate::source::oci::{Blobs, Descriptor, Images, Kind, Resolved};
-use crate::{Error, Result, image};
+use crate::source::oci::{Blobs, Descriptor, Images, MediaKind, Resolved};
+use crate::{Error, Result};
 
 /// An image in a registry, of which the first document is known.
 pub struct Remote {
@@ -69,7 +69,7 @@ impl Remote {
                 Ok(repository.document("manifests", &name, &what).await?)
             }
         })?;
-        let said = document.digest.and_then(|digest| image::digest(&digest).ok());
+        let said = document.digest.and_then(|digest| Sha256Digest::from_oci(&digest).ok());
         let digest = pin.or(said).unwrap_or_else(|| Sha256Digest::of(&document.bytes));
         let root = Descriptor::new(document.media_type, digest, document.bytes.len() as u64);
         Ok(Self { repository, root, bytes: document.bytes, worker, permits, downloads, progress })
@@ -95,12 +95,16 @@ impl Remote {
         let repository = self.repository.clone();
         self.worker.ask(async move {
             let what = repository.name(digest);
-            Ok(repository.document(part, &format!("sha256:{digest}"), &what).await?.bytes)
+            Ok(repository.document(part, &digest.to_oci(), &what).await?.bytes)
         })
     }
 
+    fn origin(&self) -> String {
+        format!("docker://{}", self.repository.reference)
+    }
+
     fn start(&self, blob: &Descriptor, phase: Arc<Phase>, press: &Press) -> Result<Arc<Download>> {
-        let digest = blob.digest()?;
+        let digest = blob.digest(&self.origin())?;
         let file = press.nameless().map_err(Error::io("write", "a temporary file"))?;
         let download = Arc::new(Download::new(self.repository.name(digest), blob.size, file, phase));
         let (repository, permits) = (self.repository.clone(), self.permits.clone());
@@ -127,7 +131,7 @@ impl Layers<'_> {
         let mut on_their_way = self.remote.downloads.lock();
         let mut new = Vec::new();
         for blob in blobs {
-            if on_their_way.is_new(blob.digest()?, again) {
+            if on_their_way.is_new(blob.digest(&self.origin())?, again) {
                 new.push(blob);
             }
         }
@@ -140,7 +144,7 @@ impl Layers<'_> {
         let phase = Arc::new(phase);
         // in the order in which they will be read
         for blob in new {
-            let digest = blob.digest()?;
+            let digest = blob.digest(&self.origin())?;
             on_their_way.arriving.insert(digest, self.remote.start(blob, phase.clone(), self.press)?);
         }
         Ok(())
@@ -148,14 +152,14 @@ impl Layers<'_> {
 
     fn arriving(&self, blob: &Descriptor) -> Result<Arc<Download>> {
         self.fetch(std::slice::from_ref(blob), true)?;
-        let download = self.remote.downloads.lock().arriving.remove(&blob.digest()?);
+        let download = self.remote.downloads.lock().arriving.remove(&blob.digest(&self.origin())?);
         Ok(download.ok_or(Failure::Stopped)?)
     }
 }
 
 impl Blobs for Layers<'_> {
     fn origin(&self) -> String {
-        format!("docker://{}", self.remote.repository.reference)
+        self.remote.origin()
     }
 
     fn name(&self, digest: Sha256Digest) -> String {
@@ -163,9 +167,9 @@ impl Blobs for Layers<'_> {
     }
 
     fn find(&self, blob: &Descriptor) -> Result<Place> {
-        let digest = blob.digest()?;
-        let bytes = match Kind::of(&blob.media_type) {
-            Some(Kind::Layer(_)) => {
+        let digest = blob.digest(&self.origin())?;
+        let bytes = match MediaKind::of(&blob.media_type) {
+            Some(MediaKind::Layer(_)) => {
                 let (download, worker) = (self.arriving(blob)?, self.remote.worker.clone());
                 let arriving = move || {
                     let _ = &worker; // it ends all transfers when nobody has it any more
@@ -173,8 +177,8 @@ impl Blobs for Layers<'_> {
                 };
                 return Ok(Place::new(blob.size, arriving));
             }
-            _ if digest == self.remote.root.digest()? => self.remote.bytes.clone(),
-            Some(Kind::Config) => self.remote.document("blobs", digest)?,
+            _ if digest == self.remote.root.digest(&self.origin())? => self.remote.bytes.clone(),
+            Some(MediaKind::Config) => self.remote.document("blobs", digest)?,
             _ => self.remote.document("manifests", digest)?,
         };
         Ok(Place::in_memory(bytes))
