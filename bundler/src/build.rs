@@ -16,6 +16,7 @@ use wt_manifests::bundle::{
     sealing::HeadlessBundle,
 };
 use wt_manifests::bundle::{split, unsigned};
+use wt_manifests::complete::SmallFile;
 use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest, VERBATIM};
 use wt_manifests::release::{Release, ReleaseFile};
 use wt_manifests::site::Site;
@@ -26,7 +27,7 @@ use crate::packages::{Plan, Resolved};
 use crate::press::{Frames, Press};
 use crate::problems::Problems;
 use crate::source::{Images, RegistryAccess};
-use crate::{Error, Result, documents, files};
+use crate::{Error, Result, documents, release_files};
 
 /// Measured on the benchmark's workload (eight images, 1.91 GB of layers), frames with long-distance matching in jobs of
 /// 16 MiB beside `docker save | zstd -3` of 447.9 MB: level 6 makes 0.815 of it in 16.4 s of processor time, level 5 0.833
@@ -142,9 +143,9 @@ impl Build<'_> {
 
     /// What the bundle is made of, all of it there. Where something lacks, packages are looked for as well, so that all
     /// is said at once; else that is done while layers are compressed.
-    fn find(&self) -> Result<(Vec<files::ReleaseFile>, Images<'_>)> {
+    fn find(&self) -> Result<(Vec<SmallFile>, Images<'_>)> {
         let mut problems = Problems::default();
-        let files = problems.keep("the release folder", files::read(self.release));
+        let files = problems.keep("the release folder", release_files::read(self.release));
         let (files, missing) = files.unwrap_or_default();
         problems.extend(missing);
         let images = Images::find(self.release, &self.registries, &self.progress, &mut problems);
@@ -207,13 +208,13 @@ impl Build<'_> {
     /// All frames in their order.
     fn frames(
         &self,
-        files: &[files::ReleaseFile],
+        files: &[SmallFile],
         images: &[Collected],
         mut layers: Frames,
         packages: &[Resolved],
     ) -> Result<Vec<FrameFile>> {
         let folder = self.folder();
-        let mut frames = vec![files::frame(files, &folder, self.compression(SMALL_FILES))?];
+        let mut frames = vec![release_files::frame(files, &folder, self.compression(SMALL_FILES))?];
         for resolved in packages {
             frames.extend(resolved.frames(&folder, self.compression(PACKAGES))?);
         }

@@ -14,6 +14,7 @@ mod join;
 mod registry_flags;
 mod sign;
 mod signer_flags;
+mod size_argument;
 mod split;
 mod table;
 mod verify;

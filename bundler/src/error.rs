@@ -1,4 +1,4 @@
-//! What can go wrong while a bundle is built, in words for the release engineer.
+//! What can go wrong while a bundle is built, signed, shown or taken apart, in words for the release engineer.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use wt_keys::console::{Exit, Explain, Size};
 use wt_keys::shown::{Shown, shown, shown_path};
 use wt_keys::{KeyId, Sha256Digest, Utc};
+use wt_manifests::release::TRANSPORTS;
 use wt_manifests::{ImageName, Platform};
 
 use crate::difference::Difference;
@@ -87,7 +88,7 @@ pub enum Error {
     #[error("`{}` is neither a file nor a folder", shown_path(path))]
     FileKind { path: PathBuf },
 
-    #[error("`{}` is not an image source\n  expected TRANSPORT:WHERE, with one of {KNOWN}", shown(found))]
+    #[error("`{}` is not an image source\n  expected TRANSPORT:WHERE, with one of {}", shown(found), TRANSPORTS.join(", "))]
     Transport { found: String },
     #[error("`{}` is not an image source\n  expected {expected}", shown(found))]
     SourceForm { found: String, expected: &'static str },
@@ -205,9 +206,6 @@ pub enum Error {
     #[error("where the archive with `{suite}` is, is not known here")]
     NoMirror { suite: String },
 }
-
-/// The transports that this version has, by the names that skopeo gives them.
-pub const KNOWN: &str = "docker, docker-daemon, docker-archive, oci, oci-archive, rootfs";
 
 /// Where something is, with names that are not ours.
 fn place(origin: &str) -> Shown<&str> {

@@ -23,6 +23,7 @@ pub use installer::BuiltIn;
 use page::Page;
 use staging::Staging;
 
+use crate::new_file::refuse_existing;
 use crate::{Error, Result};
 
 const INSTALLER: &str = "wt-install";
@@ -120,13 +121,6 @@ pub fn check(
 /// The `wt-install` that lies beside the program that runs.
 pub fn installer_beside(program: &Path) -> PathBuf {
     durable::folder_of(program).join(INSTALLER)
-}
-
-fn refuse_existing(folder: &Path) -> Result<()> {
-    match folder.symlink_metadata() {
-        Ok(_) => Err(Error::OutputExists { path: folder.to_owned() }),
-        Err(_) => Ok(()),
-    }
 }
 
 /// The name of `file`, where no shell reads anything into it.

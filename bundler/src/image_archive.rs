@@ -15,6 +15,7 @@ use wt_manifests::image::{Image, blob_path, documents};
 use wt_manifests::manifest::{Entry, Manifest, Mode};
 
 use crate::counted::Counted;
+use crate::new_file::published;
 use crate::{Error, Result};
 
 /// The image with this name, which may leave out what Docker implies.
@@ -49,7 +50,7 @@ pub fn write(bundle: &Bundle, image: &Image, output: &Path, phase: &Phase) -> Re
         archive.add(&entry, &mut &bytes[..])?;
     }
     archive.end()?;
-    Ok(landing.publish(output)?)
+    published(landing.publish_new(output), output)
 }
 
 fn blobs(image: &Image) -> HashSet<Sha256Digest> {

@@ -24,7 +24,7 @@ const OPAQUE: &str = ".wh..wh..opq";
 /// What stands under a path. When a file was written does not make it another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LayerFile {
-    pub kind: Kind,
+    pub kind: FileKind,
     pub size: u64,
     pub mode: u32,
     pub owner: (u64, u64),
@@ -38,7 +38,7 @@ pub struct LayerFile {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum FileKind {
     File,
     Sparse,
     Link,
@@ -135,19 +135,19 @@ impl LayerFiles {
 fn file<R: Read>(entry: &mut tar::Entry<'_, R>, origin: &str) -> Result<LayerFile> {
     let header = entry.header();
     let kind = match header.entry_type() {
-        tar::EntryType::Regular | tar::EntryType::Continuous => Kind::File,
-        tar::EntryType::GNUSparse => Kind::Sparse,
-        tar::EntryType::Symlink => Kind::Link,
-        tar::EntryType::Link => Kind::HardLink,
-        tar::EntryType::Directory => Kind::Folder,
-        _ => Kind::Device,
+        tar::EntryType::Regular | tar::EntryType::Continuous => FileKind::File,
+        tar::EntryType::GNUSparse => FileKind::Sparse,
+        tar::EntryType::Symlink => FileKind::Link,
+        tar::EntryType::Link => FileKind::HardLink,
+        tar::EntryType::Directory => FileKind::Folder,
+        _ => FileKind::Device,
     };
     let owner = (header.uid().unwrap_or_default(), header.gid().unwrap_or_default());
     let mode = header.mode().unwrap_or_default() & 0o7777;
     let target = entry.link_name_bytes().map(|name| String::from_utf8_lossy(&name).into_owned());
-    let size = if matches!(kind, Kind::File | Kind::Sparse) { entry.size() } else { 0 };
+    let size = if matches!(kind, FileKind::File | FileKind::Sparse) { entry.size() } else { 0 };
     let sha256 = match kind {
-        Kind::File => Some(Hashed::new(entry).finish().map_err(not_a_tar(origin))?),
+        FileKind::File => Some(Hashed::new(entry).finish().map_err(not_a_tar(origin))?),
         _ => None,
     };
     Ok(LayerFile { kind, size, mode, owner, sha256, target })

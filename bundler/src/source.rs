@@ -257,26 +257,13 @@ impl Opened {
                 self.in_engine.get(&name).cloned().ok_or_else(|| Error::NotInEngine { names: vec![name] })
             }
             Source::DockerArchive(path, reference) => {
-                let archive = match self.archives.entry(path) {
-                    Entry::Occupied(archive) => archive.into_mut(),
-                    Entry::Vacant(place) => {
-                        let archive = Archive::open(place.key(), press)?;
-                        place.insert(archive)
-                    }
-                };
-                archive.image(reference.as_ref())
+                once(&mut self.archives, path, |path| Archive::open(path, press))?.image(reference.as_ref())
             }
             Source::Oci(path, reference) => {
                 oci::Images::new(&oci::Folder(&path), platform, self.keep).image(reference.as_deref(), press)
             }
             Source::OciArchive(path, reference) => {
-                let archive = match self.layouts.entry(path) {
-                    Entry::Occupied(archive) => archive.into_mut(),
-                    Entry::Vacant(place) => {
-                        let archive = oci::Archive::open(place.key(), press)?;
-                        place.insert(archive)
-                    }
-                };
+                let archive = once(&mut self.layouts, path, |path| oci::Archive::open(path, press))?;
                 oci::Images::new(&*archive, platform, self.keep).image(reference.as_deref(), press)
             }
             Source::Docker(reference) => {
@@ -286,16 +273,27 @@ impl Opened {
                 }
             }
             Source::Rootfs(path) => {
-                let layer = match self.roots.get(&path) {
-                    Some(layer) => *layer,
-                    None => rootfs::layer(&path, press)?,
-                };
-                self.roots.insert(path, layer);
+                let layer = *once(&mut self.roots, path, |path| rootfs::layer(path, press))?;
                 let config = rootfs_config::to_json(&image.config, platform, layer.digest);
                 Ok(Content { config, layers: vec![layer], manifest: None })
             }
         }
     }
+}
+
+/// What is at `path`, opened where it was not before.
+fn once<T>(
+    opened: &mut BTreeMap<PathBuf, T>,
+    path: PathBuf,
+    open: impl FnOnce(&Path) -> Result<T>,
+) -> Result<&mut T> {
+    Ok(match opened.entry(path) {
+        Entry::Occupied(there) => there.into_mut(),
+        Entry::Vacant(place) => {
+            let new = open(place.key())?;
+            place.insert(new)
+        }
+    })
 }
 
 #[cfg(test)]

@@ -17,7 +17,9 @@ use crate::{Error, ImageName, Result};
 
 const RELEASE_FILE: &str = "release.toml";
 const RELEASE_FILE_LIMIT: u64 = 4 << 20;
-const TRANSPORTS: &[&str] = &["docker", "docker-daemon", "docker-archive", "oci", "oci-archive", "rootfs"];
+/// The sources of images that there are, by the names that skopeo gives them.
+pub const TRANSPORTS: &[&str] =
+    &["docker", "docker-daemon", "docker-archive", "oci", "oci-archive", "rootfs"];
 
 /// A release folder, read and checked.
 #[derive(Debug)]

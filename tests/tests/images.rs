@@ -122,7 +122,7 @@ fn a_verbatim_bundle_loads_and_the_containerd_store_has_the_digests_that_the_reg
     let folder = world.path();
     let new = Host::start_as("new", "debian-13-docker");
     let mut images = kinds(folder);
-    images.retain(|kind| kind.name != "skopeo-zstd"); // Docker 20.10 loads no layer in zstd; it does not come from wt's own form
+    images.retain(|kind| kind.name != "skopeo-zstd"); // kept as it is, and Docker 20.10 loads no layer in zstd
     build(folder, &images, &["--verbatim"]).expect(0);
     new.put(&folder.join("b.tar.zst"), "/root/b.tar.zst");
 

@@ -53,7 +53,7 @@ impl BuildVerb {
                 threads,
                 registries: self.registries.access(),
                 packages: self.cache.sizes().packages,
-                largest_layer: self.form.largest_layer,
+                largest_layer: self.form.largest_layer.0,
             };
             return again.check(output);
         }
@@ -76,7 +76,7 @@ impl BuildVerb {
             threads,
             registries: self.registries.access(),
             cache_sizes: self.cache.sizes(),
-            largest_layer: self.form.largest_layer,
+            largest_layer: self.form.largest_layer.0,
             progress: output.progress(),
         };
         let summary = build.run()?;

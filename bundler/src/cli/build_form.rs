@@ -5,19 +5,18 @@ use wt_keys::console::Output;
 use wt_manifests::bundle::Bundle;
 use wt_manifests::release::Release;
 
-use super::cache::size;
 use super::handover::InstallerArgument;
+use super::size_argument::SizeArgument;
 use crate::Result;
 use crate::handover::{self, Handover};
 use crate::image::Keep;
-use crate::volume_size::VolumeSize;
 
 /// In what form a bundle is built.
 #[derive(Debug, clap::Args)]
 pub struct BuildForm {
     /// Cut the bundle into volumes of at most SIZE: 4GiB, 700MB, 4.7GB
     #[arg(long, value_name = "SIZE", conflicts_with = "unsigned")]
-    pub split: Option<VolumeSize>,
+    pub split: Option<SizeArgument>,
     /// Leave the signing to `wt-bundle sign`: writes NAME.unsigned, and NAME.manifest to carry to the key
     #[arg(long)]
     pub unsigned: bool,
@@ -30,8 +29,8 @@ pub struct BuildForm {
     #[arg(long, requires = "verbatim")]
     check_layers: bool,
     /// The largest layer, unpacked, that is taken; an archive may unpack to four times that
-    #[arg(long, value_name = "SIZE", default_value = "64GiB", value_parser = size)]
-    pub largest_layer: u64,
+    #[arg(long, value_name = "SIZE", default_value = "64GiB")]
+    pub largest_layer: SizeArgument,
     /// Make the folder that a customer gets, too: as `wt-bundle handover`
     #[arg(long, value_name = "DIR", conflicts_with = "unsigned")]
     handover: Option<PathBuf>,

@@ -37,7 +37,7 @@ pub struct Sign {
 }
 
 /// What can be signed.
-enum Kind {
+enum Signable {
     Manifest,
     Unsigned,
     Bundle,
@@ -45,10 +45,10 @@ enum Kind {
 
 impl Sign {
     pub fn run(self, output: Output) -> Done {
-        let target = match kind(&self.file)? {
-            Kind::Manifest => self.sign_manifest()?,
-            Kind::Unsigned => self.sign_unsigned(output)?,
-            Kind::Bundle => self.sign_again(output)?,
+        let target = match signable(&self.file)? {
+            Signable::Manifest => self.sign_manifest()?,
+            Signable::Unsigned => self.sign_unsigned(output)?,
+            Signable::Bundle => self.sign_again(output)?,
         };
         output.data(format_args!("{}\n", target.display()));
         Ok(())
@@ -98,7 +98,7 @@ impl Sign {
         {
             let phase = writing(output, bundle.manifest());
             let advance = |bytes| phase.advance(bytes);
-            assemble_bundle(&bundle.chunks(), &chain, &signer.trust, &target, &advance)?;
+            assemble_bundle(&bundle.chunks(), &chain, &signer.trust, &target, &advance)?.publish()?;
         }
         output.say(format_args!("signed by {before} before, by {} now", signer.public().id()));
         Ok(target)
@@ -129,16 +129,16 @@ impl Sign {
     }
 }
 
-fn kind(path: &Path) -> Result<Kind> {
+fn signable(path: &Path) -> Result<Signable> {
     let mut start = [0; 13];
     let file = File::open(path).map_err(Error::io("open", path))?;
     let mut found = Vec::new();
     file.take(start.len() as u64).read_to_end(&mut found).map_err(Error::io("read", path))?;
     start[..found.len()].copy_from_slice(&found);
     Ok(match () {
-        () if start[0] == b'{' => Kind::Manifest,
-        () if head::is_unsigned(&start) => Kind::Unsigned,
-        () => Kind::Bundle,
+        () if start[0] == b'{' => Signable::Manifest,
+        () if head::is_unsigned(&start) => Signable::Unsigned,
+        () => Signable::Bundle,
     })
 }
 

@@ -6,7 +6,7 @@ use wt_manifests::image::{ManifestType, Verbatim, blob_path};
 use wt_manifests::manifest::VERBATIM;
 
 use super::*;
-use crate::layer_files::Kind as FileKind;
+use crate::layer_files::FileKind;
 use crate::small_bundle::small_bundle;
 
 fn file(content: &str) -> LayerFile {
@@ -36,7 +36,7 @@ fn view(layers: &[LayerFiles]) -> View {
     view
 }
 
-fn changes(before: &[LayerFiles], after: &[LayerFiles]) -> Vec<(String, Kind)> {
+fn changes(before: &[LayerFiles], after: &[LayerFiles]) -> Vec<(String, Change)> {
     differ(view(before), view(after)).into_iter().map(|change| (change.path, change.change)).collect()
 }
 
@@ -46,12 +46,12 @@ fn files_are_compared_by_what_they_are() {
     let mut after = layer(&[("a", "1"), ("b", "2"), ("d", "1")], &[], &[]);
     assert_eq!(
         changes(&[before], &[after]),
-        [("b".into(), Kind::Changed), ("c".into(), Kind::Removed), ("d".into(), Kind::Added)]
+        [("b".into(), Change::Changed), ("c".into(), Change::Removed), ("d".into(), Change::Added)]
     );
     let before = layer(&[("a", "1")], &[], &[]);
     after = layer(&[("a", "1")], &[], &[]);
     after.files.get_mut("a").unwrap().mode = 0o755;
-    assert_eq!(changes(&[before], &[after]), [("a".into(), Kind::Changed)]);
+    assert_eq!(changes(&[before], &[after]), [("a".into(), Change::Changed)]);
 }
 
 #[test]
@@ -60,7 +60,11 @@ fn an_upper_layer_hides_what_lies_below() {
     let upper = layer(&[("etc/x", "2")], &["app/b"], &[]);
     assert_eq!(
         changes(&[lower()], &[lower(), upper]),
-        [("app/b".into(), Kind::Removed), ("app/b/c".into(), Kind::Removed), ("etc/x".into(), Kind::Changed)]
+        [
+            ("app/b".into(), Change::Removed),
+            ("app/b/c".into(), Change::Removed),
+            ("etc/x".into(), Change::Changed)
+        ]
     );
     let opaque = layer(&[("app/new", "1")], &[], &["app"]);
     let left: Vec<String> = view(&[lower(), opaque]).files.into_keys().collect();
@@ -72,8 +76,8 @@ fn an_upper_layer_hides_what_lies_below() {
 
 #[test]
 fn what_only_lies_in_layers_of_both_is_taken_away_by_a_whiteout() {
-    assert_eq!(changes(&[], &[layer(&[], &["etc/old"], &[])]), [("etc/old".into(), Kind::Removed)]);
-    assert_eq!(changes(&[layer(&[], &["etc/old"], &[])], &[]), [("etc/old".into(), Kind::Added)]);
+    assert_eq!(changes(&[], &[layer(&[], &["etc/old"], &[])]), [("etc/old".into(), Change::Removed)]);
+    assert_eq!(changes(&[layer(&[], &["etc/old"], &[])], &[]), [("etc/old".into(), Change::Added)]);
     let both = || layer(&[], &["etc/old"], &[]);
     assert!(changes(&[both()], &[both()]).is_empty());
 }
@@ -114,7 +118,7 @@ fn noise(size: u64) -> Vec<u8> {
 }
 
 fn compared(before: &Bundle, after: &Bundle) -> Result<Vec<ImageFiles>> {
-    let pairs = [Pair { before: &before.manifest().images[0], after: &after.manifest().images[0] }];
+    let pairs = [ImagePair { before: &before.manifest().images[0], after: &after.manifest().images[0] }];
     compare([before, after], &pairs, &Progress::silent().phase("test", None))
 }
 

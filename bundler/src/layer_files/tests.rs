@@ -35,7 +35,10 @@ fn files_links_folders_and_whiteouts_are_told_apart() {
     ]))
     .unwrap();
     let kinds: Vec<_> = layer.files.iter().map(|(path, file)| (path.as_str(), file.kind)).collect();
-    assert_eq!(kinds, [("etc", Kind::Folder), ("etc/link", Kind::Link), ("etc/passwd", Kind::File)]);
+    assert_eq!(
+        kinds,
+        [("etc", FileKind::Folder), ("etc/link", FileKind::Link), ("etc/passwd", FileKind::File)]
+    );
     assert_eq!(layer.files["etc/passwd"].sha256, Some(Sha256Digest::of(b"root")));
     assert_eq!(layer.files["etc/link"].target.as_deref(), Some("passwd"));
     assert_eq!(layer.whiteouts, ["etc/shadow", "old"]);
@@ -68,7 +71,7 @@ fn holes_are_not_unfolded() {
     let mut bytes = header.as_bytes().to_vec();
     bytes.extend_from_slice(&[0; 1024]);
     let layer = read(&bytes).unwrap();
-    assert_eq!((layer.files["hole"].kind, layer.files["hole"].sha256), (Kind::Sparse, None));
+    assert_eq!((layer.files["hole"].kind, layer.files["hole"].sha256), (FileKind::Sparse, None));
 }
 
 #[test]

@@ -11,8 +11,8 @@ use crate::bundle::nameless::Nameless;
 use crate::bundle::sealing::SignedBundle;
 use crate::{Error, Result};
 
-/// Writes `chain` and the body of `chunks` to `output`. Every chunk is authenticated before it is written, and the whole
-/// is read back before it gets its name.
+/// Writes `chain` and the body of `chunks` to what will be `output`. Every chunk is authenticated before it is written, and
+/// the whole was read back.
 #[inline(never)] // a test looks for this name in what customers get
 pub fn assemble_bundle(
     chunks: &Chunks<'_>,
@@ -20,7 +20,7 @@ pub fn assemble_bundle(
     trust: &Trust,
     output: &Path,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<()> {
+) -> Result<SignedBundle> {
     let head = head::to_bytes(&chain.to_bytes())?;
     let nameless = Nameless::create(&durable::folder_of(output))?;
     let write =
@@ -33,5 +33,5 @@ pub fn assemble_bundle(
         progress(bytes.len() as u64);
     }
     nameless.file().sync_all().map_err(Error::io("write", output))?;
-    SignedBundle::read_back(nameless, output.to_owned(), trust, &|_| {})?.publish()
+    SignedBundle::read_back(nameless, output.to_owned(), trust, &|_| {})
 }
