@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use wt_keys::console::{Exit, Explain};
+use wt_keys::console::{Exit, Explain, Size};
 use wt_keys::shown::{Shown, shown, shown_path};
 use wt_keys::{KeyId, Sha256Digest, Utc};
 use wt_manifests::release::TRANSPORTS;
@@ -159,6 +159,18 @@ pub enum Error {
     PressStopped,
     #[error("there is no `{}`", shown_path(path))]
     NoSource { path: PathBuf },
+    #[error(
+        "a layer{} is larger than is allowed: `{}`\n  expected at most {}\n  found    more",
+        image.as_ref().map_or_else(String::new, |image| format!(" of the image `{image}`")), shown(origin), Size(*limit)
+    )]
+    LayerTooLarge { image: Option<ImageName>, origin: String, limit: u64 },
+    #[error("the image archive `{}` unpacks to more than is allowed\n  expected at most {}", shown(origin), Size(*limit))]
+    UnpackedTooLarge { origin: String, limit: u64 },
+    #[error(
+        "the layer `{layer}` is not what the configuration of its image says: `{}`\n  expected sha256:{expected}, unpacked\n  found    sha256:{found}",
+        shown(origin)
+    )]
+    Unfolded { origin: String, layer: String, expected: Sha256Digest, found: Sha256Digest },
     #[error("no root file system `{}`", shown_path(path))]
     NoRootfs { path: PathBuf, prepare: Option<PathBuf> },
     #[error("`{}` cannot be in an image: it is {kind}", shown_path(path))]
@@ -258,6 +270,21 @@ impl Error {
 }
 
 impl Error {
+    pub fn layer_too_large(origin: impl Into<String>, limit: u64) -> Self {
+        Self::LayerTooLarge { image: None, origin: origin.into(), limit }
+    }
+
+    /// Names the image, where that is known.
+    #[must_use]
+    pub fn of_image(self, name: &ImageName) -> Self {
+        match self {
+            Self::LayerTooLarge { image: None, origin, limit } => {
+                Self::LayerTooLarge { image: Some(name.clone()), origin, limit }
+            }
+            other => other,
+        }
+    }
+
     /// Whether something that a release names is not there or cannot be used: no fault of a machine or of a network.
     pub fn is_of_release(&self) -> bool {
         matches!(
@@ -322,6 +349,7 @@ impl Explain for Error {
             | Self::Size { .. }
             | Self::ImageInBundle { .. }
             | Self::Layers { .. }
+            | Self::Unfolded { .. }
             | Self::UnsignedIndex { .. }
             | Self::OldIndex { .. } => Exit::NotTrusted,
             _ => Exit::Failed,
@@ -357,6 +385,10 @@ impl Explain for Error {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 "free some space, or write to another disk; what is complete is not written again".into()
             }
+            Self::LayerTooLarge { .. } | Self::UnpackedTooLarge { .. } => {
+                "if it has to be so large: `--largest-layer SIZE`".into()
+            }
+            Self::Unfolded { .. } => "the image is broken where it is; no engine would load it".into(),
             Self::NotForTerminal { .. } => "write it to a file: `> FILE`, or `wt-bundle extract`".into(),
             Self::OlderTrust { .. } => {
                 "pass the newer one: `--trust FILE`; an older one would take its revocations back".into()

@@ -34,17 +34,19 @@ pub fn each_entry<R: Read>(
     Ok(())
 }
 
-/// Shows each entry of a file to `visit`; contents are passed over and not read.
+/// Hands each entry of a file to `visit`; what `visit` leaves of it is passed over and not read.
 pub fn each_place<R: Read + Seek>(
     file: R,
     origin: &str,
-    mut visit: impl FnMut(&Entry<'_, R>) -> Result<()>,
+    mut visit: impl FnMut(&mut Entry<'_, R>) -> Result<()>,
 ) -> Result<()> {
     let ration = Cell::new(LONGEST_HEADERS);
     let mut tar = tar::Archive::new(Rationed { stream: file, ration: &ration });
     for entry in tar.entries_with_seek().map_err(not_a_tar(origin))? {
+        let mut entry = entry.map_err(not_a_tar(origin))?;
+        ration.set(u64::MAX);
+        visit(&mut entry)?;
         ration.set(LONGEST_HEADERS);
-        visit(&entry.map_err(not_a_tar(origin))?)?;
     }
     Ok(())
 }

@@ -15,7 +15,8 @@ pub enum Keep {
     /// The layers, uncompressed, so that they are compressed once and well.
     Layers,
     /// The blobs and the manifest, bit for bit, for sites that pin digests.
-    Verbatim,
+    /// With `unfold`, the layers are unpacked on the way, to see that they are what the configuration says.
+    Verbatim { unfold: bool },
 }
 
 /// What a source has under a name: the exact bytes of the configuration, and the layers that went to the press.

@@ -27,9 +27,11 @@ mod image_files;
 mod layer_files;
 mod new_file;
 mod packages;
+mod place;
 mod press;
 mod problems;
 mod release_files;
+mod room;
 mod selection;
 #[cfg(test)]
 mod small_bundle;

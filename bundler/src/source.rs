@@ -113,10 +113,16 @@ impl<'a> Images<'a> {
             layouts: BTreeMap::new(),
             roots: BTreeMap::new(),
             remotes: self.remotes,
+            prepared: HashMap::new(),
         };
         let mut collected = Vec::new();
-        for (image, source) in self.sources {
-            let content = opened.content(source, image, platform, press)?;
+        for (at, (image, source)) in self.sources.iter().enumerate() {
+            // the next image is on its way while this one is compressed; one, so that the disk need not hold them all
+            let content = opened
+                .prepare(source, platform, press)
+                .and_then(|()| opened.prepare_next(&self.sources[at + 1..], platform, press))
+                .and_then(|()| opened.content(source.clone(), image, platform, press))
+                .map_err(|error| error.of_image(&image.name))?;
             collected.push(Collected::check(&image.name, content, platform, &image.source)?);
         }
         Ok(collected)
@@ -211,9 +217,34 @@ struct Opened {
     layouts: BTreeMap<PathBuf, oci::Archive>,
     roots: BTreeMap<PathBuf, Blob>,
     remotes: HashMap<Reference, Remote>,
+    /// Of which the layers are fetched already.
+    prepared: HashMap<Reference, oci::Resolved>,
 }
 
 impl Opened {
+    fn prepare_next(
+        &mut self,
+        sources: &[(&ImageSource, Source)],
+        platform: &Platform,
+        press: &Press,
+    ) -> Result<()> {
+        let next = sources.iter().find(|(_, source)| matches!(source, Source::Docker(_)));
+        next.map_or(Ok(()), |(image, source)| {
+            self.prepare(source, platform, press).map_err(|error| error.of_image(&image.name))
+        })
+    }
+
+    /// Begins to fetch what is in a registry.
+    fn prepare(&mut self, source: &Source, platform: &Platform, press: &Press) -> Result<()> {
+        if let Source::Docker(reference) = source
+            && !self.prepared.contains_key(reference)
+        {
+            let remote = self.remotes.get(reference).ok_or(registry::Failure::Stopped)?;
+            self.prepared.insert(reference.clone(), remote.prepare(platform, self.keep, press)?);
+        }
+        Ok(())
+    }
+
     fn content(
         &mut self,
         source: Source,
@@ -235,10 +266,12 @@ impl Opened {
                 let archive = once(&mut self.layouts, path, |path| oci::Archive::open(path, press))?;
                 oci::Images::new(&*archive, platform, self.keep).image(reference.as_deref(), press)
             }
-            Source::Docker(reference) => match self.remotes.get(&reference) {
-                Some(remote) => remote.content(platform, self.keep, press),
-                None => Err(registry::Failure::Stopped.into()),
-            },
+            Source::Docker(reference) => {
+                match (self.remotes.get(&reference), self.prepared.remove(&reference)) {
+                    (Some(remote), Some(image)) => remote.content(image, platform, self.keep, press),
+                    _ => Err(registry::Failure::Stopped.into()),
+                }
+            }
             Source::Rootfs(path) => {
                 let layer = *once(&mut self.roots, path, |path| rootfs::layer(path, press))?;
                 let config = rootfs_config::to_json(&image.config, platform, layer.digest);

@@ -107,7 +107,7 @@ fn a_large_bundle_is_built_read_and_cut_in_little_memory() {
     let noise = release(folder);
     let key = key("bundle.key").display().to_string();
     let built =
-        wt_bundle(folder, &format!("build ./release -o b.tar.zst --threads 2 --no-cache --key {key}"));
+        wt_bundle(folder, &format!("build ./release -o b.tar.zst --threads 32 --no-cache --key {key}"));
     drop(noise);
     assert!(built.peak < BUILD_MEMORY, "{} bytes", built.peak);
     let size = fs::metadata(folder.join("b.tar.zst")).unwrap().len();

@@ -10,6 +10,7 @@ use super::check::Again;
 use super::signer_flags::SignerFlags;
 use crate::Error;
 use crate::build::{Build, Form, Summary, created, default_output};
+use crate::image::Keep;
 
 /// Build the bundle of a release and sign it
 #[derive(Debug, clap::Args)]
@@ -52,6 +53,7 @@ impl BuildVerb {
                 threads,
                 registries: self.registries.access(),
                 packages: self.cache.sizes().packages,
+                largest_layer: self.form.largest_layer.0,
             };
             return again.check(output);
         }
@@ -74,6 +76,7 @@ impl BuildVerb {
             threads,
             registries: self.registries.access(),
             cache_sizes: self.cache.sizes(),
+            largest_layer: self.form.largest_layer.0,
             progress: output.progress(),
         };
         let summary = build.run()?;
@@ -81,6 +84,11 @@ impl BuildVerb {
             output.say(format_args!("warning: {warning}"));
         }
         output.say(format_args!("{}, {:.1} s", describe(&summary), started.elapsed().as_secs_f32()));
+        if self.form.keep() == (Keep::Verbatim { unfold: false }) {
+            output.say(format_args!(
+                "blobs were kept as they are and not unpacked; `--check-layers` or `wt-bundle verify --full` does it"
+            ));
+        }
         super::split::list(output, &summary.files);
         self.form.hand_over(&summary.files, signer.as_ref(), output)?;
         Ok(())

@@ -43,6 +43,7 @@ pub struct Again<'a> {
     pub registries: RegistryAccess,
     /// How many bytes of packages may be kept.
     pub packages: Option<u64>,
+    pub largest_layer: u64,
 }
 
 impl Again<'_> {
@@ -58,13 +59,14 @@ impl Again<'_> {
         let build = Build {
             release: self.release,
             form: Form::Unsigned,
-            keep: if verbatim { Keep::Verbatim } else { Keep::Layers },
+            keep: if verbatim { Keep::Verbatim { unfold: false } } else { Keep::Layers },
             output: PathBuf::from("rebuilt.tar.zst"),
             created: bundle.manifest().created,
             threads: self.threads,
             registries: self.registries,
             // a layer that was kept would be compared with itself; a package is compared with the archive's digest
             cache_sizes: CacheSizes { layers: None, packages: self.packages },
+            largest_layer: self.largest_layer,
             progress: output.progress(),
         };
         let mut anew = build.make()?.manifest;

@@ -94,6 +94,7 @@ fn verbatim(path: &Path, layer: &[u8], stored: &[u8]) -> Bundle {
             manifest: digest,
             layers: vec![Sha256Digest::of(layer)],
             verbatim: Some(verbatim),
+            source: None,
         }];
     })
 }

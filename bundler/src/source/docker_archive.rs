@@ -5,18 +5,21 @@
 //! a file whose name is not the digest it claims, documents and names of any size or number.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use wt_keys::Sha256Digest;
 use wt_manifests::ImageName;
 use wt_manifests::image::{Blob, refuse_ambiguous_keys};
 
-use crate::decompress::{Coding, decompressed};
-use crate::foreign_tar::{clean, each_entry};
+use crate::decompress::{Coding, decompressed, in_place};
+use crate::foreign_tar::{clean, each_entry, each_place};
 use crate::hashed::Hashed;
 use crate::image::{Content, DOCUMENT_LIMIT};
+use crate::place::Place;
 use crate::press::Press;
 use crate::{Error, Result};
 
@@ -38,6 +41,8 @@ pub const MOST: Amount = Amount { entries: 20_000, bytes: 64 << 20 };
 /// An archive that was read to its end; its layers went to the press.
 pub struct Archive {
     origin: String,
+    /// Where layers can be read again.
+    file: Option<Arc<File>>,
     documents: HashMap<String, Vec<u8>>,
     layers: HashMap<String, Blob>,
     links: HashMap<String, String>,
@@ -59,25 +64,49 @@ struct ArchiveImage {
 impl Archive {
     /// Reads a file, which may be compressed.
     pub fn open(path: &Path, press: &Press) -> Result<Self> {
-        let file = std::fs::File::open(path).map_err(Error::io("open", path))?;
+        let (file, origin) = (File::open(path).map_err(Error::io("open", path))?, path.display().to_string());
+        if let Some(file) = in_place(&file).map_err(Error::io("read", path))? {
+            return Self::read_file(file, &origin, press);
+        }
         let content = decompressed(file).map_err(Error::io("read", path))?;
-        Self::read(content, &path.display().to_string(), press, MOST)
+        Self::read(content, &origin, press, MOST)
     }
 
     /// Reads a stream and keeps at most `most` of it; `origin` is what to call it in an error.
     pub fn read(stream: impl Read, origin: &str, press: &Press, most: Amount) -> Result<Self> {
-        let mut archive = Self {
+        let mut archive = Self::new(origin, None, most);
+        each_entry(stream, origin, |entry| archive.take(entry, press))?;
+        archive.images = archive.manifest()?;
+        Ok(archive)
+    }
+
+    /// Reads a tar of which layers can be read where they stand, and what is known is not read.
+    fn read_file(file: File, origin: &str, press: &Press) -> Result<Self> {
+        let file = Arc::new(file);
+        let end = file.metadata().map_err(Error::io("read", origin))?.len();
+        let mut archive = Self::new(origin, Some(file.clone()), MOST);
+        each_place(&*file, origin, |entry| {
+            let behind = entry.raw_file_position().checked_add(entry.size());
+            if behind.is_none_or(|behind| behind > end) {
+                return Err(archive.wrong("it is cut off"));
+            }
+            archive.take(entry, press)
+        })?;
+        archive.images = archive.manifest()?;
+        Ok(archive)
+    }
+
+    fn new(origin: &str, file: Option<Arc<File>>, most: Amount) -> Self {
+        Self {
             origin: origin.to_owned(),
+            file,
             documents: HashMap::new(),
             layers: HashMap::new(),
             links: HashMap::new(),
             images: Vec::new(),
             kept: Amount { entries: 0, bytes: 0 },
             most,
-        };
-        each_entry(stream, origin, |entry| archive.take(entry, press))?;
-        archive.images = archive.manifest()?;
-        Ok(archive)
+        }
     }
 
     fn take<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>, press: &Press) -> Result<()> {
@@ -132,10 +161,23 @@ impl Archive {
             self.check_name(&path, Sha256Digest::of(&first))?;
             self.documents.insert(path, first);
         } else {
-            let blob = self.press_layer(&path, (&first[..]).chain(entry), press)?;
+            let blob = match self.in_place(entry)? {
+                Some(place) => {
+                    press.take_in_place(place, named_digest(&path), &format!("{}: {path}", self.origin))?
+                }
+                None => self.press_layer(&path, (&first[..]).chain(entry), press)?,
+            };
             self.layers.insert(path, blob);
         }
         Ok(())
+    }
+
+    /// Where a layer stands, if it can be read there and is not compressed.
+    fn in_place<R: Read>(&self, entry: &tar::Entry<'_, R>) -> Result<Option<Place>> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let place = Place::in_file(file.clone(), entry.raw_file_position(), entry.size());
+        let (coding, _) = Coding::detect(place.reader()).map_err(Error::io("read", &self.origin))?;
+        Ok((coding == Coding::Plain).then_some(place))
     }
 
     /// Counts what is about to be kept.

@@ -9,16 +9,17 @@ mod archive;
 mod blobs;
 mod descriptor;
 mod folder;
+mod unfold;
 
-use std::io::Read as _;
+use std::io::Read;
 
 use wt_keys::Sha256Digest;
 use wt_manifests::Platform;
 use wt_manifests::image::{Blob, ManifestType};
 
 pub use self::archive::Archive;
-pub use self::blobs::{Blobs, Stored};
-use self::blobs::{Checked, Layout};
+pub use self::blobs::Blobs;
+use self::blobs::{Checked, Layout, Stored};
 pub use self::descriptor::{Descriptor, Document, MediaKind};
 pub use self::folder::Folder;
 use crate::decompress::Coding;
@@ -36,9 +37,13 @@ pub struct Images<'a, B> {
 }
 
 /// An image of which the documents were read and checked, and no layer yet.
-struct Resolved {
+pub struct Resolved {
+    /// Of the document that was asked for.
+    named: Sha256Digest,
     manifest: (ManifestType, Vec<u8>),
     config: Vec<u8>,
+    /// What the configuration says that the layers are, unpacked.
+    ids: Vec<Sha256Digest>,
     layers: Vec<Descriptor>,
 }
 
@@ -80,22 +85,38 @@ impl<'a, B: Blobs> Images<'a, B> {
 
     /// The image behind a descriptor of an index or a manifest; its layers go to the press.
     pub fn content(&self, image: &Descriptor, press: &Press) -> Result<Content> {
-        let Resolved { manifest, config, layers } = self.resolve(image)?;
-        for layer in &layers {
+        self.take(self.prepare(image, press)?, press)
+    }
+
+    /// Reads the image's documents, and says which of its layers will be wanted.
+    pub fn prepare(&self, image: &Descriptor, press: &Press) -> Result<Resolved> {
+        let resolved = self.resolve(image)?;
+        let mut wanted = Vec::new();
+        for (at, layer) in resolved.layers.iter().enumerate() {
             self.coding(layer)?; // before any is fetched
-        }
-        let resolved = Some(image.digest(&self.blobs.origin())?);
-        match self.keep {
-            Keep::Layers => {
-                let ids = layers_of(&config, &self.blobs.origin())?;
-                let layers = self.layers(&layers, &ids, press)?;
-                Ok(Content { config, layers, manifest: None, resolved })
-            }
-            Keep::Verbatim => {
-                let layers = self.as_stored(&layers, press)?;
-                Ok(Content { config, layers, manifest: Some(manifest), resolved })
+            press.allow(layer.size, &self.blobs.name(layer.digest(&self.blobs.origin())?))?;
+            let is_here = match self.keep {
+                Keep::Layers => resolved.ids.get(at).and_then(|id| press.known(*id)).is_some(),
+                Keep::Verbatim { .. } => press.has_blob(self.blob_of(layer)?),
+            };
+            if !is_here {
+                wanted.push(layer.clone());
             }
         }
+        self.blobs.ahead(&wanted)?;
+        Ok(resolved)
+    }
+
+    /// Sends the layers to the press.
+    pub fn take(&self, image: Resolved, press: &Press) -> Result<Content> {
+        let Resolved { named, manifest, config, ids, layers } = image;
+        let of = |(at, layer)| self.layer(layer, ids.get(at).copied(), press);
+        let layers = layers.iter().enumerate().map(of).collect::<Result<_>>()?;
+        let manifest = match self.keep {
+            Keep::Layers => None,
+            Keep::Verbatim { .. } => Some(manifest),
+        };
+        Ok(Content { config, layers, manifest, resolved: Some(named) })
     }
 
     fn resolve(&self, image: &Descriptor) -> Result<Resolved> {
@@ -114,7 +135,10 @@ impl<'a, B: Blobs> Images<'a, B> {
         if MediaKind::of(&config.media_type) != Some(MediaKind::Config) {
             return Err(self.unknown(&config, "a configuration", "that of an image of OCI or Docker"));
         }
-        Ok(Resolved { manifest: (form, bytes), config: self.read(&config)?, layers })
+        let config = self.read(&config)?;
+        let ids = layers_of(&config, &self.blobs.origin())?;
+        let named = image.digest(&self.blobs.origin())?;
+        Ok(Resolved { named, manifest: (form, bytes), config, ids, layers })
     }
 
     /// The image for the platform. A platform that names no variant takes an image that names none, or the only one:
@@ -153,33 +177,6 @@ impl<'a, B: Blobs> Images<'a, B> {
         }
     }
 
-    fn layers(&self, layers: &[Descriptor], ids: &[Sha256Digest], press: &Press) -> Result<Vec<Blob>> {
-        let known = |at: usize| ids.get(at).and_then(|id| press.known(*id));
-        let wanted = layers.iter().enumerate().filter(|(at, _)| known(*at).is_none());
-        self.blobs.ahead(&wanted.map(|(_, layer)| layer.clone()).collect::<Vec<_>>())?;
-        let mut blobs = Vec::new();
-        for (at, layer) in layers.iter().enumerate() {
-            let blob = match known(at) {
-                Some(known) => known, // it is not read again
-                None => self.layer(layer, press)?,
-            };
-            blobs.push(blob);
-        }
-        Ok(blobs)
-    }
-
-    /// The layers as they are stored.
-    fn as_stored(&self, layers: &[Descriptor], press: &Press) -> Result<Vec<Blob>> {
-        let mut wanted = Vec::new();
-        for layer in layers {
-            if !press.has_blob(Blob { digest: layer.digest(&self.blobs.origin())?, size: layer.size }) {
-                wanted.push(layer.clone());
-            }
-        }
-        self.blobs.ahead(&wanted)?;
-        layers.iter().map(|layer| self.blob(layer, press)).collect()
-    }
-
     /// How a layer is compressed; refuses what is no layer, or is elsewhere.
     fn coding(&self, layer: &Descriptor) -> Result<Coding> {
         if let Some(url) = layer.urls.first() {
@@ -192,19 +189,24 @@ impl<'a, B: Blobs> Images<'a, B> {
         }
     }
 
-    /// A layer as it is stored.
-    fn blob(&self, layer: &Descriptor, press: &Press) -> Result<Blob> {
-        let blob = Blob { digest: layer.digest(&self.blobs.origin())?, size: layer.size };
-        if !press.has_blob(blob) {
-            let mut stored = Checked::open(self.blobs, layer)?;
-            press.take_blob(&mut stored, blob)?;
-            stored.finish()?;
+    /// A layer in the form that is kept; `id` is what it is to be, unpacked.
+    fn layer(&self, layer: &Descriptor, id: Option<Sha256Digest>, press: &Press) -> Result<Blob> {
+        match self.keep {
+            Keep::Layers => match id.and_then(|id| press.known(id)) {
+                Some(known) => Ok(known), // it is not read again
+                None => self.unpacked(layer, press),
+            },
+            Keep::Verbatim { unfold } => self.as_stored(layer, id.filter(|_| unfold), press),
         }
-        Ok(blob)
     }
 
-    fn layer(&self, layer: &Descriptor, press: &Press) -> Result<Blob> {
+    /// One that is not compressed goes to the press where it stands; what is, is known only when it is unpacked.
+    fn unpacked(&self, layer: &Descriptor, press: &Press) -> Result<Blob> {
         let coding = self.coding(layer)?;
+        if coding == Coding::Plain {
+            let Stored { name, digest, place } = Stored::find(self.blobs, layer)?;
+            return press.take_in_place(place, Some(digest), &name);
+        }
         let mut stored = Checked::open(self.blobs, layer)?;
         let name = stored.name().to_owned();
         let mut content = coding.decoder(&mut stored).map_err(Error::io("read", &name))?;
@@ -212,6 +214,34 @@ impl<'a, B: Blobs> Images<'a, B> {
         drop(content);
         stored.finish()?;
         Ok(blob)
+    }
+
+    fn blob_of(&self, layer: &Descriptor) -> Result<Blob> {
+        Ok(Blob { digest: layer.digest(&self.blobs.origin())?, size: layer.size })
+    }
+
+    /// With an `id`, the layer is unfolded on the way, and must be that.
+    fn as_stored(&self, layer: &Descriptor, id: Option<Sha256Digest>, press: &Press) -> Result<Blob> {
+        let blob = self.blob_of(layer)?;
+        if press.has_blob(blob) {
+            return Ok(blob);
+        }
+        let (coding, Stored { name, place, .. }) = (self.coding(layer)?, Stored::find(self.blobs, layer)?);
+        let Some(expected) = id else {
+            press.take_blob(&mut place.reader(), blob, &name)?;
+            return Ok(blob);
+        };
+        let take = |stored: &mut dyn Read| press.take_blob(stored, blob, &name);
+        let (taken, unfolded) = unfold::while_taken(place.reader(), coding, press.largest(), take);
+        taken?;
+        match unfolded.map_err(Error::io("unfold", &name))? {
+            Some(found) if found == expected => Ok(blob),
+            Some(found) => {
+                let (origin, layer) = (self.blobs.origin(), format!("sha256:{}", blob.digest));
+                Err(Error::Unfolded { origin, layer, expected, found })
+            }
+            None => Err(Error::layer_too_large(name, press.largest())),
+        }
     }
 
     /// The raw bytes of a document of at most 4 MiB, compared with its digest.

@@ -33,6 +33,7 @@ pub use self::access::Access;
 pub use self::failure::Failure;
 use self::host::Host;
 pub use self::reference::Reference;
+use self::remote::Downloads;
 pub use self::remote::Remote;
 use self::repository::Repository;
 use self::worker::Worker;
@@ -48,12 +49,14 @@ pub struct Registries<'a> {
     hosts: BTreeMap<String, Arc<Host>>,
     worker: Arc<Worker>,
     permits: Arc<Semaphore>,
+    downloads: Arc<Downloads>,
 }
 
 impl<'a> Registries<'a> {
     pub fn new(access: &'a Access, progress: &'a Progress) -> Result<Self> {
         let (worker, permits) = (Arc::new(Worker::start()?), Arc::new(Semaphore::new(AT_ONCE)));
-        Ok(Self { access, progress, hosts: BTreeMap::new(), worker, permits })
+        let downloads = Arc::default();
+        Ok(Self { access, progress, hosts: BTreeMap::new(), worker, permits, downloads })
     }
 
     /// Asks the registry for the image; no layer is fetched yet.
@@ -61,7 +64,13 @@ impl<'a> Registries<'a> {
         let host = self.host(reference)?;
         let (who, looked) = credentials::find(self.access, reference)?;
         let repository = Arc::new(Repository::new(host, reference.clone(), who, looked));
-        Remote::find(repository, self.worker.clone(), self.permits.clone(), self.progress.clone())
+        Remote::find(
+            repository,
+            self.worker.clone(),
+            self.permits.clone(),
+            self.downloads.clone(),
+            self.progress.clone(),
+        )
     }
 
     fn host(&mut self, reference: &Reference) -> Result<Arc<Host>> {

@@ -302,7 +302,7 @@ fn a_registry_that_is_gone_in_the_middle_of_a_blob_ends_the_build_and_leaves_not
     let proxy = Proxy::to(registry.port);
     let world = World::new(&[format!("docker://{}/a:1", proxy.host())]);
     proxy.end_after(2 << 20);
-    let gone = said(&world.build(&["--plain-http", &proxy.host(), "--verbatim", "--patience", "1"]), 1);
+    let gone = said(&world.build(&["--plain-http", &proxy.host(), "--patience", "1", "--verbatim"]), 1);
     assert!(gone.contains("\nerror: the registry is gone") && gone.contains("in 4 tries"), "{gone}");
 }
 

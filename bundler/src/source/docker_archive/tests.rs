@@ -41,6 +41,7 @@ impl Tar {
         let archive = Archive::read(&bytes[..], "test.tar", &press, most)?;
         let mut pressed: Vec<_> = press.finish()?.into_keys().collect();
         pressed.sort();
+        assert!(most.entries != MOST.entries || pressed == in_a_file(&bytes)?.1);
         Ok((archive, pressed))
     }
 }
@@ -189,4 +190,30 @@ fn what_is_no_tar_and_names_without_end_are_refused() {
     let long = |length: usize| Tar::new().file(&"n/".repeat(length / 2), b"").0.into_inner().unwrap();
     assert!(matches!(read(&long(1 << 19)), Error::Misses { path, .. } if path == "manifest.json"));
     assert!(matches!(read(&long(1 << 21)), Error::Unusable { .. }));
+}
+
+/// The same where layers can be read in place.
+fn in_a_file(bytes: &[u8]) -> Result<(Archive, Vec<Sha256Digest>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.tar");
+    std::fs::write(&path, bytes).unwrap();
+    let press = Press::for_test(folder.path());
+    let archive = Archive::open(&path, &press)?;
+    let mut pressed: Vec<_> = press.finish()?.into_keys().collect();
+    pressed.sort();
+    Ok((archive, pressed))
+}
+
+#[test]
+fn a_layer_that_stands_in_a_file_is_not_what_its_name_says_or_is_cut_off() {
+    let name = format!("{BLOBS}{}", Sha256Digest::of(b"another"));
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, bytes) in [(name.as_str(), &b"a layer, not json"[..]), ("manifest.json", b"[]")] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        tar.append_data(&mut header, name, bytes).unwrap();
+    }
+    let bytes = tar.into_inner().unwrap();
+    assert!(matches!(in_a_file(&bytes), Err(Error::Digest { what, .. }) if what.contains(&name)));
+    assert!(matches!(in_a_file(&bytes[..520]), Err(Error::Unusable { .. })));
 }

@@ -73,7 +73,13 @@ mod tests {
     impl World {
         fn press(&self) -> Press {
             let cache = LayerCache::open(self.0.path().join("layers"), SETTINGS, 1 << 30).unwrap();
-            Press::start(self.0.path(), Some(cache), SETTINGS, Progress::silent().phase("test", None))
+            Press::start(
+                self.0.path(),
+                Some(cache),
+                SETTINGS,
+                1 << 30,
+                Progress::silent().phase("test", None),
+            )
         }
 
         fn build(&self, image: &Described, content: &Content, layers: &[&[u8]]) {

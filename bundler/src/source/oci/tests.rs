@@ -108,14 +108,17 @@ fn verbatim_keeps_the_manifest_and_the_blobs_as_they_are() {
     let stored = gzip(LAYER);
     let manifest = world.manifest("application/vnd.docker.image.rootfs.diff.tar.gzip", &stored, "");
     world.index(&manifest);
-    let (content, frames) = world.kept(None, Keep::Verbatim).unwrap();
+    let (content, frames) = world.kept(None, Keep::Verbatim { unfold: false }).unwrap();
     let (form, bytes) = content.manifest.unwrap();
     assert_eq!(form, ManifestType::Oci);
     assert!(manifest.contains(&Sha256Digest::of(&bytes).to_oci()));
     assert_eq!(content.layers[0].digest, Sha256Digest::of(&stored));
     assert_eq!(frames, [Sha256Digest::of(&stored)]);
     fs::write(world.path(frames[0]), vec![0; stored.len()]).unwrap();
-    assert!(matches!(world.kept(None, Keep::Verbatim), Err(Error::Digest { .. })), "a changed blob");
+    assert!(
+        matches!(world.kept(None, Keep::Verbatim { unfold: false }), Err(Error::Digest { .. })),
+        "a changed blob"
+    );
 }
 
 #[test]

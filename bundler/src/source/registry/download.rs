@@ -7,12 +7,14 @@ use wt_keys::console::Phase;
 
 use super::Failure;
 use crate::Error;
+use crate::room::Room;
 
 /// A blob on its way into a nameless file. It is read while it grows.
 pub struct Download {
     pub name: String,
     pub size: u64,
     file: File,
+    room: Room,
     phase: Arc<Phase>,
     state: Mutex<State>,
     changed: Condvar,
@@ -26,8 +28,8 @@ struct State {
 }
 
 impl Download {
-    pub fn new(name: String, size: u64, file: File, phase: Arc<Phase>) -> Self {
-        Self { name, size, file, phase, state: Mutex::default(), changed: Condvar::new() }
+    pub fn new(name: String, size: u64, (file, room): (File, Room), phase: Arc<Phase>) -> Self {
+        Self { name, size, file, room, phase, state: Mutex::default(), changed: Condvar::new() }
     }
 
     pub fn have(&self) -> u64 {
@@ -48,7 +50,8 @@ impl Download {
 
     pub fn append(&self, bytes: &[u8]) -> Result<(), Failure> {
         let at = self.have();
-        self.file.write_all_at(bytes, at).map_err(|source| Failure::Disk { source })?;
+        let written = self.room.take(bytes.len() as u64).and_then(|()| self.file.write_all_at(bytes, at));
+        written.map_err(|source| Failure::Disk { source })?;
         self.phase.advance(bytes.len() as u64);
         self.lock().have = at + bytes.len() as u64;
         self.changed.notify_all();
@@ -121,7 +124,12 @@ mod tests {
 
     fn download(size: u64) -> Arc<Download> {
         let phase = Arc::new(Progress::silent().phase("test", None));
-        Arc::new(Download::new("a".to_owned(), size, tempfile::tempfile().unwrap(), phase))
+        Arc::new(Download::new(
+            "a".to_owned(),
+            size,
+            (tempfile::tempfile().unwrap(), Room::new(&std::env::temp_dir())),
+            phase,
+        ))
     }
 
     #[test]

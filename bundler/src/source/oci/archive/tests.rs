@@ -43,7 +43,10 @@ fn read(bytes: &[u8]) -> Result<Content> {
     std::fs::write(&path, bytes).unwrap();
     let press = Press::for_test(folder.path());
     let archive = Archive::open(&path, &press)?;
-    Images::new(&archive, &"linux/amd64".parse().unwrap(), Keep::Layers).image(None, &press)
+    let platform = "linux/amd64".parse().unwrap();
+    let content = Images::new(&archive, &platform, Keep::Layers).image(None, &press);
+    press.finish()?; // which reads what stands in the archive
+    content
 }
 
 #[test]
