@@ -9,7 +9,7 @@ use std::thread;
 
 use wt_keys::chain::check_scope;
 use wt_keys::console::Progress;
-use wt_keys::{Signer, Utc, durable};
+use wt_keys::{Signer, Utc, durable, folder_of};
 use wt_manifests::bundle::{
     body_writer::BodyWriter,
     frame_writer::{Compression, FrameFile},
@@ -292,7 +292,7 @@ impl Build<'_> {
     }
 
     fn folder(&self) -> PathBuf {
-        durable::folder_of(&self.output)
+        folder_of(&self.output)
     }
 
     fn compression(&self, level: i32) -> Compression {

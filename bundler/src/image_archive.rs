@@ -7,7 +7,7 @@ use std::path::Path;
 
 use wt_keys::Sha256Digest;
 use wt_keys::console::Phase;
-use wt_keys::durable;
+use wt_keys::folder_of;
 use wt_manifests::bundle::nameless::Nameless;
 use wt_manifests::bundle::reader::unwrapped;
 use wt_manifests::bundle::{Bundle, tar};
@@ -35,7 +35,7 @@ pub fn size(manifest: &Manifest, image: &Image) -> u64 {
 
 /// Writes the archive; it stands under its name when every blob was compared with its digest.
 pub fn write(bundle: &Bundle, image: &Image, output: &Path, phase: &Phase) -> Result<()> {
-    let folder = durable::folder_of(output);
+    let folder = folder_of(output);
     let landing = Nameless::create(&folder)?;
     let mut archive = Archive { out: BufWriter::with_capacity(256 << 10, landing.file()), output };
     let blobs = blobs(image);

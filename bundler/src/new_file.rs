@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wt_keys::durable;
+use wt_keys::{durable, folder_of};
 use wt_manifests::Error as BundleError;
 
 use crate::{Error, Result};
@@ -21,7 +21,7 @@ pub fn published(new: Result<(), BundleError>, path: &Path) -> Result<()> {
         BundleError::VolumeExists { path } => Error::OutputExists { path },
         other => other.into(),
     })?;
-    Ok(durable::sync_folder(&durable::folder_of(path))?)
+    Ok(durable::sync_folder(&folder_of(path))?)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
-use wt_keys::durable;
+use wt_keys::capped;
 use wt_manifests::Stack;
 use wt_manifests::bundle::frame_writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::bundle::tar;
@@ -49,7 +49,7 @@ fn read_one(release: &Path, file: PathBuf) -> Result<SmallFile> {
     };
     let path = file.strip_prefix(release).unwrap_or(&file).to_string_lossy().parse()?;
     let mode = if metadata.permissions().mode() & 0o111 == 0 { Mode::Data } else { Mode::Program };
-    Ok(SmallFile { path, mode, content: durable::read_capped(&file, "a file of the release", LARGEST)? })
+    Ok(SmallFile { path, mode, content: capped::read(&file, "a file of the release", LARGEST)? })
 }
 
 /// All of them in one frame.

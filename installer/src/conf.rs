@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use wt_keys::{Sha256Digest, durable};
+use wt_keys::{Sha256Digest, durable, folder_of};
 use wt_manifests::Manifest;
 use wt_manifests::bundle::Bundle;
 use wt_manifests::template::{
@@ -143,7 +143,7 @@ impl Conf {
                     file.path.file_name().unwrap_or_default().to_string_lossy()
                 )),
             };
-            durable::create_folder(&durable::folder_of(&path), 0o755)?;
+            durable::create_folder(&folder_of(&path), 0o755)?;
             durable::write_if_changed(&path, file.text.as_bytes(), 0o644)?;
             touched.push((file.name.clone(), change));
         }

@@ -1,11 +1,11 @@
 //! Files that are complete or absent, also after a power cut: write beside, fsync, rename, fsync the folder.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
-use crate::{Error, Result};
+use crate::{Error, Result, folder_of};
 
 /// Replaces `path` with `bytes` under `mode`. Returns once the content and the name are on the disk.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
@@ -70,37 +70,6 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync the folder", folder))
 }
 
-/// The folder that `path` is in: `.` for a bare file name.
-pub fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ if path.is_absolute() => PathBuf::from("/"),
-        _ => PathBuf::from("."),
-    }
-}
-
-/// Reads a whole regular file of at most `limit` bytes; the size is checked before anything is allocated.
-pub fn read_capped(path: &Path, what: &'static str, limit: u64) -> Result<Vec<u8>> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()) // a FIFO must not hang us
-        .open(path)
-        .map_err(Error::io("open", path))?;
-    let found = file.metadata().map_err(Error::io("read", path))?;
-    if !found.is_file() {
-        return Err(Error::io("read", path)(std::io::Error::other("not a regular file")));
-    }
-    if found.len() > limit {
-        return Err(Error::TooLarge { what, limit, found: found.len() });
-    }
-    let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-    if bytes.len() as u64 > limit {
-        return Err(Error::TooLarge { what, limit, found: bytes.len() as u64 });
-    }
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,15 +84,5 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
-    }
-
-    #[test]
-    fn a_file_over_the_cap_is_not_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a");
-        fs::write(&path, [0; 11]).unwrap();
-        assert!(matches!(read_capped(&path, "test", 10), Err(Error::TooLarge { found: 11, .. })));
-        assert_eq!(read_capped(&path, "test", 11).unwrap().len(), 11);
-        assert!(read_capped(folder.path(), "test", 10).is_err());
     }
 }

@@ -172,7 +172,8 @@ impl crate::console::Explain for Error {
             }
             Self::Withdrawn { .. } => "ask the vendor for a current release".into(),
             Self::SignedFile { what: TRUST, .. } => {
-                "it is the trust.json that `wt-keys init --dir DIR` made in DIR".into()
+                "it is the trust.json that came with the bundle, or that `wt-keys init --dir DIR` made in DIR"
+                    .into()
             }
             Self::SignedFile { source, .. } => return source.hint(),
             Self::RootKey { path } => {

@@ -10,12 +10,9 @@ use ed25519_dalek::pkcs8::{
 };
 use zeroize::Zeroizing;
 
-use crate::{
-    Certificate, Document as _, Envelope, Error, PublicKey, Result, SigningKey, Trust, TrustDocument, durable,
-};
+use crate::{Error, Result, SigningKey, capped, durable};
 
 const KEY_FILE_LIMIT: u64 = 64 * 1024;
-const SIGNED_FILE_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// How a key file is protected on disk.
 #[derive(Debug)]
@@ -43,7 +40,7 @@ pub fn read(path: &Path, ask: AskPassphrase<'_>) -> Result<SigningKey> {
     check_private(path)?;
     let unreadable =
         |source: Box<dyn std::error::Error + Send + Sync>| Error::KeyFile { path: path.to_owned(), source };
-    let bytes = Zeroizing::new(durable::read_capped(path, "a key file", KEY_FILE_LIMIT)?);
+    let bytes = Zeroizing::new(capped::read(path, "a key file", KEY_FILE_LIMIT)?);
     let pem = std::str::from_utf8(&bytes).map_err(|error| unreadable(error.into()))?;
     let pair = if pem.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
         KeypairBytes::from_pkcs8_encrypted_pem(pem, ask(path)?.as_bytes())
@@ -74,73 +71,12 @@ pub fn check_private(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A key with what a reader needs to trust it: loaded from `NAME.key`, `NAME.cert` and a trust file.
-#[derive(Debug)]
-pub struct Signer {
-    pub key: SigningKey,
-    pub certificate: Certificate,
-    pub certificate_envelope: Envelope,
-    pub trust: Trust,
-}
-
-impl Signer {
-    /// Loads the key, its certificate beside it, and the trust document: `trust`, or `trust.json` beside the key.
-    pub fn load(key_path: &Path, trust: Option<&Path>, ask: AskPassphrase<'_>) -> Result<Self> {
-        let trust_path =
-            trust.map_or_else(|| durable::folder_of(key_path).join("trust.json"), Path::to_owned);
-        let trust = read_trust(&trust_path)?;
-        let certificate_path = certificate_path(key_path)?;
-        check_certified(key_path, &certificate_path)?;
-        let (certificate_envelope, certificate) = read_certificate(&certificate_path, &trust)?;
-        trust.check_not_revoked(certificate.key.id())?;
-        let key = read(key_path, ask)?;
-        if certificate.key != key.public() {
-            return Err(Error::CertificateKey { certificate: certificate_path, key: key_path.to_owned() });
-        }
-        Ok(Self { key, certificate, certificate_envelope, trust })
-    }
-
-    pub fn public(&self) -> PublicKey {
-        self.key.public()
-    }
-}
-
 /// `D/bundle.key` → `D/bundle.cert`; another ending is refused, so that the two can never be one file.
 pub fn certificate_path(key_path: &Path) -> Result<PathBuf> {
     match key_path.extension() {
         Some(extension) if extension == "key" => Ok(key_path.with_extension("cert")),
         _ => Err(Error::KeyFileName { path: key_path.to_owned() }),
     }
-}
-
-/// A root key has no certificate; whoever names one by mistake is told so.
-fn check_certified(key: &Path, certificate: &Path) -> Result<()> {
-    if certificate.exists() || !key.exists() {
-        return Ok(());
-    }
-    let is_root = key.file_stem().is_some_and(|name| name.to_string_lossy().starts_with("root-"));
-    Err(if is_root {
-        Error::RootKey { path: key.to_owned() }
-    } else {
-        Error::NoCertificate { key: key.to_owned(), certificate: certificate.to_owned() }
-    })
-}
-
-/// Reads a certificate and checks that the roots signed it.
-pub fn read_certificate(path: &Path, trust: &Trust) -> Result<(Envelope, Certificate)> {
-    let read = || {
-        let bytes = durable::read_capped(path, "a certificate", SIGNED_FILE_LIMIT)?;
-        let envelope = Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(&bytes), Certificate::NAME)?;
-        let certificate = trust.verify::<Certificate>(&envelope)?.into_content();
-        Ok((envelope, certificate))
-    };
-    read().map_err(Error::signed_file(Certificate::NAME, path))
-}
-
-pub fn read_trust(path: &Path) -> Result<Trust> {
-    durable::read_capped(path, "a trust document", SIGNED_FILE_LIMIT)
-        .and_then(|bytes| Trust::parse(&bytes))
-        .map_err(Error::signed_file(TrustDocument::NAME, path))
 }
 
 #[cfg(test)]
@@ -185,19 +121,6 @@ mod tests {
         assert!(certificate_path(&path).is_ok());
         assert!(certificate_path(&folder.path().join("x.cert")).is_err());
         assert!(certificate_path(&folder.path().join("x")).is_err());
-    }
-
-    #[test]
-    fn a_signed_file_that_cannot_be_used_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("trust.json");
-        for wrong in [&b""[..], b"{}", &[b'x'; 20]] {
-            fs::write(&path, wrong).unwrap();
-            let refused = read_trust(&path).unwrap_err();
-            assert!(refused.to_string().contains("trust.json"), "{refused}");
-            assert!(matches!(refused, Error::SignedFile { .. }));
-        }
-        assert!(matches!(read_trust(&folder.path().join("none")), Err(Error::Io { .. })));
     }
 
     #[test]

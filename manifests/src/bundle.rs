@@ -12,6 +12,7 @@ pub mod assemble;
 pub mod body_writer;
 pub mod chunk;
 pub mod cut;
+pub mod found;
 pub mod frame;
 #[cfg(feature = "write")]
 pub mod frame_writer;

@@ -173,7 +173,7 @@ impl Release {
 
 impl ReleaseFile {
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = wt_keys::durable::read_capped(path, "a release file", RELEASE_FILE_LIMIT)?;
+        let bytes = wt_keys::capped::read(path, "a release file", RELEASE_FILE_LIMIT)?;
         let text = String::from_utf8(bytes)
             .map_err(|_| Error::Release { path: path.to_owned(), why: "it is not UTF-8 text".to_owned() })?;
         toml::from_str(&text).map_err(|error| Error::Toml { path: path.to_owned(), what: Box::new(error) })

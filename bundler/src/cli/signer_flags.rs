@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use wt_keys::console::PassphraseFile;
-use wt_keys::{Signer, Trust, key_file};
+use wt_keys::{Signer, Trust, signed_file};
 
 use super::TrustFile;
 use crate::{Error, Result};
@@ -29,7 +29,7 @@ impl SignerFlags {
             return Err(Error::NoKeyFile { path: key.clone() });
         }
         if let Some(trust) = &self.trust {
-            key_file::read_trust(trust)?;
+            signed_file::read_trust(trust)?;
         }
         Ok(Signer::load(key, self.trust.as_deref(), &|path| self.passphrase.ask(path))?)
     }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use wt_keys::{Sha256Digest, durable};
+use wt_keys::{Sha256Digest, capped};
 use wt_manifests::Platform;
 use wt_manifests::release::{AptWord, PackageTarget};
 
@@ -60,7 +60,7 @@ impl Apt {
 
     /// Copies the keyring to where apt's own user can read it, under a name that says what it is.
     fn take_keyring(&self, keyring: &Path) -> Result<PathBuf> {
-        let bytes = durable::read_capped(keyring, "a keyring", KEYRING_LIMIT)?;
+        let bytes = capped::read(keyring, "a keyring", KEYRING_LIMIT)?;
         let armored = bytes.starts_with(b"-----BEGIN PGP");
         let copy = self.path(if armored { "keyring.asc" } else { "keyring.gpg" });
         fs::write(&copy, bytes).map_err(Error::io("write", &copy))?;

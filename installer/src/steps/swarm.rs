@@ -1,5 +1,5 @@
 use wt_keys::console::Progress;
-use wt_keys::{Sha256Digest, durable};
+use wt_keys::{Sha256Digest, capped};
 use wt_licensor::install_key;
 use wt_manifests::Stack;
 use zeroize::Zeroizing;
@@ -72,8 +72,7 @@ pub fn check_secrets(installation: &Installation, engine: &Engine) -> Result<()>
 /// Tells values apart without telling them: a digest that nobody can compute who cannot read the installation key. All
 /// parts are digests, so each has its place.
 fn mark(places: &Places, name: &str, value: &[u8]) -> Result<String> {
-    let key =
-        Zeroizing::new(durable::read_capped(&places.installation_key(), "an installation key", KEY_LIMIT)?);
+    let key = Zeroizing::new(capped::read(&places.installation_key(), "an installation key", KEY_LIMIT)?);
     let parts = [MARK_CONTEXT, &key, name.as_bytes(), value].map(|part| *Sha256Digest::of(part).as_bytes());
     Ok(Sha256Digest::of(&parts.concat()).to_string())
 }

@@ -4,7 +4,7 @@ use super::init::write_certificate;
 use crate::certificate::ANY_PRODUCT;
 use crate::console::{Done, Failure, Output, PassphraseFile};
 use crate::issue::issue_certificate;
-use crate::{Certificate, Role, SigningKey, Utc, key_file};
+use crate::{Certificate, Role, SigningKey, Utc, key_file, signed_file};
 
 /// Certify a bundle or license key with the root keys
 #[derive(Debug, clap::Args)]
@@ -43,11 +43,8 @@ pub struct Certify {
 impl Certify {
     pub fn run(self, output: Output, now: Utc) -> Done {
         let path = key_file::certificate_path(&self.key)?; // before a key is made
-        let trust_path = self
-            .trust
-            .clone()
-            .unwrap_or_else(|| crate::durable::folder_of(&self.roots[0]).join("trust.json"));
-        let trust = key_file::read_trust(&trust_path)?;
+        let trust_path = self.trust.clone().unwrap_or_else(|| signed_file::trust_beside(&self.roots[0]));
+        let trust = signed_file::read_trust(&trust_path)?;
         let ask = |path: &std::path::Path| self.passphrase.ask(path);
         let roots =
             self.roots.iter().map(|path| key_file::read(path, &ask)).collect::<crate::Result<Vec<_>>>()?;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::console::{Done, Output, PassphraseFile};
-use crate::{Certificate, KeyId, PublicKey, TrustDocument, durable, key_file};
+use crate::signed_file::{read_certificate, read_trust, trust_beside};
+use crate::{Certificate, KeyId, PublicKey, TrustDocument, key_file};
 
 /// Show what a key, a certificate or a trust document says
 #[derive(Debug, clap::Args)]
@@ -61,12 +62,11 @@ impl Show {
                 Ok(What::Key { id: key.id(), public: key })
             }
             Some("cert") => {
-                let trust =
-                    self.trust.clone().unwrap_or_else(|| durable::folder_of(&self.file).join("trust.json"));
-                let trust = key_file::read_trust(&trust)?;
-                Ok(What::Certificate(key_file::read_certificate(&self.file, &trust)?.1))
+                let trust = self.trust.clone().unwrap_or_else(|| trust_beside(&self.file));
+                let trust = read_trust(&trust)?;
+                Ok(What::Certificate(read_certificate(&self.file, &trust)?.1))
             }
-            _ => Ok(What::Trust(key_file::read_trust(&self.file)?.document().clone())),
+            _ => Ok(What::Trust(read_trust(&self.file)?.document().clone())),
         }
     }
 }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::{Error, Result, durable};
+use crate::{Error, Result, capped};
 
 /// Where passphrases come from: a file, or the terminal; never an argument or the environment.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -37,7 +37,7 @@ impl PassphraseFile {
 }
 
 fn first_line(file: &Path) -> Result<Zeroizing<String>> {
-    let bytes = Zeroizing::new(durable::read_capped(file, "a passphrase file", 4096)?);
+    let bytes = Zeroizing::new(capped::read(file, "a passphrase file", 4096)?);
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let not_text = || Error::io("read a passphrase from", file)(std::io::Error::other("empty, or not UTF-8"));

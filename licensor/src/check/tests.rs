@@ -1,3 +1,4 @@
+use wt_keys::durable;
 use wt_keys::trust::{RevokedKey, RevokedLicense};
 
 use super::*;

@@ -3,7 +3,7 @@
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use wt_keys::{Chain, Trust, durable};
+use wt_keys::{Chain, Trust, folder_of};
 
 use crate::bundle::chunk::Chunks;
 use crate::bundle::head;
@@ -22,7 +22,7 @@ pub fn assemble_bundle(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<SignedBundle> {
     let head = head::to_bytes(&chain.to_bytes())?;
-    let nameless = Nameless::create(&durable::folder_of(output))?;
+    let nameless = Nameless::create(&folder_of(output))?;
     let write =
         |bytes: &[u8], at| nameless.file().write_all_at(bytes, at).map_err(Error::io("write", output));
     write(&head, 0)?;

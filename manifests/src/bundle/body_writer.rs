@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use wt_keys::digest::Hasher;
-use wt_keys::durable;
+use wt_keys::folder_of;
 
 use crate::bundle::frame_writer::FrameFile;
 use crate::bundle::head::BODY_ALIGNMENT;
@@ -28,7 +28,7 @@ pub struct BodyWriter {
 impl BodyWriter {
     /// Begins a body that will become `output`; `expected_head` is a guess at the length of the head.
     pub fn create(output: &Path, expected_head: u64) -> Result<Self> {
-        let folder = durable::folder_of(output);
+        let folder = folder_of(output);
         let file = Nameless::create(&folder)?;
         let reserved = expected_head.max(1).next_multiple_of(BODY_ALIGNMENT);
         let writer = Self {

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
 use rustix::fs::FallocateFlags;
-use wt_keys::{Chain, Signer, Trust, durable};
+use wt_keys::{Chain, Signer, Trust, folder_of};
 
 use crate::bundle::head;
 use crate::bundle::nameless::Nameless;
@@ -79,7 +79,7 @@ impl HeadlessBundle {
     }
 
     fn copy_body(&mut self, head: u64) -> Result<()> {
-        let folder = durable::folder_of(&self.output);
+        let folder = folder_of(&self.output);
         let failed = |error| Error::io("write", &self.output)(error);
         let copy = Nameless::create(&folder)?;
         self.file.file().seek(SeekFrom::Start(self.reserved)).map_err(failed)?;

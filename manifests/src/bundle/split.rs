@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use wt_keys::digest::Hasher;
-use wt_keys::{Sha256Digest, durable};
+use wt_keys::{Sha256Digest, durable, folder_of};
 
 use crate::bundle::cut::{Cut, MOST_VOLUMES};
 use crate::bundle::nameless::Nameless;
@@ -87,7 +87,7 @@ impl<'a> Split<'a> {
     }
 
     fn volume(&self, number: u64, progress: &dyn Fn(u64)) -> Result<(Nameless, Sha256Digest)> {
-        let volume = Nameless::create(&durable::folder_of(self.name))?;
+        let volume = Nameless::create(&folder_of(self.name))?;
         let path = volume_path(self.name, number);
         let digest = self.each_piece(number, progress, &mut |bytes, at| {
             volume.file().write_all_at(bytes, at).map_err(Error::io("write", &path))
@@ -135,10 +135,10 @@ impl<'a> Split<'a> {
         }
         durable::create(&sums, text.as_bytes(), 0o644)?;
         self.done.push(sums);
-        durable::sync_folder(&durable::folder_of(&path))?;
+        durable::sync_folder(&folder_of(&path))?;
         first.publish_new(&path)?;
         self.done.push(path.clone());
-        Ok(durable::sync_folder(&durable::folder_of(&path))?)
+        Ok(durable::sync_folder(&folder_of(&path))?)
     }
 
     fn sums(&self, first: &Path, digest: Sha256Digest) -> String {

@@ -5,12 +5,13 @@
 
 use std::path::Path;
 
-use wt_keys::{Chain, Document as _, Sha256Digest, Trust, durable};
+use wt_keys::{Chain, Document as _, Sha256Digest, Trust, capped};
 
 use crate::bundle::assemble::assemble_bundle;
 use crate::bundle::chunk::Chunks;
+use crate::bundle::found::Found;
 use crate::bundle::head::{self, HEAD_LIMIT};
-use crate::bundle::volumes::{Found, Volumes};
+use crate::bundle::volumes::Volumes;
 use crate::{Error, Manifest, Result};
 
 /// An open bundle without signatures.
@@ -37,7 +38,7 @@ pub fn parse_manifest(bytes: &[u8]) -> Result<Manifest> {
 
 /// Reads a carried manifest.
 pub fn read_manifest(path: &Path) -> Result<Manifest> {
-    parse_manifest(&durable::read_capped(path, "a manifest", HEAD_LIMIT)?)
+    parse_manifest(&capped::read(path, "a manifest", HEAD_LIMIT)?)
 }
 
 /// The bytes that signing signs.
@@ -89,5 +90,5 @@ impl UnsignedBundle {
 
 /// Reads a head file: the chain that signing wrote.
 pub fn read_head(path: &Path) -> Result<Chain> {
-    Ok(Chain::parse(&durable::read_capped(path, "a head", HEAD_LIMIT)?, "the head")?)
+    Ok(Chain::parse(&capped::read(path, "a head", HEAD_LIMIT)?, "the head")?)
 }
