@@ -8,6 +8,8 @@ use crate::fixture::{Kind, PASSWORD, Registry, USER};
 use crate::layout::Layout;
 use crate::{AMD64, World, done, said};
 
+const HANGS: &str = "sleep 60";
+
 /// A build with a file of credentials and with `docker-credential-test` on the path.
 fn build(registry: &Registry, world: &World, file: &str, helper: &str) -> Output {
     let folder = world.path("home");
@@ -26,7 +28,12 @@ fn build(registry: &Registry, world: &World, file: &str, helper: &str) -> Output
         .env("PATH", format!("{}:{paths}", folder.display()))
         .arg("--authfile")
         .arg(folder.join("auth.json"));
-    command.arg("--registry-ca").arg(registry.ca()).args(["--patience", "2"]).output().unwrap()
+    command
+        .arg("--registry-ca")
+        .arg(registry.ca())
+        .args(["--patience", if helper == HANGS { "1" } else { "30" }])
+        .output()
+        .unwrap()
 }
 
 #[test]
@@ -47,7 +54,7 @@ fn a_helper_is_asked_for_the_registry_and_what_it_says_is_in_no_message() {
     for (helper, expected) in [
         ("echo insecure-secret; exit 1", "helper failed"),
         ("echo insecure-secret", "cannot be understood"),
-        ("sleep 60", "does not answer"),
+        (HANGS, "does not answer"),
     ] {
         let refused = said(&build(&registry, &world, r#"{"credsStore":"test"}"#, helper), 1);
         assert!(refused.contains(expected) && refused.contains("auth.json"), "{refused}");

@@ -154,7 +154,6 @@ fn host_of(key: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
     use std::time::Duration;
 
     use super::*;
@@ -237,12 +236,15 @@ mod tests {
     #[test]
     fn a_helper_is_a_program_that_need_not_behave() {
         let folder = tempfile::tempdir().unwrap();
-        let ask = |name: &str, script: &str| {
+        // written by another process: one that a thread of this one starts meanwhile would keep the file open
+        let ask_within = |name: &str, script: &str, most| {
             let path = folder.path().join(name);
-            std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-            helper::ask_program(&path, "r.example", Duration::from_millis(500))
+            let mut write = std::process::Command::new("sh");
+            write.args(["-c", "printf '#!/bin/sh\\n%s\\n' \"$1\" >\"$2\" && chmod 755 \"$2\"", "sh", script]);
+            assert!(write.arg(&path).status().unwrap().success());
+            helper::ask_program(&path, "r.example", most)
         };
+        let ask = |name: &str, script: &str| ask_within(name, script, Duration::from_secs(30));
         let good = r#"read server; echo "{\"Username\":\"u\",\"Secret\":\"$server\"}""#;
         assert!(ask("good", good).unwrap() == Some(password("u", "r.example")));
         let token = r#"echo '{"Username":"<token>","Secret":"t"}'"#;
@@ -254,7 +256,12 @@ mod tests {
         assert!(ask("flood", "exec cat /dev/zero").is_err());
         assert!(ask("deaf", "exec 0<&-; echo '{}'").err().unwrap().contains("understood"));
         let begun = std::time::Instant::now();
-        assert!(ask("hangs", "sleep 60").err().unwrap().contains("does not answer"));
+        assert!(
+            ask_within("hangs", "sleep 60", Duration::from_millis(300))
+                .err()
+                .unwrap()
+                .contains("does not answer")
+        );
         assert!(begun.elapsed() < Duration::from_secs(20));
     }
 }

@@ -163,6 +163,9 @@ impl Explain for Failure {
             Self::Unauthorized { looked, .. } | Self::Forbidden { looked, .. } => credentials_hint(looked),
             Self::NotFound { .. } => "`skopeo list-tags docker://HOST/NAME` shows what it has".into(),
             Self::Gone { source, .. } => return source.hint(),
+            Self::Client { .. } => {
+                "a machine without any authorities has no TLS at all: apt-get install ca-certificates".into()
+            }
             Self::ForeignServer { server, .. } => format!("if it has to be so: `--token-server {server}`"),
             Self::Realm { why: "has no TLS", .. } => {
                 "if it has to be so, name it, too: `--plain-http HOST:PORT`".into()
