@@ -500,3 +500,89 @@ fn all_that_a_release_names_and_does_not_have_is_said_at_once() {
     assert_eq!(output.status.code(), Some(1));
     assert!(world.leftovers().is_empty());
 }
+
+#[test]
+fn the_cache_keeps_to_the_size_that_the_flag_or_the_environment_says() {
+    let world = World::with_keys();
+    build_to(&world, "a", &[]);
+    let sizes = || kept(&world).iter().map(|path| fs::metadata(path).unwrap().len()).collect::<Vec<_>>();
+    let mut all = sizes();
+    all.sort_unstable();
+    assert_eq!(all.len(), 2);
+    // room for the small one only
+    let most = format!("{}KiB", all[0].div_ceil(1024));
+    build_to(&world, "b", &["--cache-size", &most]);
+    assert_eq!(sizes(), all[..1]);
+    build_to(&world, "c", &[]);
+    assert_eq!(sizes().len(), 2);
+    let with_variable = |size: &str| {
+        let mut build = world.command("build");
+        build.args(["release", "--key", "keys/bundle.key", "-o", "d"]).env("WT_CACHE_SIZE", size);
+        build.output().unwrap()
+    };
+    stdout(&with_variable(&most));
+    assert_eq!(sizes(), all[..1]);
+    let refused = with_variable("5");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(2) && said.contains("such as 4GiB or 4.7GB"), "{said}");
+}
+
+#[test]
+fn a_typing_error_in_release_toml_is_shown_where_it_is_with_what_was_meant() {
+    let world = World::with_keys();
+    for (from, to, expected) in [
+        (
+            "healthcheck =",
+            "heathcheck =",
+            "TOML parse error at line 13, column 1\n   |\n13 | heathcheck = { test = [\"CMD\", \"/bin/two\"], interval = \"2s\" }\n   | ^^^^^^^^^^\n\
+             unknown field `heathcheck`, expected one of `name`, `source`, `entrypoint`, `cmd`, `env`, `user`, `workdir`, `ports`, `healthcheck`\n\
+             hint: did you mean `healthcheck`?\n",
+        ),
+        (
+            "product = \"test\"",
+            "product = \"The Test\"",
+            "TOML parse error at line 2, column 11\n  |\n2 | product = \"The Test\"\n  |           ^^^^^^^^^^\n\
+             the product `The Test` is not a word of a-z, 0-9 and `-`\n",
+        ),
+    ] {
+        let text = RELEASE.replacen(from, to, 1);
+        assert_ne!(text, RELEASE);
+        world.write("release/release.toml", &text);
+        let output = world.build(&world.path("keys"), &[]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(said, format!("error: `./release/release.toml` cannot be understood\n{expected}"));
+        assert_eq!(output.status.code(), Some(1));
+        assert!(world.leftovers().is_empty());
+    }
+}
+
+#[test]
+fn all_that_stack_configuration_and_hooks_reach_and_that_is_not_inside_is_said_at_once() {
+    let world = World::with_keys();
+    let release =
+        RELEASE.replace("template = \"web/a.conf\"", "template = \"web/b.conf\"\nrestart = [\"two\"]");
+    world.write("release/release.toml", &release);
+    world.write(
+        "release/stack.yaml",
+        "services: {one: {image: \"test/other:1\", ports: [\"80:80\"], secrets: [a]}}\nsecrets: {a: {external: true}}\n",
+    );
+    world.write("release/scripts/init.sh", "#!/usr/bin/python3\n");
+    let output = world.build(&world.path("keys"), &["--quiet"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let list: Vec<&str> = said.lines().collect();
+    assert_eq!(
+        list,
+        [
+            "error: the release is not complete",
+            "  stack.yaml, service `one`: the image `test/other:1` is not in release.toml",
+            "  release.toml, [[conf]] `web/b.conf`: stack.yaml has no service `two`",
+            "  stack.yaml, service `one`: the port 80 has no [[port]] in release.toml",
+            "  release.toml, [[conf]]: no file `conf/web/b.conf`",
+            "  conf/web/a.conf: no [[conf]] in release.toml names it",
+            "  stack.yaml, secrets: no site has the secret `a`; there are admin-password, smtp-password",
+            "  scripts/init.sh: it is not executable",
+            "  scripts/init.sh: a minimal host has no interpreter `/usr/bin/python3`; expected /bin/sh or /bin/bash",
+        ]
+    );
+    assert_eq!(output.status.code(), Some(1));
+}

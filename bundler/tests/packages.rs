@@ -93,6 +93,12 @@ impl World {
         names.map(ToOwned::to_owned).collect()
     }
 
+    /// What the bundle says of itself.
+    fn inspected(&self) -> serde_json::Value {
+        let inspect = self.command("inspect").args(["out.tar.zst", "--json"]).output().unwrap();
+        serde_json::from_slice(&inspect.stdout).unwrap()
+    }
+
     fn refused(&self, wanted: &str, exit: i32) -> String {
         let output = self.build(wanted);
         assert_eq!(output.status.code(), Some(exit), "{}", said(&output));
@@ -134,9 +140,53 @@ fn the_closure_is_carried_without_what_every_host_has() {
     );
     let names = world.built("install = ['app']");
     assert_eq!(names, ["app_1%3a2.0-1_amd64.deb", "libapp_1.0+x_amd64.deb", "real_1_amd64.deb"]);
-    let inspect = world.command("inspect").args(["out.tar.zst", "--json"]).output().unwrap();
-    let page: serde_json::Value = serde_json::from_slice(&inspect.stdout).unwrap();
-    assert!(page.to_string().contains("1:2.0-1"), "{page}");
+    // what was authenticated, and how
+    let page = world.inspected();
+    let set = &page["packages"][0];
+    let release = fs::read(world.archive.folder.join("dists/stable/InRelease")).unwrap();
+    let date = String::from_utf8(release.clone()).unwrap();
+    let date = date.lines().find_map(|line| line.strip_prefix("Date: ")).unwrap();
+    let source = serde_json::json!(
+        [{"suite": "stable", "release_sha256": Sha256Digest::of(&release), "date": date}]
+    );
+    assert_eq!((&set["target"], &set["sources"]), (&"debian-12".into(), &source));
+    assert_eq!(set["install"], serde_json::json!(["app"]));
+    let app = serde_json::json!({"name": "app", "version": "1:2.0-1", "architecture": "amd64",
+        "path": "packages/debian-12/app_1%3a2.0-1_amd64.deb"});
+    assert_eq!(set["packages"][0], app);
+    for (name, file) in [(names[0].as_str(), "app_1-2.0-1.deb"), (&names[1], "libapp_1.0+x.deb")] {
+        let path = format!("packages/debian-12/{name}");
+        let entry = page["entries"].as_array().unwrap().iter().find(|entry| entry["path"] == *path).unwrap();
+        let deb = fs::read(world.archive.folder.join("pool/stable").join(file)).unwrap();
+        assert_eq!(entry["sha256"], Sha256Digest::of(&deb).to_string(), "{name}");
+    }
+}
+
+/// What Ubuntu gives to some machines only, as yet, is taken: by apt of Debian 12 anyway, by later ones since we say so.
+#[test]
+fn a_target_of_ubuntu_is_resolved_with_its_own_keyring() {
+    let world = World::new("['noble', 'noble-updates']");
+    world.archive.publish("noble", &[BASE, LIBBASE, ("docker.io 24", "Depends: libbase\n")]);
+    let phased = ("docker.io 26", "Depends: libbase (>= 2)\nPhased-Update-Percentage: 0\n");
+    world.archive.publish("noble-updates", &[phased, ("libbase 2", "Phased-Update-Percentage: 0\n")]);
+    fs::rename(world.archive.keyring(), world.path("release/ubuntu.gpg")).unwrap();
+    let mirror = format!("file:{}'\nkeyring = 'ubuntu.gpg", world.archive.folder.display());
+    world.build_from(&mirror, "install = ['docker.io']", &[]);
+    let release = fs::read_to_string(world.path("release/release.toml")).unwrap();
+    fs::write(world.path("release/release.toml"), release.replace("debian-12", "ubuntu-24.04")).unwrap();
+    let mut build = world.command("build");
+    build.args(["release", "-o", "out.tar.zst", "--key", "keys/bundle.key"]);
+    let output = build.output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let page = world.inspected();
+    let set = &page["packages"][0];
+    assert_eq!(set["target"], "ubuntu-24.04");
+    let suites: Vec<_> = set["sources"].as_array().unwrap().iter().map(|source| &source["suite"]).collect();
+    assert_eq!(suites, ["noble", "noble-updates"]);
+    let paths: Vec<_> =
+        set["packages"].as_array().unwrap().iter().map(|package| package["path"].as_str().unwrap()).collect();
+    let expected = ["docker.io_26_amd64.deb", "libbase_2_amd64.deb"];
+    assert_eq!(paths, expected.map(|name| format!("packages/ubuntu-24.04/{name}")));
 }
 
 #[test]
