@@ -7,8 +7,7 @@ use std::path::Path;
 
 use wt_keys::Sha256Digest;
 use wt_keys::console::Phase;
-use wt_keys::folder_of;
-use wt_manifests::bundle::nameless::Nameless;
+use wt_keys::nameless::Nameless;
 use wt_manifests::bundle::reader::unwrapped;
 use wt_manifests::bundle::{Bundle, tar};
 use wt_manifests::image::{Image, blob_path, documents};
@@ -35,8 +34,7 @@ pub fn size(manifest: &Manifest, image: &Image) -> u64 {
 
 /// Writes the archive; it stands under its name when every blob was compared with its digest.
 pub fn write(bundle: &Bundle, image: &Image, output: &Path, phase: &Phase) -> Result<()> {
-    let folder = folder_of(output);
-    let landing = Nameless::create(&folder)?;
+    let landing = Nameless::create(output, 0o644)?;
     let mut archive = Archive { out: BufWriter::with_capacity(256 << 10, landing.file()), output };
     let blobs = blobs(image);
     bundle.for_each_entry(
@@ -50,7 +48,7 @@ pub fn write(bundle: &Bundle, image: &Image, output: &Path, phase: &Phase) -> Re
         archive.add(&entry, &mut &bytes[..])?;
     }
     archive.end()?;
-    published(landing.publish_new(output), output)
+    published(landing.take_name(output), output)
 }
 
 fn blobs(image: &Image) -> HashSet<Sha256Digest> {

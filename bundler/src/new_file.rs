@@ -1,9 +1,9 @@
 //! Results that replace nothing: looked for before the work, and again when they get their name.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
-use wt_keys::{durable, folder_of};
-use wt_manifests::Error as BundleError;
+use wt_keys::{Error as KeysError, durable, folder_of};
 
 use crate::{Error, Result};
 
@@ -16,9 +16,11 @@ pub fn refuse_existing(path: &Path) -> Result<()> {
 }
 
 /// For a file that was given its name, which something else may have got meanwhile. Both are on the disk then.
-pub fn published(new: Result<(), BundleError>, path: &Path) -> Result<()> {
-    new.map_err(|error| match error {
-        BundleError::VolumeExists { path } => Error::OutputExists { path },
+pub fn published(taken: Result<(), KeysError>, path: &Path) -> Result<()> {
+    taken.map_err(|error| match error {
+        KeysError::Io { source, .. } if source.kind() == ErrorKind::AlreadyExists => {
+            Error::OutputExists { path: path.to_owned() }
+        }
         other => other.into(),
     })?;
     Ok(durable::sync_folder(&folder_of(path))?)
@@ -29,7 +31,7 @@ mod tests {
     use std::fs;
     use std::io::Write as _;
 
-    use wt_manifests::bundle::nameless::Nameless;
+    use wt_keys::nameless::Nameless;
 
     use super::*;
 
@@ -38,12 +40,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         let new = |content: &str| {
-            let file = Nameless::create(folder.path()).unwrap();
+            let file = Nameless::create(&path, 0o644).unwrap();
             file.file().write_all(content.as_bytes()).unwrap();
             file
         };
         refuse_existing(&path).unwrap();
-        let publish = |content| published(new(content).publish_new(&path), &path);
+        let publish = |content| published(new(content).take_name(&path), &path);
         publish("one").unwrap();
         assert!(matches!(refuse_existing(&path), Err(Error::OutputExists { .. })));
         assert!(matches!(publish("two"), Err(Error::OutputExists { .. })));

@@ -298,6 +298,8 @@ fn once<T>(
 
 #[cfg(test)]
 mod tests {
+    use wt_manifests::release::TRANSPORTS;
+
     use super::*;
 
     #[test]
@@ -321,6 +323,10 @@ mod tests {
     #[test]
     fn other_sources_are_refused_by_name() {
         let refused = |text: &str| Source::parse(text, Path::new("/r")).unwrap_err();
+        for known in TRANSPORTS {
+            let read = Source::parse(&format!("{known}:/x"), Path::new("/r"));
+            assert!(!matches!(read, Err(Error::Transport { .. })), "{known}");
+        }
         for unknown in ["a", "dir:x", "OCI:x", ""] {
             assert!(matches!(refused(unknown), Error::Transport { .. }), "{unknown}");
         }

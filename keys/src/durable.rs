@@ -1,39 +1,31 @@
-//! Files that are complete or absent, also after a power cut: write beside, fsync, rename, fsync the folder.
+//! Files that are complete or absent, also after a power cut: write without a name, fsync, name, fsync the folder.
 
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use crate::nameless::Nameless;
 use crate::{Error, Result, folder_of};
 
 /// Replaces `path` with `bytes` under `mode`. Returns once the content and the name are on the disk.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    stage(path, bytes, mode)?.persist(path).map_err(|refused| Error::io("write", path)(refused.error))?;
-    sync_folder(&folder_of(path))
+    written(path, bytes, mode)?.replace(path)
 }
 
 /// As [`write`], but never over a file that is there.
 pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    stage(path, bytes, mode)?
-        .persist_noclobber(path)
-        .map_err(|refused| Error::io("create", path)(refused.error))?;
+    written(path, bytes, mode)?.take_name(path)?;
     sync_folder(&folder_of(path))
 }
 
-/// The content beside its place, on the disk already.
-fn stage(path: &Path, bytes: &[u8], mode: u32) -> Result<tempfile::NamedTempFile> {
-    let folder = folder_of(path);
-    let mut staged = tempfile::Builder::new()
-        .prefix(".wt-")
-        .permissions(fs::Permissions::from_mode(mode))
-        .tempfile_in(&folder)
-        .map_err(Error::io("create a file in", &folder))?;
-    staged.write_all(bytes).map_err(Error::io("write", path))?;
+fn written(path: &Path, bytes: &[u8], mode: u32) -> Result<Nameless> {
+    let nameless = Nameless::create(path, mode)?;
+    let mut file = nameless.file();
     // the umask may have taken bits away
-    staged.as_file().set_permissions(fs::Permissions::from_mode(mode)).map_err(Error::io("write", path))?;
-    staged.as_file().sync_all().map_err(Error::io("write", path))?;
-    Ok(staged)
+    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(Error::io("write", path))?;
+    file.write_all(bytes).map_err(Error::io("write", path))?;
+    Ok(nameless)
 }
 
 /// As [`write`], but leaves a file alone that already says the same. Tells whether it wrote.

@@ -37,10 +37,21 @@ pub enum Error {
     #[error("`{}` can be read by others\n  expected mode 0600\n  found    mode {mode:04o}", shown_path(path))]
     KeyFileMode { path: PathBuf, mode: u32 },
 
+    #[error(
+        "others can exchange what is in `{}`\n  expected mode 0755 or less\n  found    mode {mode:04o}",
+        shown_path(path)
+    )]
+    KeyFolderMode { path: PathBuf, mode: u32 },
+    #[error("the passphrase has {found} characters\n  expected {least} or more")]
+    PassphraseShort { least: usize, found: usize },
     #[error("`{}` belongs to somebody else\n  expected user {me}\n  found    user {owner}", shown_path(path))]
     KeyFileOwner { path: PathBuf, me: u32, owner: u32 },
     #[error("`{}` has no certificate\n  expected it in `{}`", shown_path(key), shown_path(certificate))]
     NoCertificate { key: PathBuf, certificate: PathBuf },
+    #[error("`{}` is there already", shown_path(certificate))]
+    CertificateExists { certificate: PathBuf },
+    #[error("`{}` says that the key signs {has}s; a key has one role", shown_path(certificate))]
+    SecondRole { certificate: PathBuf, has: Role },
     #[error(
         "`{}` is a root key: it has no certificate, and signs nothing but certificates",
         shown_path(path)
@@ -141,6 +152,8 @@ impl crate::console::Explain for Error {
             | Self::SelfCheck
             | Self::CertificateKey { .. }
             | Self::NoCertificate { .. }
+            | Self::CertificateExists { .. }
+            | Self::SecondRole { .. }
             | Self::RootKey { .. }
             | Self::TermTooLong { .. }
             | Self::KeyFile { .. }
@@ -148,6 +161,8 @@ impl crate::console::Explain for Error {
             | Self::PassphraseNeeded { .. }
             | Self::PassphraseWrong { .. }
             | Self::KeyFileMode { .. }
+            | Self::KeyFolderMode { .. }
+            | Self::PassphraseShort { .. }
             | Self::KeyFileOwner { .. } => Exit::Failed,
             Self::SignedFile { source, .. } => source.exit(),
             Self::Time { .. } | Self::KeyFileName { .. } => Exit::Usage,
@@ -161,7 +176,11 @@ impl crate::console::Explain for Error {
                 "pass `--passphrase-file FILE`, or run on a terminal to be asked for it".into()
             }
             Self::KeyFileMode { path, .. } => {
-                format!("chmod 600 `{}`, and consider whether the key was seen by others", shown_path(path))
+                format!("chmod 600 `{}`, and consider who has seen it", shown_path(path))
+            }
+            Self::KeyFolderMode { path, .. } => format!("chmod go-w `{}`", shown_path(path)),
+            Self::PassphraseShort { .. } => {
+                "who gets the file can try passphrases as fast as machines can; five words of a dictionary hold".into()
             }
             Self::UntrustedKey { .. } | Self::BadSignature { .. } => {
                 "the file was changed, or comes from somebody else; get it again from the vendor".into()
@@ -180,6 +199,8 @@ impl crate::console::Explain for Error {
                 let certified = path.with_file_name("bundle.key");
                 format!("name the key that the roots certified, such as `--key {}`", shown_path(&certified))
             }
+            Self::CertificateExists { .. } => "`--replace` writes it anew".into(),
+            Self::SecondRole { .. } => "name another key; it is made if it is not there".into(),
             Self::NoCertificate { certificate, .. } => {
                 format!("`wt-keys certify` writes `{}`", shown_path(certificate))
             }

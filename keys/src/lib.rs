@@ -21,10 +21,14 @@ pub mod issue;
 pub mod key;
 #[cfg(feature = "sign")]
 pub mod key_file;
+pub mod nameless;
+pub mod private_file;
 pub mod shown;
 pub mod signed_file;
 #[cfg(feature = "sign")]
 pub mod signer;
+#[cfg(feature = "certify")]
+pub mod staged_folder;
 #[cfg(any(feature = "testkit", all(test, feature = "certify")))]
 pub mod testkit;
 pub mod time;

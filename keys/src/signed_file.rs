@@ -23,6 +23,11 @@ pub fn read_trust(path: &Path) -> Result<Trust> {
         .map_err(Error::signed_file(TrustDocument::NAME, path))
 }
 
+/// As it is kept in a file: the envelope and a line feed.
+pub fn to_file(envelope: &Envelope) -> Vec<u8> {
+    [&envelope.to_bytes()[..], b"\n"].concat()
+}
+
 /// The trust document of a key or a certificate: `trust.json` beside it.
 pub fn trust_beside(path: &Path) -> PathBuf {
     folder_of(path).join("trust.json")

@@ -156,7 +156,7 @@ impl Trust {
 
     /// As it is kept in a file: the envelope and a line feed.
     pub fn to_bytes(&self) -> Vec<u8> {
-        [&self.envelope.to_bytes()[..], b"\n"].concat()
+        crate::signed_file::to_file(&self.envelope)
     }
 
     /// Refuses a release that was withdrawn.

@@ -18,8 +18,6 @@ pub mod frame;
 pub mod frame_writer;
 pub mod head;
 mod lookalike;
-#[cfg(feature = "write")]
-pub mod nameless;
 pub mod reader;
 #[cfg(feature = "write")]
 pub mod sealing;

@@ -17,9 +17,9 @@ use crate::{Error, ImageName, Result};
 
 const RELEASE_FILE: &str = "release.toml";
 const RELEASE_FILE_LIMIT: u64 = 4 << 20;
-/// The sources of images that there are, by the names that skopeo gives them.
-pub const TRANSPORTS: &[&str] =
-    &["docker", "docker-daemon", "docker-archive", "oci", "oci-archive", "rootfs"];
+/// Where an image can come from, by the names that skopeo gives them.
+pub const TRANSPORTS: [&str; 6] =
+    ["docker", "docker-daemon", "docker-archive", "oci", "oci-archive", "rootfs"];
 
 /// A release folder, read and checked.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ pub struct ReleaseFile {
 #[serde(try_from = "ImageAsWritten")]
 pub struct ImageSource {
     pub name: ImageName,
-    /// `docker-daemon:`, `docker-archive:`, `oci:` or `rootfs:` with what follows it.
+    /// One of [`TRANSPORTS`], a colon, and what follows it.
     pub source: String,
     pub config: RootfsConfig,
 }
@@ -117,8 +117,8 @@ impl TryFrom<ImageAsWritten> for ImageSource {
 fn known_transport<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<String, D::Error> {
     let source = String::deserialize(deserializer)?;
     let Some((found, _)) = source.split_once(':') else { return Ok(source) };
-    match meant::nearest(found, TRANSPORTS.iter().copied()) {
-        Some(_) if !TRANSPORTS.contains(&found) => Err(serde::de::Error::unknown_variant(found, TRANSPORTS)),
+    match meant::nearest(found, TRANSPORTS) {
+        Some(_) if !TRANSPORTS.contains(&found) => Err(serde::de::Error::unknown_variant(found, &TRANSPORTS)),
         _ => Ok(source),
     }
 }

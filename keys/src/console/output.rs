@@ -3,7 +3,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
-use super::Progress;
+use super::{Failure, Progress, write_stdout};
 use crate::shown::is_harmless;
 
 /// The flags that every command has.
@@ -31,11 +31,12 @@ impl Output {
         }
     }
 
-    /// Data, on stdout. A reader that went away is no error.
+    /// Data, on stdout; where it cannot be written, the program says so and ends.
     pub fn data(self, text: impl fmt::Display) {
-        let mut out = io::stdout().lock();
-        if write!(out, "{text}").and_then(|()| out.flush()).is_err() {
-            std::process::exit(super::Exit::Failed as i32);
+        if let Err(error) = write_stdout(text.to_string().as_bytes()) {
+            let failure = Failure::from(error);
+            let _ = writeln!(io::stderr(), "{failure}");
+            std::process::exit(failure.exit() as i32);
         }
     }
 
