@@ -509,10 +509,11 @@ fn the_cache_keeps_to_the_size_that_the_flag_or_the_environment_says() {
     let mut all = sizes();
     all.sort_unstable();
     assert_eq!(all.len(), 2);
-    // room for the small one only
+    // no room for the large one; whether the small one stays is a question of which was used last
     let most = format!("{}KiB", all[0].div_ceil(1024));
+    let is_bounded = || sizes().is_empty() || sizes() == all[..1];
     build_to(&world, "b", &["--cache-size", &most]);
-    assert_eq!(sizes(), all[..1]);
+    assert!(is_bounded(), "{:?}", sizes());
     build_to(&world, "c", &[]);
     assert_eq!(sizes().len(), 2);
     let with_variable = |size: &str| {
@@ -521,7 +522,7 @@ fn the_cache_keeps_to_the_size_that_the_flag_or_the_environment_says() {
         build.output().unwrap()
     };
     stdout(&with_variable(&most));
-    assert_eq!(sizes(), all[..1]);
+    assert!(is_bounded(), "{:?}", sizes());
     let refused = with_variable("5");
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(refused.status.code() == Some(2) && said.contains("such as 4GiB or 4.7GB"), "{said}");
