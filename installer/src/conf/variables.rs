@@ -16,19 +16,19 @@ fn variables<'a>(manifest: &'a Manifest, site: &'a SiteFile) -> Variables<'a> {
         site: SiteVariables {
             address: site.node().address.to_string(),
             domains: domains.collect(),
-            company_domain: &site.company_domain,
+            company_domain: site.company_domain.as_str(),
             data_root: site.data_root.to_str().unwrap_or_default(), // from TOML: it is UTF-8
         },
         administrator: AdministratorVariables {
-            mail: &administrator.mail,
-            username: &administrator.username,
-            name: &administrator.name,
+            mail: administrator.mail.as_str(),
+            username: administrator.username.as_str(),
+            name: administrator.name.as_str(),
             password: None,
         },
         smtp: site.smtp.as_ref().map(|smtp| SmtpVariables {
-            host: &smtp.host,
+            host: smtp.host.as_str(),
             port: smtp.port,
-            user: &smtp.user,
+            user: smtp.user.as_str(),
         }),
     }
 }

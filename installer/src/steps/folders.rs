@@ -7,7 +7,7 @@ use wt_keys::durable;
 use wt_manifests::site::DataFolder;
 
 use super::{Need, Step};
-use crate::{Error, Installation, Result};
+use crate::{Error, Installation, Result, site};
 
 /// Makes the product's folder and the data folders, and keeps the answers and this program where later runs find them.
 pub struct MakeFolders;
@@ -42,8 +42,7 @@ impl Step for MakeFolders {
         }
         keep_program(&program(&home))?;
         if !same_answers(installation) {
-            let answers =
-                fs::read(&installation.site_path).map_err(Error::io("read", &installation.site_path))?;
+            let answers = site::kept(&installation.site_path)?;
             durable::write(&installation.places.site_file(), &answers, 0o600)?;
         }
         Ok(format!("{} and {}", home.display(), installation.site.data_root.display()))
@@ -56,7 +55,8 @@ pub fn program(home: &Path) -> PathBuf {
 }
 
 fn same_answers(installation: &Installation) -> bool {
-    fs::read(&installation.site_path).ok() == fs::read(installation.places.site_file()).ok()
+    site::kept(&installation.site_path).ok().map(|kept| kept.to_vec())
+        == fs::read(installation.places.site_file()).ok()
 }
 
 const THIS_PROGRAM: &str = "/proc/self/exe";
