@@ -44,6 +44,18 @@ pub enum Error {
     CannotFollow { expected: String, found: String },
     #[error("this host does not meet what the release needs: {}", failed.join("; "))]
     Preflight { failed: Vec<String> },
+    #[error("`{}` cannot be used: {why}", path.display())]
+    Certificate { path: PathBuf, why: String },
+    #[error("the certificate does not fit this site: {}", failed.join("; "))]
+    CertificateRefused { failed: Vec<String> },
+    #[error("there is no certificate that was in service before")]
+    NoPreviousCertificate,
+    #[error("the certificate could not be put into service, and what was there before is back")]
+    CertificateBack { source: Box<Error> },
+    #[error(
+        "the certificate could not be put into service, and what was there before could not be brought back: {why}"
+    )]
+    CertificateLost { why: String, source: Box<Error> },
     #[error("the template `{template}` cannot be rendered: {why}")]
     Template { template: String, why: String },
     #[error("`{step}` of the user journey failed: {why}")]
@@ -158,6 +170,8 @@ impl Explain for Error {
             | Self::NoSuchBundle { .. } => Exit::Usage,
             Self::NoTrust | Self::OtherProduct { .. } | Self::Older { .. } => Exit::NotTrusted,
             Self::Preflight { .. }
+            | Self::Certificate { .. }
+            | Self::CertificateRefused { .. }
             | Self::CannotFollow { .. }
             | Self::NoPackages { .. }
             | Self::PackageConflict { .. }
@@ -174,7 +188,7 @@ impl Explain for Error {
             | Self::LoadRefused { .. }
             | Self::ImageMissing { .. }
             | Self::ImageDiffers { .. } => Exit::Engine,
-            Self::RolledBack { .. } => Exit::Unhealthy,
+            Self::RolledBack { .. } | Self::CertificateBack { .. } => Exit::Unhealthy,
             Self::Locked { .. } | Self::PackagesBusy { .. } => Exit::Locked,
             Self::Io { .. }
             | Self::NotRoot
@@ -188,6 +202,8 @@ impl Explain for Error {
             | Self::BundleNeeded { .. }
             | Self::UnderWay { .. }
             | Self::NoPrevious
+            | Self::NoPreviousCertificate
+            | Self::CertificateLost { .. }
             | Self::RollbackFailed { .. }
             | Self::NotHealthy { .. }
             | Self::StackUnhealthy { .. }
@@ -266,7 +282,8 @@ impl Explain for Error {
                 "finish it with `wt-install` and the bundle of {version}, or go back with `wt-install rollback`"
             ),
             Self::NoPrevious => "the release that was replaced last can be brought back, once".into(),
-            Self::RolledBack { source, .. } => return source.hint(),
+            Self::RolledBack { source, .. } | Self::CertificateBack { source } => return source.hint(),
+            Self::CertificateLost { .. } => "run this again; `wt-install status` shows what runs".into(),
             Self::RollbackFailed { .. } => {
                 "`wt-install status` shows what runs; `wt-install rollback` tries again".into()
             }
@@ -276,6 +293,9 @@ impl Explain for Error {
             Self::Staging { path } => format!("see what `{}` is, and remove it", path.display()),
             Self::Io { .. }
             | Self::SiteFile { .. }
+            | Self::Certificate { .. }
+            | Self::CertificateRefused { .. }
+            | Self::NoPreviousCertificate
             | Self::OtherProduct { .. }
             | Self::CannotFollow { .. }
             | Self::Preflight { .. }

@@ -56,6 +56,11 @@ impl Places {
         self.state().join("installation.key")
     }
 
+    /// The site's certificate and its key; 0700.
+    pub fn tls(&self) -> PathBuf {
+        self.state().join("tls")
+    }
+
     /// For files on their way to dpkg; emptied after use.
     pub fn staging(&self) -> PathBuf {
         self.state().join("staging")

@@ -1,6 +1,7 @@
 //! An installation as a list of small steps. Each can say whether there is anything left to do, and can be done again
 //! after a run that was killed in the middle of it.
 
+mod certificate;
 mod conf;
 mod engine;
 mod folders;
@@ -58,7 +59,7 @@ pub trait Step {
 }
 
 /// In the order in which they are done.
-pub fn all() -> [&'static dyn Step; 15] {
+pub fn all() -> [&'static dyn Step; 16] {
     [
         &trust::PinTrust,
         &folders::MakeFolders,
@@ -67,6 +68,7 @@ pub fn all() -> [&'static dyn Step; 15] {
         &keep::KeepRelease,
         &swarm::PrepareSwarm,
         &hooks::BEFORE,
+        &certificate::TakeCertificate,
         &conf::RenderConf,
         &snapshot::WriteSnapshot,
         &services::DeployServices,
