@@ -12,6 +12,8 @@ mod layers;
 mod load;
 mod objects;
 mod services;
+mod setup;
+mod stores;
 mod swarm;
 
 use std::error::Error as StdError;
@@ -30,6 +32,8 @@ use wt_manifests::image::Image;
 pub use self::images::EngineImage;
 pub use self::layers::{ImagePlan, chain_ids};
 pub use self::services::{Service, Task};
+pub use self::setup::Setup;
+pub use self::stores::{Stores, layout};
 pub use self::swarm::SwarmState;
 use crate::{Error, Result};
 

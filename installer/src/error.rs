@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use wt_keys::console::{Exit, Explain};
 
 use crate::engine::EngineVersion;
+use crate::mail;
 use crate::operation::Kind;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -48,6 +49,8 @@ pub enum Error {
     Certificate { path: PathBuf, why: String },
     #[error("the certificate does not fit this site: {}", failed.join("; "))]
     CertificateRefused { failed: Vec<String> },
+    #[error("the mail server `{server}` cannot be used: {problem}")]
+    Mail { server: String, problem: mail::Problem },
     #[error("there is no certificate that was in service before")]
     NoPreviousCertificate,
     #[error("the certificate could not be put into service, and what was there before is back")]
@@ -204,6 +207,7 @@ impl Explain for Error {
             | Self::NoPrevious
             | Self::NoPreviousCertificate
             | Self::CertificateLost { .. }
+            | Self::Mail { .. }
             | Self::RollbackFailed { .. }
             | Self::NotHealthy { .. }
             | Self::StackUnhealthy { .. }
@@ -283,6 +287,7 @@ impl Explain for Error {
             ),
             Self::NoPrevious => "the release that was replaced last can be brought back, once".into(),
             Self::RolledBack { source, .. } | Self::CertificateBack { source } => return source.hint(),
+            Self::Mail { problem, .. } => problem.hint().into(),
             Self::CertificateLost { .. } => "run this again; `wt-install status` shows what runs".into(),
             Self::RollbackFailed { .. } => {
                 "`wt-install status` shows what runs; `wt-install rollback` tries again".into()

@@ -1,5 +1,8 @@
 //! A release whose manifest was verified: in its bundle, or as an earlier run kept it on this host.
 
+use std::fs;
+use std::io::ErrorKind;
+
 use wt_keys::{Sha256Digest, Trusted};
 use wt_manifests::bundle::{Bundle, Kept};
 use wt_manifests::{Manifest, Stack, stack};
@@ -21,6 +24,17 @@ impl Release {
             return Err(Error::NotKept { folder });
         }
         Ok(Self::Kept(Box::new(Kept::open(&folder)?)))
+    }
+
+    /// All that are kept here. What a killed run left of one is none.
+    pub fn all_kept(places: &Places) -> Result<Vec<Self>> {
+        let folder = places.releases();
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(Error::io("read", &folder))?,
+        };
+        let digests = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        Ok(digests.filter_map(|digest| Self::kept(places, &digest).ok()).collect())
     }
 
     pub fn manifest(&self) -> &Manifest {

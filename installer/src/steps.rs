@@ -18,6 +18,7 @@ mod swarm;
 mod trust;
 
 pub use self::engine::InstallEngine;
+pub use self::folders::program_size;
 
 use wt_keys::console::Progress;
 

@@ -6,8 +6,9 @@ use wt_keys::console::{Done, Failure, Output};
 
 use super::lock::Lock;
 use super::open::{self, SiteArgument, TrustArgument, VolumeFolders};
+use crate::preflight::{self, Table};
 use crate::steps::Outcome;
-use crate::{Installation, Places, operation, preflight};
+use crate::{Installation, Places, operation};
 
 /// What `wt-install BUNDLE` takes.
 #[derive(Debug, clap::Args)]
@@ -42,6 +43,10 @@ impl Install {
         if let Err(error) = preflight.require() {
             output.say(&preflight);
             return Err(error.into());
+        }
+        let warnings = preflight.warnings();
+        if !warnings.is_empty() && !output.verbose {
+            output.say(Table(&warnings));
         }
         if operation::carry_out(
             &installation,

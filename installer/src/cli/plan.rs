@@ -39,13 +39,17 @@ impl Plan {
         let bundle = self.bundle.open(places)?;
         let headline = open::headline(&bundle);
         let installation = open::installation(bundle, &self.site, places)?;
+        let preflight = preflight::examine(&installation)?;
+        let fits = preflight.require();
         let report = Report {
             schema: "wt.plan.v1",
             bundle: headline,
-            preflight: preflight::examine(&installation)?,
-            steps: planned(&installation)?,
+            steps: match planned(&installation) {
+                Err(_) if fits.is_err() => Vec::new(), // the table says what is wrong
+                steps => steps?,
+            },
+            preflight,
         };
-        let fits = report.preflight.require();
         output.report(&report, &report);
         Ok(fits?)
     }

@@ -66,6 +66,11 @@ fn same_program(kept: &Path) -> Result<bool> {
     Ok(fs::read(kept).is_ok_and(|kept| kept == this))
 }
 
+/// What this program takes on a disk.
+pub fn program_size() -> Result<u64> {
+    Ok(fs::metadata(THIS_PROGRAM).map_err(Error::io("read", THIS_PROGRAM))?.len())
+}
+
 fn keep_program(kept: &Path) -> Result<()> {
     durable::create_folder(&durable::folder_of(kept), 0o755)?;
     let this = fs::read(THIS_PROGRAM).map_err(Error::io("read", THIS_PROGRAM))?;
