@@ -8,11 +8,13 @@
 mod facts;
 mod pair;
 mod pinned;
+mod renew;
 mod store;
 
 pub use self::facts::Facts;
 pub use self::pair::Pair;
 pub use self::pinned::client;
+pub use self::renew::renew;
 pub use self::store::{Choice, current, installed, previous, put, remember, remove};
 
 #[cfg(test)]

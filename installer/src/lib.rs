@@ -12,6 +12,7 @@ pub mod deployment;
 pub mod engine;
 pub mod error;
 pub mod hook;
+pub mod init;
 pub mod init_data;
 pub mod installation;
 pub mod journal;

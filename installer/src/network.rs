@@ -72,6 +72,29 @@ pub fn routes(root: &Path) -> Result<Vec<Subnet>> {
     Ok(found)
 }
 
+/// The IPv4 addresses of the host below `root` that others may reach it by, in order.
+pub fn addresses(root: &Path) -> Vec<Ipv4Addr> {
+    let text = fs::read_to_string(root.join("proc/net/fib_trie")).unwrap_or_default();
+    let mut found: Vec<Ipv4Addr> = local(&text).filter(|address| !address.is_loopback()).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// Leaves like `|-- 192.0.2.10` that have `/32 host LOCAL` below them.
+fn local(fib_trie: &str) -> impl Iterator<Item = Ipv4Addr> {
+    let mut lines = fib_trie.lines().map(str::trim);
+    let mut leaf = None;
+    std::iter::from_fn(move || {
+        lines.find_map(|line| {
+            if let Some(address) = line.strip_prefix("|-- ") {
+                leaf = address.parse().ok();
+            }
+            (line == "/32 host LOCAL").then(|| leaf.take()).flatten()
+        })
+    })
+}
+
 /// A line of `/proc/net/route`: device, destination and so on, mask eighth; numbers in hexadecimal as they lie in memory.
 fn route(line: &str) -> Option<Subnet> {
     let fields: Vec<&str> = line.split_whitespace().collect();
@@ -125,5 +148,15 @@ mod tests {
         let found: Vec<String> = routes(root.path()).unwrap().iter().map(ToString::to_string).collect();
         assert_eq!(found, ["10.0.2.0/24", "10.213.0.0/16", "10.187.0.53/32"]);
         assert_eq!(free(&CANDIDATES, &routes(root.path()).unwrap()), Some(CANDIDATES[2]));
+    }
+
+    #[test]
+    fn addresses_are_those_that_are_local_and_not_the_loopback() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("proc/net")).unwrap();
+        let text = "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 0.0.0.0\n        /0 universe UNICAST\n     |-- 127.0.0.1\n\
+                    /32 host LOCAL\n     |-- 192.0.2.10\n        /32 host LOCAL\n     |-- 192.0.2.255\n        /32 link BROADCAST\n";
+        fs::write(root.path().join("proc/net/fib_trie"), format!("{text}{text}")).unwrap();
+        assert_eq!(addresses(root.path()), [Ipv4Addr::new(192, 0, 2, 10)]);
     }
 }

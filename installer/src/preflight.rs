@@ -20,6 +20,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use self::domains::is_ours;
 pub use self::row::{Row, Table, Verdict};
 use crate::engine::{Engine, SwarmState};
 use crate::{Error, Installation, Result};

@@ -76,7 +76,11 @@ impl SiteFile {
     /// nobody else may be able to read or write it. Files that it names are then named by absolute paths.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = read_private(path)?;
-        let text = text_of(path, &bytes)?;
+        Self::of_text(text_of(path, &bytes)?, path)
+    }
+
+    /// As [`SiteFile::read`], of a text that lies, or will lie, at `path`.
+    pub fn of_text(text: &str, path: &Path) -> Result<Self> {
         let mut site = Self::parse(text).map_err(|why| Error::SiteFile { path: path.to_owned(), why })?;
         site.resolve_files(path)?;
         Ok(site)
@@ -136,7 +140,7 @@ pub fn default_home(product: &str) -> PathBuf {
 }
 
 /// The bytes of a file that holds passwords.
-fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let file = File::open(path).map_err(|source| Error::NoSiteFile { path: path.to_owned(), source })?;
     let found = file.metadata().map_err(Error::io("read", path))?;
     let mode = found.permissions().mode() & 0o777;
@@ -158,7 +162,7 @@ fn text_of<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str> {
 }
 
 /// What relative paths in a site file begin at.
-fn folder_of_site(path: &Path) -> Result<PathBuf> {
+pub(crate) fn folder_of_site(path: &Path) -> Result<PathBuf> {
     let folder = durable::folder_of(path);
     std::path::absolute(&folder).map_err(Error::io("find", &folder))
 }

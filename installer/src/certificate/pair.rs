@@ -144,7 +144,7 @@ pub(crate) mod tests {
         let status = Command::new("openssl")
             .args(["req", "-x509", "-nodes", "-subj", "/CN=test", "-addext"])
             .arg(format!("subjectAltName={names}"))
-            .args(if more.iter().any(|word| *word == "-newkey") { &[][..] } else { &EC })
+            .args(if more.contains(&"-newkey") { &[][..] } else { &EC })
             .args(more)
             .arg("-out")
             .arg(file("crt"))

@@ -10,6 +10,7 @@ use wt_keys::{Sha256Digest, durable};
 
 use super::Pair;
 use super::pair::read;
+use crate::installation::Purpose;
 use crate::site::CertificateFiles;
 use crate::{Error, Installation, Places, Result};
 
@@ -58,8 +59,11 @@ impl Choice {
     }
 }
 
-/// The pair that the site has when the next run has ended.
+/// The pair that the site has, or, where it is being installed, will have at the end.
 pub fn current(installation: &Installation) -> Result<Option<Pair>> {
+    if installation.purpose == Purpose::Operate {
+        return installed(&installation.places);
+    }
     Ok(Choice::of(&installation.places, installation.site.certificate.as_ref())?.pair())
 }
 

@@ -27,7 +27,7 @@ pub(super) fn rows(scene: &Scene<'_>) -> Vec<Row> {
 }
 
 /// Whether it is an address of this host: a socket can be bound to it.
-pub(super) fn is_ours(address: IpAddr) -> bool {
+pub fn is_ours(address: IpAddr) -> bool {
     TcpListener::bind((address, 0)).is_ok()
 }
 

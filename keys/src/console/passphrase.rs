@@ -36,7 +36,8 @@ impl PassphraseFile {
     }
 }
 
-fn first_line(file: &Path) -> Result<Zeroizing<String>> {
+/// The first line of a file, without its end: for what must stand on no command line.
+pub fn first_line(file: &Path) -> Result<Zeroizing<String>> {
     let bytes = Zeroizing::new(durable::read_capped(file, "a passphrase file", 4096)?);
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
