@@ -7,9 +7,11 @@ mod interview;
 mod person;
 mod question;
 mod questions;
+mod summary;
 
 pub use self::document::{Document, Field};
 pub use self::given::Given;
 pub use self::interview::Interview;
 pub use self::person::{Person, Terminal};
-pub use self::questions::{Known, Summary, ask_all};
+pub use self::questions::{Known, ask_all};
+pub use self::summary::Summary;

@@ -31,9 +31,10 @@ impl Interview<'_> {
             return Ok(Some(given.clone()));
         }
         let present = self.document.get(&question.field).or_else(|| question.default.clone());
-        match self.person.is_some() {
-            true => self.ask(question, present.as_deref()),
-            false => self.keep(question, present),
+        if self.person.is_some() {
+            self.ask(question, present.as_deref())
+        } else {
+            self.keep(question, present)
         }
     }
 
@@ -48,8 +49,7 @@ impl Interview<'_> {
         loop {
             let typed = self.person()?.ask(&words)?;
             let answer = match (typed.as_str(), present) {
-                (NONE, _) if question.may_be_none => None,
-                ("", None) if question.may_be_none => None,
+                (NONE, _) | ("", None) if question.may_be_none => None,
                 ("", Some(present)) => Some(present.to_owned()),
                 _ => Some(typed),
             };
