@@ -105,6 +105,10 @@ pub enum Error {
     EngineTooOld { expected: EngineVersion, found: String },
     #[error("the engine could not {action}")]
     Engine { action: &'static str, source: Box<bollard::errors::Error> },
+    #[error("the engine could not {action}")]
+    Daemon { action: &'static str, source: Box<Error> },
+    #[error("`{}` is not JSON: {source}", path.display())]
+    EngineConfiguration { path: PathBuf, source: serde_json::Error },
     #[error("the engine's client could not {action}")]
     Client { action: &'static str, source: Box<Error> },
     #[error("the engine gave an answer that makes no sense\n  expected {expected}\n  found    `{found}`")]
@@ -121,11 +125,17 @@ pub enum Error {
         "the engine's image `{name}` is not the signed one: its {what} differs\n  expected {expected}\n  found    {found}"
     )]
     ImageDiffers { name: String, what: &'static str, expected: String, found: String },
+    #[error("the engine has an image `{name}` that is not ours\n  found    {id}")]
+    NameTaken { name: String, id: String },
     #[error("the stack `{stack}` is not healthy{}", reasons(services))]
     StackUnhealthy { stack: String, services: Vec<(String, String)> },
 
     #[error("this engine cannot be made a swarm manager\n  found    {found}")]
     Swarm { found: String },
+    #[error(
+        "there is no network left for the services: this host reaches something by each of those that are tried"
+    )]
+    NoNetwork,
 
     // packages
     #[error("the bundle has no engine for this host\n  expected {}\n  found    {found}", known.join(", "))]
@@ -175,16 +185,20 @@ impl Explain for Error {
             Self::Preflight { .. }
             | Self::Certificate { .. }
             | Self::CertificateRefused { .. }
+            | Self::EngineConfiguration { .. }
+            | Self::NameTaken { .. }
             | Self::CannotFollow { .. }
             | Self::NoPackages { .. }
             | Self::PackageConflict { .. }
             | Self::PackagesBroken { .. }
             | Self::PackagesRefused { .. }
+            | Self::NoNetwork
             | Self::Swarm { .. } => Exit::PreflightFailed,
             Self::NoEngine { .. }
             | Self::EngineTooOld { .. }
             | Self::Engine { .. }
             | Self::Client { .. }
+            | Self::Daemon { .. }
             | Self::EngineAnswer { .. }
             | Self::EngineClosed
             | Self::EngineSilent { .. }
@@ -220,6 +234,7 @@ impl Explain for Error {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a list")]
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Keys(error) => return error.hint(),
@@ -231,6 +246,7 @@ impl Explain for Error {
             Self::SiteFileMode { path, .. } => format!("chmod 600 `{}`", path.display()),
             Self::NoTrust => "pass the vendor's roots with `--trust FILE`".into(),
             Self::NotRoot => "run it with sudo".into(),
+            Self::NoNetwork => "`ip route` shows what it reaches; take back a route that is wider than it need be".into(),
             Self::Locked { .. } => "wait for it to end; `wt-install status` works meanwhile".into(),
             Self::NoSuchBundle { near: Some(verb), .. } => format!("did you mean `wt-install {verb}`?"),
             Self::NoSuchBundle { near: None, .. } => "`wt-install --help` lists what it can do".into(),
@@ -240,6 +256,9 @@ impl Explain for Error {
                     "`docker service ps {stack}_{name}` says why; `wt-install restart {name}` starts it anew"
                 )
             }
+            Self::NameTaken { name, .. } => format!(
+                "whose it is, `docker ps --filter ancestor={name}` may tell; give it another name: `docker tag {name} other:1 && docker rmi {name}`"
+            ),
             Self::NotGone { stack, .. } => {
                 format!(
                     "`docker ps --filter label=com.docker.stack.namespace={stack}` lists them; run this again"
@@ -250,8 +269,15 @@ impl Explain for Error {
                     .into()
             }
             Self::EngineTooOld { .. } => "upgrade Docker on this host".into(),
-            Self::EngineClosed
-            | Self::EngineSilent { .. }
+            Self::EngineConfiguration { .. } => {
+                "the engine would not start with it; mend it, then run this again".into()
+            }
+            Self::Daemon { .. } => "`systemctl status docker` and `journalctl -u docker` say why".into(),
+            Self::EngineSilent { .. } => {
+                "`systemctl restart containerd docker` frees an engine that hangs (it restarts every container); then run this again".into()
+            }
+            Self::Engine { .. }
+            | Self::EngineClosed
             | Self::LoadRefused { .. }
             | Self::ImageMissing { .. } => {
                 "`journalctl -u docker` may say why; is its disk full? Then run this again".into()
@@ -310,7 +336,6 @@ impl Explain for Error {
             | Self::Command { .. }
             | Self::CommandFailed { .. }
             | Self::CommandTime { .. }
-            | Self::Engine { .. }
             | Self::Client { .. }
             | Self::EngineAnswer { .. }
             | Self::Swarm { .. }

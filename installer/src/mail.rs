@@ -19,7 +19,7 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{Certificate, CertificateStore, SmtpConnection, TlsParameters};
 use lettre::transport::smtp::extension::{ClientId, Extension};
 use lettre::{Address, Message};
-use wt_keys::durable;
+use wt_keys::capped;
 
 pub use self::problem::Problem;
 use crate::site::{MailAddress, Security, Smtp};
@@ -140,7 +140,7 @@ fn tls(smtp: &Smtp) -> Result<TlsParameters> {
     let unusable = |error: SmtpError| failed(smtp)(Problem::of(&error));
     let mut builder = TlsParameters::builder(smtp.host.to_string());
     if let Some(ca) = &smtp.ca {
-        let pem = durable::read_capped(ca, "certificates", CA_LIMIT)?;
+        let pem = capped::read(ca, "certificates", CA_LIMIT)?;
         let why = "it has no certificate in PEM".to_owned();
         let certificate =
             Certificate::from_pem(&pem).map_err(|_| Error::Certificate { path: ca.clone(), why })?;

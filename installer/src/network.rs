@@ -16,7 +16,7 @@ pub struct Subnet {
 
 /// Where the networks of a product may lie, the best first. Those at the beginning are in few plans; the last are there
 /// for sites that use all of 10.0.0.0/8.
-pub const CANDIDATES: [Subnet; 12] = [
+const CANDIDATES: [Subnet; 12] = [
     Subnet::of([10, 213, 0, 0], 16),
     Subnet::of([10, 187, 0, 0], 16),
     Subnet::of([10, 119, 0, 0], 16),
@@ -57,13 +57,18 @@ impl fmt::Debug for Subnet {
 }
 
 /// The first candidate that overlaps none of `routes`.
-pub fn free(candidates: &[Subnet], routes: &[Subnet]) -> Option<Subnet> {
+fn free(candidates: &[Subnet], routes: &[Subnet]) -> Option<Subnet> {
     candidates.iter().find(|candidate| routes.iter().all(|route| !route.overlaps(**candidate))).copied()
+}
+
+/// Where the networks of a product may lie on the host below `root`: where it reaches nothing else.
+pub fn for_product(root: &Path) -> Result<Option<Subnet>> {
+    Ok(free(&CANDIDATES, &routes(root)?))
 }
 
 /// The networks that the host below `root` has a way to, its own addresses among them; the default route is a way to all
 /// and so none of them. The host's own DNS servers count, too: a network over them would take them away.
-pub fn routes(root: &Path) -> Result<Vec<Subnet>> {
+fn routes(root: &Path) -> Result<Vec<Subnet>> {
     let path = root.join("proc/net/route");
     let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
     let servers = fs::read_to_string(root.join("etc/resolv.conf")).unwrap_or_default();

@@ -26,15 +26,20 @@ impl Release {
         Ok(Self::Kept(Box::new(Kept::open(&folder)?)))
     }
 
-    /// All that are kept here. What a killed run left of one is none.
-    pub fn all_kept(places: &Places) -> Result<Vec<Self>> {
+    /// The manifests of all releases that are kept here.
+    pub fn all_kept(places: &Places) -> Result<Vec<Sha256Digest>> {
         let folder = places.releases();
         let entries = match fs::read_dir(&folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(Error::io("read", &folder))?,
         };
-        let digests = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        Ok(digests.filter_map(|digest| Self::kept(places, &digest).ok()).collect())
+        let mut digests = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(Error::io("read", &folder))?.file_name();
+            digests.extend(name.to_str().and_then(|name| name.parse::<Sha256Digest>().ok()));
+        }
+        digests.sort_unstable();
+        Ok(digests)
     }
 
     pub fn manifest(&self) -> &Manifest {

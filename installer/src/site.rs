@@ -20,7 +20,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use wt_keys::durable;
+use wt_keys::folder_of;
 use zeroize::Zeroizing;
 
 pub use self::certificate_files::CertificateFiles;
@@ -163,7 +163,7 @@ fn text_of<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str> {
 
 /// What relative paths in a site file begin at.
 pub(crate) fn folder_of_site(path: &Path) -> Result<PathBuf> {
-    let folder = durable::folder_of(path);
+    let folder = folder_of(path);
     std::path::absolute(&folder).map_err(Error::io("find", &folder))
 }
 

@@ -18,6 +18,13 @@ fn lab(verb: &str) -> Command {
     command
 }
 
+/// Runs a shell line of this machine on the wire between the hosts, where their users are.
+pub fn outside(line: &str) -> Command {
+    let mut command = lab("enter");
+    command.args(["bash", "-c", line]).stdin(std::process::Stdio::null());
+    command
+}
+
 impl Host {
     pub fn start(name: &'static str) -> Self {
         Self::start_as(name, "debian-12")
@@ -50,6 +57,15 @@ impl Host {
 
     pub fn reboot(&self) {
         Ran::of(lab("reboot").arg(self.name)).expect(0);
+    }
+
+    /// Ends all that runs there, at once.
+    pub fn kill(&self) {
+        Ran::of(lab("kill").arg(self.name)).expect(0);
+    }
+
+    pub fn switch_on(&self) {
+        Ran::of(lab("start").arg(self.name)).expect(0);
     }
 
     /// Records every frame that leaves the host, until [`Self::captured`].

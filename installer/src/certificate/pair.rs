@@ -8,7 +8,7 @@ use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{Error as TlsError, InconsistentKeys};
-use wt_keys::durable;
+use wt_keys::capped;
 use zeroize::Zeroizing;
 
 use super::Facts;
@@ -98,7 +98,7 @@ impl Pair {
 }
 
 pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    Ok(Zeroizing::new(durable::read_capped(path, "a certificate or a key", LIMIT)?))
+    Ok(Zeroizing::new(capped::read(path, "a certificate or a key", LIMIT)?))
 }
 
 fn chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wt_keys::{Sha256Digest, durable};
+use wt_keys::{Sha256Digest, capped, durable};
 
 use super::Pair;
 use super::pair::read;
@@ -107,7 +107,7 @@ fn last_taken(places: &Places) -> Result<Option<Taken>> {
     if !there(&path)? {
         return Ok(None);
     }
-    let bytes = durable::read_capped(&path, "a record of files", RECORD_LIMIT)?;
+    let bytes = capped::read(&path, "a record of files", RECORD_LIMIT)?;
     serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::io("read", &path)(error.into()))
 }
 

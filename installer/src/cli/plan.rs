@@ -4,6 +4,7 @@ use serde::Serialize;
 use wt_keys::console::{Done, Output};
 
 use super::open::{self, BundleArgument, SiteArgument};
+use crate::forecast::Forecast;
 use crate::preflight::{self, Preflight};
 use crate::steps::{self, Need};
 use crate::{Installation, Places, Result};
@@ -23,6 +24,8 @@ struct Report {
     schema: &'static str,
     bundle: String,
     preflight: Preflight,
+    /// `None`: the host does not fit, and nobody can tell.
+    forecast: Option<Forecast>,
     steps: Vec<Planned>,
 }
 
@@ -44,14 +47,20 @@ impl Plan {
         let report = Report {
             schema: "wt.plan.v1",
             bundle: headline,
-            steps: match planned(&installation) {
-                Err(_) if fits.is_err() => Vec::new(), // the table says what is wrong
-                steps => steps?,
-            },
+            forecast: unless(fits.is_err(), Forecast::of(&installation))?,
+            steps: unless(fits.is_err(), planned(&installation))?.unwrap_or_default(),
             preflight,
         };
         output.report(&report, &report);
         Ok(fits?)
+    }
+}
+
+/// Where the host does not fit, the table says why, and the rest may not be known.
+fn unless<T>(refused: bool, answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Err(_) if refused => Ok(None),
+        answer => answer.map(Some),
     }
 }
 
@@ -71,6 +80,9 @@ fn planned(installation: &Installation) -> Result<Vec<Planned>> {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\n\n{}", self.bundle, self.preflight)?;
+        if let Some(forecast) = &self.forecast {
+            writeln!(f, "{forecast}")?;
+        }
         for planned in &self.steps {
             writeln!(f, "  {:<10} {}", planned.step, planned.work.as_deref().unwrap_or("-"))?;
         }

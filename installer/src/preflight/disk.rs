@@ -64,7 +64,7 @@ fn rooms(scene: &Scene<'_>) -> Result<Vec<Room>> {
     let (installation, engine) = (scene.installation, scene.engine.as_ref());
     let (manifest, places) = (installation.manifest(), &installation.places);
     let sent = match engine {
-        Some(engine) => engine.plan_images(manifest)?.bytes,
+        Some(engine) => engine.plan_images(manifest, &installation.known_images()?)?.bytes,
         None => manifest.layers().map(|layer| layer.size).sum(),
     };
     let stores = match engine {

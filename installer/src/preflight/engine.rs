@@ -1,17 +1,17 @@
 //! An engine that is there already, and what somebody made of it.
 
-use std::collections::BTreeSet;
-
 use wt_keys::Sha256Digest;
-use wt_manifests::Manifest;
+use wt_manifests::ImageName;
 
 use super::{Row, Scene, Verdict};
-use crate::engine::{Engine, OLDEST, Setup, StoreKind, SwarmState};
-use crate::release::Release;
-use crate::{Places, Result};
+use crate::engine::{OLDEST, Setup, StoreKind, SwarmState};
+use crate::{Result, engine_configuration};
 
 pub(super) fn rows(scene: &Scene<'_>) -> Result<Vec<Row>> {
-    let Some(engine) = &scene.engine else { return Ok(Vec::new()) };
+    let installation = scene.installation;
+    let Some(engine) = &scene.engine else {
+        return Ok(vec![configuration(engine_configuration::check(&installation.places))]);
+    };
     let info = engine.info();
     let store = match info.store {
         StoreKind::Classic => "classic store",
@@ -22,7 +22,7 @@ pub(super) fn rows(scene: &Scene<'_>) -> Result<Vec<Row>> {
     let mut rows = vec![Row::new("engine", Verdict::Ok, found, format_args!("Docker {OLDEST} or later"), "")];
     rows.extend(oddities(&engine.setup()?, &scene.swarm));
     rows.push(swarm(&scene.swarm, engine.setup()?.nodes));
-    rows.push(tags(&taken_tags(engine, scene.installation.manifest(), &scene.installation.places)?));
+    rows.push(tags(&engine.taken_names(installation.manifest(), &installation.known_images()?)?));
     Ok(rows)
 }
 
@@ -64,11 +64,19 @@ fn swarm(state: &SwarmState, nodes: i64) -> Row {
     Row::new("swarm", verdict, found, needed, hint)
 }
 
-fn tags(taken: &[String]) -> Row {
-    let found = if taken.is_empty() {
-        "free, or ours".to_owned()
-    } else {
-        format!("somebody's: {}", taken.join(", "))
+/// What an engine that is yet to come will read.
+fn configuration(readable: Result<()>) -> Row {
+    let verdict = Verdict::or_fail(readable.is_ok());
+    let found = readable.map_or_else(|error| error.to_string(), |()| "readable, or none".to_owned());
+    let hint = "correct it, or move it away: the engine itself would not start with it";
+    Row::new("engine: its configuration", verdict, found, "JSON, if there is one", hint)
+}
+
+fn tags(taken: &[(ImageName, Sha256Digest)]) -> Row {
+    let named = |(name, id): &(ImageName, Sha256Digest)| format!("{name} ({})", id.to_oci());
+    let found = match taken {
+        [] => "free, or ours".to_owned(),
+        taken => format!("somebody's: {}", taken.iter().map(named).collect::<Vec<_>>().join(", ")),
     };
     Row::new(
         "names of images",
@@ -77,26 +85,6 @@ fn tags(taken: &[String]) -> Row {
         "no image of somebody else's under a name of the release's",
         "give that image another name (`docker tag`, then `docker rmi` the old one)",
     )
-}
-
-/// The names of the release that stand for an image that neither it nor any release kept here has.
-fn taken_tags(engine: &Engine, manifest: &Manifest, places: &Places) -> Result<Vec<String>> {
-    let mut ours = ids(manifest, engine.info().store);
-    for release in Release::all_kept(places)? {
-        ours.extend(ids(release.manifest(), engine.info().store));
-    }
-    let mut taken = Vec::new();
-    for image in &manifest.images {
-        let name = image.name.to_string();
-        if engine.image(&name)?.is_some_and(|found| !ours.contains(&found.id)) {
-            taken.push(name);
-        }
-    }
-    Ok(taken)
-}
-
-fn ids(manifest: &Manifest, store: StoreKind) -> BTreeSet<Sha256Digest> {
-    manifest.images.iter().map(|image| store.image_id(image)).collect()
 }
 
 #[cfg(test)]
@@ -131,7 +119,8 @@ mod tests {
     #[test]
     fn a_name_that_is_taken_is_named() {
         assert_eq!(tags(&[]).verdict, Verdict::Ok);
-        let row = tags(&["acme/web:1".to_owned()]);
-        assert_eq!((row.verdict, row.found.as_str()), (Verdict::Fail, "somebody's: acme/web:1"));
+        let row = tags(&[("acme/web:1".parse().unwrap(), Sha256Digest::of(b""))]);
+        assert_eq!(row.verdict, Verdict::Fail);
+        assert!(row.found.starts_with("somebody's: acme/web:1 (sha256:e3b0c442"), "{}", row.found);
     }
 }

@@ -11,7 +11,7 @@ use super::domains::is_ours;
 use super::{Row, Scene, Verdict};
 use crate::Result;
 use crate::engine::SwarmState;
-use crate::network::{self, CANDIDATES, Subnet};
+use crate::network::{self, Subnet};
 
 /// Where a swarm of one listens, on the loopback address.
 const SWARM_PORTS: [(u16, &str); 2] = [(2377, "the swarm's managers"), (7946, "the swarm's gossip")];
@@ -25,7 +25,7 @@ pub(super) fn rows(scene: &Scene<'_>) -> Result<Vec<Row>> {
     }
     if scene.swarm == SwarmState::None {
         rows.extend(SWARM_PORTS.map(|(number, purpose)| port([127, 0, 0, 1].into(), number, purpose)));
-        rows.push(pool(network::free(&CANDIDATES, &network::routes(installation.places.root())?)));
+        rows.push(pool(network::for_product(installation.places.root())?));
     }
     Ok(rows)
 }
@@ -125,6 +125,6 @@ mod tests {
     #[test]
     fn a_host_that_reaches_everything_has_no_network_left() {
         assert_eq!(pool(None).verdict, Verdict::Fail);
-        assert_eq!(pool(Some(CANDIDATES[0])).found, "10.213.0.0/16");
+        assert_eq!(pool(Some(Subnet::of([10, 213, 0, 0], 16))).found, "10.213.0.0/16");
     }
 }

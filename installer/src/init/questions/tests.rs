@@ -1,4 +1,6 @@
 use super::*;
+use crate::SiteFile;
+use crate::init::Document;
 use crate::init::person::tests::Script;
 
 fn known(folder: &Path) -> Known {
