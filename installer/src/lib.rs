@@ -2,7 +2,7 @@
 //!
 //! Promises: nothing is changed before the bundle was verified and the host examined; a run that was killed is run
 //! again and ends in the same place; a run with nothing to do changes nothing. Refuses: what the bundle does not vouch
-//! for; to take the engine's word for what it has loaded; to look up a name or open a connection off the host.
+//! for; to take the engine's word for what it has loaded; to open a connection off the host but to the site's own mail server.
 
 pub mod certificate;
 pub mod cli;

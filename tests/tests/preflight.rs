@@ -34,7 +34,12 @@ fn shown(site: &Site) -> String {
         "openssl s_client -connect {}:443 -servername worktile.example.com </dev/null 2>/dev/null | openssl x509 -noout -subject",
         site.host.address
     );
-    Ran::of(&mut outside(&line)).expect(0).stdout.trim().replace("subject=CN = ", "").replace("subject=CN=", "")
+    Ran::of(&mut outside(&line))
+        .expect(0)
+        .stdout
+        .trim()
+        .replace("subject=CN = ", "")
+        .replace("subject=CN=", "")
 }
 
 /// Asks for the page all the time, until `flag` is gone; a line for each answer.
@@ -52,7 +57,7 @@ fn visitor(site: &Site, flag: &Path) -> Command {
 
 /// All that a run could have begun with.
 fn untouched(site: &Site) -> String {
-    let line = "find /opt /data /small /var/lib/wt-install /etc -type f -printf '%p %T@ %s\\n' 2>/dev/null | sort; dpkg-query -W";
+    let line = "find /opt /data /small /var/lib/wt-install /etc -type f -not -name lock -printf '%p %T@ %s\\n' 2>/dev/null | sort; dpkg-query -W";
     site.sh(line).stdout
 }
 
@@ -91,7 +96,8 @@ fn a_good_host_is_described_and_what_is_wrong_with_one_is_said_at_once_before_th
         answers.replace("data-root = \"/data\"", "data-root = \"/small/data\"")
     ));
     site.sh("mkdir /small && mount -t tmpfs -o size=64m,mode=755 tmpfs /small").expect(0);
-    site.sh("systemd-run --quiet --unit=theirs systemd-socket-activate --listen=0.0.0.0:80 /bin/cat").expect(0);
+    site.sh("systemd-run --quiet --unit=theirs systemd-socket-activate --listen=0.0.0.0:80 /bin/cat")
+        .expect(0);
     site.within(10, "ss -ltn | grep -q ':80 '");
     let before = untouched(&site);
     for run in [format!("plan {bundle}"), bundle.clone()] {
@@ -170,12 +176,13 @@ fn another_certificate_reaches_every_container_that_uses_one() {
     site.install(&first_bundle()).expect(0).says("https://");
     assert_eq!(shown(&site), "one");
     assert!(site.host.http("/").contains("308"), "what comes in plain is sent to where it is not");
-    let networks = "docker network inspect ingress worktile_backend -f '{{range .IPAM.Config}}{{.Subnet}}{{end}}'";
+    let networks =
+        "docker network inspect ingress worktile_backend -f '{{range .IPAM.Config}}{{.Subnet}}{{end}}'";
     let networks = site.sh(networks).expect(0).stdout;
     assert!(networks.lines().all(|network| network.starts_with("10.187.")), "{networks}");
 
     // a release in which another service uses it, too, and runs twice
-    let next = Draft::new("v5.3", "5.3.0").without_packages();
+    let next = Draft::new("v5.3-tls", "5.3.0").without_packages();
     next.edit("stack.yaml", |text| {
         let own = text.find("  im:\n").unwrap();
         let (before, im) = text.split_at(own);
@@ -209,7 +216,10 @@ fn another_certificate_reaches_every_container_that_uses_one() {
     fs::remove_file(&flag).unwrap();
     let said = String::from_utf8(visitor.wait_with_output().unwrap().stdout).unwrap();
     let lost = said.lines().filter(|line| *line == "lost").count();
-    println!("another certificate: {lost} of {} requests were refused while nginx restarted", said.lines().count());
+    println!(
+        "another certificate: {lost} of {} requests were refused while nginx restarted",
+        said.lines().count()
+    );
     assert!(said.ends_with("served\n"), "{said}");
     let new = site.sh(inside).expect(0).stdout;
     assert!(new.lines().count() == 3 && new.lines().all(|line| !old.contains(line)), "{old}{new}");
@@ -217,7 +227,7 @@ fn another_certificate_reaches_every_container_that_uses_one() {
 
     site.wt("certificate").expect(0).says("CN=two").says("ok    certificate: names");
     site.wt("certificate two.crt two.key").expect(0).says("nothing to do");
-    site.wt("v5.3.tar.zst").expect(0).says("nothing to do");
+    site.wt("v5.3-tls.tar.zst").expect(0).says("nothing to do");
     assert_eq!(shown(&site), "two", "site.toml names the old one, and a run does not bring it back");
     site.wt("certificate --previous").expect(0);
     assert_eq!(shown(&site), "one");

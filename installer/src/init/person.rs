@@ -46,23 +46,28 @@ pub(crate) mod tests {
         pub fn of(answers: &[&str]) -> Self {
             Self { answers: answers.iter().map(|answer| (*answer).to_owned()).collect(), said: String::new() }
         }
+
+        fn say(&mut self, line: &str) {
+            self.said.push_str(line);
+            self.said.push('\n');
+        }
     }
 
     impl Person for Script {
         fn ask(&mut self, question: &str) -> Result<String, Failure> {
             let answer = self.answers.pop_front().ok_or_else(|| Failure::usage(question, "more answers"))?;
-            self.said += &format!("{question} {answer}\n");
+            self.say(&format!("{question} {answer}"));
             Ok(answer)
         }
 
         fn ask_secret(&mut self, question: &str) -> Result<Zeroizing<String>, Failure> {
             let answer = self.answers.pop_front().ok_or_else(|| Failure::usage(question, "more answers"))?;
-            self.said += &format!("{question}\n");
+            self.say(question);
             Ok(Zeroizing::new(answer))
         }
 
         fn tell(&mut self, text: &str) {
-            self.said += &format!("{text}\n");
+            self.say(text);
         }
     }
 }
