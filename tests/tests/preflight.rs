@@ -162,7 +162,6 @@ fn the_answers_are_asked_for_at_a_terminal_and_flags_say_them_elsewhere() {
 
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
-#[expect(clippy::print_stdout, reason = "how many requests were lost is the result")]
 fn another_certificate_reaches_every_container_that_uses_one() {
     let site = Site::bare("tls");
     // somebody else's network, where ours would have been
