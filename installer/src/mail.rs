@@ -162,3 +162,6 @@ fn message(smtp: &Smtp, letter: &Letter<'_>) -> Result<Message, String> {
     let text = letter.text.to_owned();
     builder.header(ContentType::TEXT_PLAIN).body(text).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -131,21 +131,23 @@ fn by_file_system(rooms: &[Room], device: impl Fn(&Path) -> u64) -> Vec<Vec<Room
 fn examined(rooms: &[Room], free: Free) -> Vec<Row> {
     let mut folders: Vec<String> = rooms.iter().map(|room| room.shown.display().to_string()).collect();
     folders.dedup();
-    let what = format!("disk {}", folders.join(", "));
+    let what = format!("disk {}", folders[0]);
     let sum = |of: fn(&Room) -> u64| rooms.iter().map(of).fold(0_u64, u64::saturating_add);
-    let mut rows = vec![space(&what, free.bytes, sum(|room| room.bytes))];
+    let mut rows = vec![space(&what, free.bytes, sum(|room| room.bytes), &folders[1..])];
     rows.extend(files(&what, free.files, sum(|room| room.in_files)));
     rows
 }
 
-fn space(what: &str, free: u64, needed: u64) -> Row {
+/// `others` share the file system.
+fn space(what: &str, free: u64, needed: u64, others: &[String]) -> Row {
     let found = match needed.checked_sub(free) {
         None | Some(0) => format!("{} free", Size(free)),
         Some(short) if short < EXACT => format!("{} free, {short} bytes too few", Size(free)),
         Some(short) => format!("{} free, {} too few", Size(free), Size(short)),
     };
     let hint = "make room, or put a folder on a larger disk";
-    Row::new(what, Verdict::or_fail(free >= needed), found, Size(needed), hint)
+    let shared = if others.is_empty() { String::new() } else { format!(", with {}", others.join(", ")) };
+    Row::new(what, Verdict::or_fail(free >= needed), found, format_args!("{}{shared}", Size(needed)), hint)
 }
 
 /// Nothing where no layers come, or where the file system has no number of files.
@@ -195,14 +197,15 @@ mod tests {
         assert_eq!((shared.len(), alone.len()), (2, 1));
         let free = Free { bytes: 10, files: None };
         let [row] = &examined(shared, free)[..] else { panic!("no row about files") };
-        assert_eq!((row.what.as_str(), row.verdict), ("disk /data, /var/lib/docker", Verdict::Fail));
+        assert_eq!((row.what.as_str(), row.verdict), ("disk /data", Verdict::Fail));
+        assert!(row.needed.ends_with("GiB, with /var/lib/docker"), "{}", row.needed);
     }
 
     #[test]
     fn one_byte_too_few_is_too_few_and_is_said() {
-        let row = space("disk /data", (4 << 30) - 1, 4 << 30);
+        let row = space("disk /data", (4 << 30) - 1, 4 << 30, &[]);
         assert_eq!((row.verdict, row.found.as_str()), (Verdict::Fail, "4.00 GiB free, 1 bytes too few"));
-        assert_eq!(space("disk /data", 4 << 30, 4 << 30).verdict, Verdict::Ok);
+        assert_eq!(space("disk /data", 4 << 30, 4 << 30, &[]).verdict, Verdict::Ok);
     }
 
     #[test]
