@@ -1,6 +1,8 @@
 //! `wt-install`: one file a verb.
 
+mod certificate;
 mod fingerprint;
+mod init;
 mod install;
 mod lock;
 mod open;
@@ -35,6 +37,7 @@ pub struct WtInstall {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Init(Box<init::Init>),
     Plan(plan::Plan),
     Verify(verify::Verify),
     Status(status::Status),
@@ -51,6 +54,7 @@ enum Verb {
     #[command(after_help = "Example:\n  wt-install remove web")]
     Remove(service::Services),
     Service(service::Service),
+    Certificate(certificate::Certificate),
     Rollback(rollback::Rollback),
     Fingerprint(fingerprint::Fingerprint),
 }
@@ -60,6 +64,7 @@ impl Program for WtInstall {
         let (output, places) = (self.output, Places::default());
         match self.verb {
             None => self.install.run(output, &places),
+            Some(Verb::Init(verb)) => verb.run(output, &places),
             Some(Verb::Plan(verb)) => verb.run(output, &places),
             Some(Verb::Verify(verb)) => verb.run(output, &places),
             Some(Verb::Status(status::Status {})) => status::run(output, &places),
@@ -68,6 +73,7 @@ impl Program for WtInstall {
             Some(Verb::Restart(verb)) => verb.run(Action::Restart, output, &places),
             Some(Verb::Remove(verb)) => verb.run(Action::Remove, output, &places),
             Some(Verb::Service(verb)) => verb.run(output, &places),
+            Some(Verb::Certificate(verb)) => verb.run(output, &places),
             Some(Verb::Rollback(verb)) => verb.run(output, &places),
             Some(Verb::Fingerprint(verb)) => verb.run(output, &places),
         }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use wt_keys::{durable, folder_of};
 
 pub use self::change::{Change, reconcile};
-pub use self::variables::{render, render_secret};
+pub use self::variables::Values;
 use crate::release::Release;
 use crate::{Error, Installation, Places, Result, SiteFile};
 
@@ -53,6 +53,7 @@ impl Conf {
         let (release, site) = (&installation.release, &installation.site);
         let manifest = release.manifest();
         let folder = Self::folder(site, &manifest.product);
+        let values = Values::of(installation)?;
         let record = |release: &Release| rendered(&installation.places, release);
         let files = manifest.site.conf.iter().map(|conf| {
             let name = conf.template.to_string();
@@ -66,7 +67,7 @@ impl Conf {
                 None => last.map_or(Ok(None), |last| recorded(&record(last).join(&name)))?,
                 found => found,
             };
-            let wanted = render(&name, &template, manifest, site)?;
+            let wanted = values.render(&name, &template)?;
             Ok(ConfFile { path: folder.join(&name), name, wanted, before, record: own })
         });
         Ok(Self { files: files.collect::<Result<_>>()? })

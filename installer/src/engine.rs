@@ -13,6 +13,8 @@ mod layers;
 mod load;
 mod objects;
 mod services;
+mod setup;
+mod stores;
 mod swarm;
 
 use std::collections::HashMap;
@@ -33,6 +35,8 @@ use wt_manifests::image::Image;
 pub use self::images::EngineImage;
 pub use self::layers::{ImagePlan, PresentLayers, chain_ids};
 pub use self::services::{Service, Task};
+pub use self::setup::Setup;
+pub use self::stores::{Stores, layout};
 pub use self::swarm::SwarmState;
 use crate::{Error, Result};
 

@@ -46,6 +46,11 @@ pub fn complete(places: &Places) -> Result<Vec<&'static str>> {
     Ok(names)
 }
 
+/// Whether what is there can be read, and so completed.
+pub fn check(places: &Places) -> Result<()> {
+    parse(places, &read(places)?).map(drop)
+}
+
 /// Options of one logging driver say nothing to another.
 fn is_set(found: &Map<String, Value>, key: &str) -> bool {
     found.contains_key(key) || (key == "log-opts" && found.contains_key("log-driver"))

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use wt_keys::console::{Exit, Explain};
 
 use crate::engine::EngineVersion;
+use crate::mail;
 use crate::operation::Kind;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -44,6 +45,20 @@ pub enum Error {
     CannotFollow { expected: String, found: String },
     #[error("this host does not meet what the release needs: {}", failed.join("; "))]
     Preflight { failed: Vec<String> },
+    #[error("`{}` cannot be used: {why}", path.display())]
+    Certificate { path: PathBuf, why: String },
+    #[error("the certificate does not fit this site: {}", failed.join("; "))]
+    CertificateRefused { failed: Vec<String> },
+    #[error("the mail server `{server}` cannot be used: {problem}")]
+    Mail { server: String, problem: mail::Problem },
+    #[error("there is no certificate that was in service before")]
+    NoPreviousCertificate,
+    #[error("the certificate could not be put into service, and what was there before is back")]
+    CertificateBack { source: Box<Error> },
+    #[error(
+        "the certificate could not be put into service, and what was there before could not be brought back: {why}"
+    )]
+    CertificateLost { why: String, source: Box<Error> },
     #[error("the template `{template}` cannot be rendered: {why}")]
     Template { template: String, why: String },
     #[error("`{step}` of the user journey failed: {why}")]
@@ -117,6 +132,10 @@ pub enum Error {
 
     #[error("this engine cannot be made a swarm manager\n  found    {found}")]
     Swarm { found: String },
+    #[error(
+        "there is no network left for the services: this host reaches something by each of those that are tried"
+    )]
+    NoNetwork,
 
     // packages
     #[error("the bundle has no engine for this host\n  expected {}\n  found    {found}", known.join(", "))]
@@ -164,6 +183,8 @@ impl Explain for Error {
             | Self::NoSuchBundle { .. } => Exit::Usage,
             Self::NoTrust | Self::OtherProduct { .. } | Self::Older { .. } => Exit::NotTrusted,
             Self::Preflight { .. }
+            | Self::Certificate { .. }
+            | Self::CertificateRefused { .. }
             | Self::EngineConfiguration { .. }
             | Self::NameTaken { .. }
             | Self::CannotFollow { .. }
@@ -171,6 +192,7 @@ impl Explain for Error {
             | Self::PackageConflict { .. }
             | Self::PackagesBroken { .. }
             | Self::PackagesRefused { .. }
+            | Self::NoNetwork
             | Self::Swarm { .. } => Exit::PreflightFailed,
             Self::NoEngine { .. }
             | Self::EngineTooOld { .. }
@@ -183,7 +205,7 @@ impl Explain for Error {
             | Self::LoadRefused { .. }
             | Self::ImageMissing { .. }
             | Self::ImageDiffers { .. } => Exit::Engine,
-            Self::RolledBack { .. } => Exit::Unhealthy,
+            Self::RolledBack { .. } | Self::CertificateBack { .. } => Exit::Unhealthy,
             Self::Locked { .. } | Self::PackagesBusy { .. } => Exit::Locked,
             Self::Io { .. }
             | Self::NotRoot
@@ -197,6 +219,9 @@ impl Explain for Error {
             | Self::BundleNeeded { .. }
             | Self::UnderWay { .. }
             | Self::NoPrevious
+            | Self::NoPreviousCertificate
+            | Self::CertificateLost { .. }
+            | Self::Mail { .. }
             | Self::RollbackFailed { .. }
             | Self::NotHealthy { .. }
             | Self::StackUnhealthy { .. }
@@ -221,6 +246,7 @@ impl Explain for Error {
             Self::SiteFileMode { path, .. } => format!("chmod 600 `{}`", path.display()),
             Self::NoTrust => "pass the vendor's roots with `--trust FILE`".into(),
             Self::NotRoot => "run it with sudo".into(),
+            Self::NoNetwork => "`ip route` shows what it reaches; take back a route that is wider than it need be".into(),
             Self::Locked { .. } => "wait for it to end; `wt-install status` works meanwhile".into(),
             Self::NoSuchBundle { near: Some(verb), .. } => format!("did you mean `wt-install {verb}`?"),
             Self::NoSuchBundle { near: None, .. } => "`wt-install --help` lists what it can do".into(),
@@ -286,7 +312,9 @@ impl Explain for Error {
                 "finish it with `wt-install` and the bundle of {version}, or go back with `wt-install rollback`"
             ),
             Self::NoPrevious => "the release that was replaced last can be brought back, once".into(),
-            Self::RolledBack { source, .. } => return source.hint(),
+            Self::RolledBack { source, .. } | Self::CertificateBack { source } => return source.hint(),
+            Self::Mail { problem, .. } => problem.hint().into(),
+            Self::CertificateLost { .. } => "run this again; `wt-install status` shows what runs".into(),
             Self::RollbackFailed { .. } => {
                 "`wt-install status` shows what runs; `wt-install rollback` tries again".into()
             }
@@ -296,6 +324,9 @@ impl Explain for Error {
             Self::Staging { path } => format!("see what `{}` is, and remove it", path.display()),
             Self::Io { .. }
             | Self::SiteFile { .. }
+            | Self::Certificate { .. }
+            | Self::CertificateRefused { .. }
+            | Self::NoPreviousCertificate
             | Self::OtherProduct { .. }
             | Self::CannotFollow { .. }
             | Self::Preflight { .. }

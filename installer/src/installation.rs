@@ -25,6 +25,16 @@ pub struct Installation {
     pub installed: Option<Installed>,
     pub journal: Journal,
     pub clock: fn() -> Utc,
+    pub purpose: Purpose,
+}
+
+/// What is done with a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The site is to become what the release and the answers say.
+    Install,
+    /// What is in service is used as it is.
+    Operate,
 }
 
 /// What is on this host: written last, when the release is healthy.
@@ -77,6 +87,7 @@ impl Installation {
             places: places.clone(),
             release,
             clock,
+            purpose: Purpose::Install,
         };
         let domains = &installation.manifest().site.domains;
         installation.site.check_domains(&installation.site_path, domains)?;
@@ -86,7 +97,9 @@ impl Installation {
     /// What is in service here, as it was kept.
     pub fn current(places: &Places, clock: fn() -> Utc) -> Result<Self> {
         let installed = Installed::read(places)?.ok_or(Error::NotInstalled)?;
-        Self::new(places, Release::kept(places, &installed.manifest)?, places.site_file(), clock)
+        let release = Release::kept(places, &installed.manifest)?;
+        let installation = Self::new(places, release, places.site_file(), clock)?;
+        Ok(Self { purpose: Purpose::Operate, ..installation })
     }
 
     /// Another release on the same site.
@@ -100,6 +113,7 @@ impl Installation {
             journal: Journal::open(&self.places, &release.manifest().release),
             release,
             clock: self.clock,
+            purpose: self.purpose,
         }
     }
 

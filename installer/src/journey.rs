@@ -1,30 +1,29 @@
-//! The user journey: HTTP requests to the host itself that prove that a person could work with the product.
+//! The user journey: HTTP requests to the host itself that prove that a person could work with the product. Where the site
+//! has a certificate, they are taken over TLS, under the product's names and with no certificate but the site's own.
 
+mod tls;
+
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use ureq::Agent;
-use wt_manifests::Manifest;
 use wt_manifests::site::JourneyStep;
 
-use crate::{Error, Result, SiteFile, conf};
+use crate::conf::Values;
+use crate::{Error, Installation, Result, certificate};
 
 const STEP_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_LIMIT: u64 = 4 << 20;
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// Walks all steps; each is tried until it succeeds or `patience` is over. Returns how many there were.
-pub fn walk(manifest: &Manifest, site: &SiteFile, patience: Duration) -> Result<usize> {
-    let agent: Agent = Agent::config_builder()
-        .timeout_global(Some(STEP_TIMEOUT))
-        .max_redirects(0)
-        .http_status_as_error(false)
-        .proxy(None)
-        .build()
-        .into();
+pub fn walk(installation: &Installation, patience: Duration) -> Result<usize> {
+    let manifest = installation.manifest();
+    let traveller = Traveller::of(installation)?;
     let deadline = Instant::now() + patience;
     for step in &manifest.site.journey {
         loop {
-            match take(&agent, step, manifest, site)? {
+            match traveller.take(step)? {
                 Ok(()) => break,
                 Err(_) if Instant::now() < deadline => std::thread::sleep(PAUSE),
                 Err(why) => {
@@ -37,34 +36,74 @@ pub fn walk(manifest: &Manifest, site: &SiteFile, patience: Duration) -> Result<
     Ok(manifest.site.journey.len())
 }
 
-/// One request. The outer error is a mistake in the release, the inner one an answer that is not the expected one.
-fn take(
-    agent: &Agent,
-    step: &JourneyStep,
-    manifest: &Manifest,
-    site: &SiteFile,
-) -> Result<std::result::Result<(), String>> {
-    let render = |text: &str| conf::render_secret(&step.name, text, manifest, site);
-    let url = format!("http://127.0.0.1:{}{}", step.port, render(&step.path)?);
-    let mut request = ureq::http::Request::builder().method(step.method.as_str()).uri(&url);
-    if let Some(host) = &step.host {
-        request = request.header("host", render(host)?);
+/// Who walks.
+struct Traveller<'a> {
+    values: Values<'a>,
+    address: IpAddr,
+    plain: Agent,
+    /// Where the site has a certificate.
+    secure: Option<Agent>,
+}
+
+impl<'a> Traveller<'a> {
+    fn of(installation: &'a Installation) -> Result<Self> {
+        let config = || {
+            Agent::config_builder()
+                .timeout_global(Some(STEP_TIMEOUT))
+                .max_redirects(0)
+                .http_status_as_error(false)
+                .proxy(None)
+                .build()
+        };
+        let pair = certificate::installed(&installation.places)?;
+        Ok(Self {
+            values: Values::of(installation)?,
+            address: installation.site.node().address,
+            plain: config().into(),
+            secure: pair.map(|pair| tls::agent(config(), &pair)).transpose()?,
+        })
     }
-    let body = step.body.as_deref().map(render).transpose()?;
-    if body.is_some() {
-        request = request.header("content-type", "application/json");
+
+    /// One request. The outer error is a mistake in the release, the inner one an answer that is not the expected one.
+    fn take(&self, step: &JourneyStep) -> Result<std::result::Result<(), String>> {
+        let render = |text: &str| self.values.render_secret(&step.name, text);
+        let host = step.host.as_deref().map(render).transpose()?;
+        let path = render(&step.path)?;
+        let (agent, port, url) = match (&self.secure, step.tls_port) {
+            (Some(agent), Some(port)) => {
+                let name = host.clone().unwrap_or_else(|| self.address.to_string());
+                (agent, port, format!("https://{}:{port}{path}", in_url(&name)))
+            }
+            _ => (&self.plain, step.port, format!("http://127.0.0.1:{}{path}", step.port)),
+        };
+        let mut request = ureq::http::Request::builder().method(step.method.as_str()).uri(&url);
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let body = step.body.as_deref().map(render).transpose()?;
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let answer = match request.body(body.unwrap_or_default()) {
+            Ok(request) => agent.run(request),
+            Err(error) => return Ok(Err(format!("the request cannot be made: {error}"))),
+        };
+        let mut answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Err(format!("no answer on port {port}: {error}"))),
+        };
+        let status = answer.status().as_u16();
+        let text = answer.body_mut().with_config().limit(ANSWER_LIMIT).read_to_string().unwrap_or_default();
+        Ok(judge(step, status, &text))
     }
-    let answer = match request.body(body.unwrap_or_default()) {
-        Ok(request) => agent.run(request),
-        Err(error) => return Ok(Err(format!("the request cannot be made: {error}"))),
-    };
-    let mut answer = match answer {
-        Ok(answer) => answer,
-        Err(error) => return Ok(Err(format!("no answer on port {}: {error}", step.port))),
-    };
-    let status = answer.status().as_u16();
-    let text = answer.body_mut().with_config().limit(ANSWER_LIMIT).read_to_string().unwrap_or_default();
-    Ok(judge(step, status, &text))
+}
+
+/// An IPv6 address has brackets there.
+fn in_url(host: &str) -> String {
+    match host.parse() {
+        Ok(IpAddr::V6(address)) => format!("[{address}]"),
+        _ => host.to_owned(),
+    }
 }
 
 fn judge(step: &JourneyStep, status: u16, text: &str) -> std::result::Result<(), String> {

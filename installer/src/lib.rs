@@ -2,8 +2,9 @@
 //!
 //! Promises: nothing is changed before the bundle was verified and the host examined; a run that was killed is run
 //! again and ends in the same place; a run with nothing to do changes nothing. Refuses: what the bundle does not vouch
-//! for; to take the engine's word for what it has loaded; to look up a name or open a connection off the host.
+//! for; to take the engine's word for what it has loaded; to open a connection off the host but to the site's own mail server.
 
+pub mod certificate;
 pub mod cli;
 pub mod command;
 pub mod conf;
@@ -13,16 +14,20 @@ pub mod engine_configuration;
 pub mod error;
 pub mod forecast;
 pub mod hook;
+pub mod init;
 pub mod init_data;
 pub mod installation;
 pub mod journal;
 pub mod journey;
+pub mod mail;
 pub mod measured;
+pub mod network;
 pub mod operation;
 pub mod packages;
 pub mod places;
 pub mod preflight;
 pub mod release;
+pub mod resolver;
 pub mod rollback;
 pub mod secrets;
 pub mod services;

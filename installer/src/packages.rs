@@ -59,6 +59,17 @@ pub fn bytes_for_host(manifest: &Manifest, root: &Path) -> Result<u64> {
     sizes.sum()
 }
 
+/// The packages that are an engine, by whoever makes them.
+const ENGINES: [&str; 2] = ["docker.io", "docker-ce"];
+
+/// The version of the engine that the bundle has for the host below `root`.
+pub fn engine_version(manifest: &Manifest, root: &Path) -> Result<Option<String>> {
+    let found = target(root)?;
+    let set = manifest.packages.iter().find(|set| set.target == found);
+    let engine = |package: &&Package| ENGINES.contains(&package.name.as_str());
+    Ok(set.and_then(|set| set.packages.iter().find(engine)).map(|package| package.version.clone()))
+}
+
 /// What an installation would do. Pure knowledge: nothing was changed yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackagePlan {

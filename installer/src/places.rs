@@ -56,6 +56,11 @@ impl Places {
         self.state().join("installation.key")
     }
 
+    /// The site's certificate and its key; 0700.
+    pub fn tls(&self) -> PathBuf {
+        self.state().join("tls")
+    }
+
     pub fn engine_configuration(&self) -> PathBuf {
         self.root.join("etc/docker/daemon.json")
     }

@@ -6,7 +6,7 @@ use wt_licensor::install_key;
 use zeroize::Zeroizing;
 
 use crate::engine::Engine;
-use crate::{Installation, Places, Result, init_data};
+use crate::{Installation, Places, Result, certificate, init_data};
 
 /// The administrator's first password.
 pub const ADMIN_PASSWORD: &str = "admin-password";
@@ -23,6 +23,10 @@ pub fn value(installation: &Installation, name: &str) -> Result<Option<Value>> {
     Ok(match name {
         ADMIN_PASSWORD => text(site.administrator.password.expose()),
         "smtp-password" => site.smtp.as_ref().and_then(|smtp| text(smtp.password.expose())),
+        "tls-certificate" => {
+            certificate::current(installation)?.map(|pair| Zeroizing::new(pair.certificate_pem()))
+        }
+        "tls-key" => certificate::current(installation)?.map(|pair| pair.key_pem()),
         _ => None,
     })
 }

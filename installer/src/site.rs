@@ -1,179 +1,109 @@
 //! `site.toml`: what a customer says about the site.
+//!
+//! Every answer has one check, in the type or the function that reads it; `wt-install init` asks with the same ones.
+
+mod certificate_files;
+mod domain;
+mod kept;
+mod line;
+mod mail_address;
+pub mod node;
+pub mod path;
+mod secret;
+mod short_name;
+pub mod smtp;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
-use std::net::IpAddr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Deserializer, Serialize};
-use wt_manifests::site::NodeRole;
+use serde::Deserialize;
+use wt_keys::folder_of;
 use zeroize::Zeroizing;
 
+pub use self::certificate_files::CertificateFiles;
+pub use self::domain::Domain;
+pub use self::kept::kept;
+pub use self::line::Line;
+pub use self::mail_address::MailAddress;
+pub use self::node::Node;
+pub use self::secret::Secret;
+pub use self::short_name::ShortName;
+pub use self::smtp::{Security, Smtp};
 use crate::{Error, Result};
 
 const SITE_FILE_LIMIT: u64 = 1 << 20;
+pub const DATA_ROOT: &str = "/data";
 
 /// `site.toml` as written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SiteFile {
-    pub company_domain: String,
+    /// The customer's short name.
+    pub company_domain: ShortName,
     /// The product's folder; left out: `/opt/<product>`.
+    #[serde(default, deserialize_with = "path::de_optional_folder")]
     pub home: Option<PathBuf>,
-    #[serde(default = "data_root")]
+    #[serde(default = "data_root", deserialize_with = "path::de_folder")]
     pub data_root: PathBuf,
     /// By the names that the release asks for.
     pub domains: BTreeMap<String, Domain>,
+    pub certificate: Option<CertificateFiles>,
     pub administrator: Administrator,
     pub smtp: Option<Smtp>,
     #[serde(rename = "node")]
     pub nodes: Vec<Node>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// The product's first user.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Administrator {
-    pub mail: String,
-    pub username: String,
-    pub name: String,
-    #[serde(skip_serializing)]
+    pub mail: MailAddress,
+    pub username: Line,
+    pub name: Line,
     pub password: Secret,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Smtp {
-    pub host: String,
-    pub port: u16,
-    pub user: String,
-    #[serde(skip_serializing)]
-    pub password: Secret,
-}
-
-/// A host of the site.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Node {
-    pub name: String,
-    #[serde(deserialize_with = "host_address")]
-    pub address: IpAddr,
-    pub roles: Vec<NodeRole>,
-}
-
-/// A value that never appears in a message or a log.
-#[derive(Clone)]
-pub struct Secret(Zeroizing<String>);
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        Ok(Self(Zeroizing::new(String::deserialize(deserializer)?)))
-    }
-}
-
-impl Secret {
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
-/// A host name, or an address where a site has no names.
-#[derive(Clone, Debug, Serialize)]
-pub struct Domain(String);
-
-impl Domain {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for Domain {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let label_ok = |label: &str| {
-            !label.is_empty()
-                && label.len() <= 63
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-                && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-')
-        };
-        if text.parse::<IpAddr>().is_ok() || (text.len() <= 253 && text.split('.').all(label_ok)) {
-            Ok(Self(text))
-        } else {
-            Err(serde::de::Error::custom(format!(
-                "`{text}` is not a host name, expected one like `im.example.com`"
-            )))
-        }
-    }
 }
 
 fn data_root() -> PathBuf {
-    PathBuf::from("/data")
-}
-
-fn host_address<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<IpAddr, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    match text.parse::<IpAddr>() {
-        Ok(address) if !address.is_unspecified() && !address.is_multicast() => Ok(address),
-        _ => Err(serde::de::Error::custom(format!(
-            "`{text}` is not the address of a host, expected one like `192.0.2.10`"
-        ))),
-    }
+    PathBuf::from(DATA_ROOT)
 }
 
 impl SiteFile {
     /// Reads and checks a site file. It holds secrets and is obeyed by root, so it must belong to who runs this, and
-    /// nobody else may be able to read or write it.
+    /// nobody else may be able to read or write it. Files that it names are then named by absolute paths.
     pub fn read(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|source| Error::NoSiteFile { path: path.to_owned(), source })?;
-        let found = file.metadata().map_err(Error::io("read", path))?;
-        let mode = found.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(Error::SiteFileMode { path: path.to_owned(), mode });
-        }
-        let me = rustix::process::geteuid().as_raw();
-        if found.uid() != me {
-            return Err(Error::SiteFileOwner { path: path.to_owned(), me, owner: found.uid() });
-        }
-        let mut bytes = Zeroizing::new(Vec::new());
-        file.take(SITE_FILE_LIMIT).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-        let invalid = |why: String| Error::SiteFile { path: path.to_owned(), why };
-        let text = std::str::from_utf8(&bytes).map_err(|_| invalid("it is not UTF-8 text".to_owned()))?;
-        let site: Self = toml::from_str(text).map_err(|error| invalid(located(text, &error)))?;
-        site.check().map_err(invalid)?;
+        let bytes = read_private(path)?;
+        Self::of_text(text_of(path, &bytes)?, path)
+    }
+
+    /// As [`SiteFile::read`], of a text that lies, or will lie, at `path`.
+    pub fn of_text(text: &str, path: &Path) -> Result<Self> {
+        let mut site = Self::parse(text).map_err(|why| Error::SiteFile { path: path.to_owned(), why })?;
+        site.resolve_files(path)?;
         Ok(site)
     }
 
-    fn check(&self) -> std::result::Result<(), String> {
-        match self.nodes.as_slice() {
+    /// Checks the text of a site file; the error says what is wrong with it, and where.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let site: Self = toml::from_str(text).map_err(|error| located(text, &error))?;
+        match site.nodes.as_slice() {
             [] => return Err("it names no node; expected one `[[node]]` table".to_owned()),
             [_] => {}
             _ => return Err("it names several nodes; this version installs on one".to_owned()),
         }
-        for folder in [Some(&self.data_root), self.home.as_ref()].into_iter().flatten() {
-            let plain = |c: u8| c.is_ascii_alphanumeric() || b"/._-".contains(&c);
-            let up = folder.components().any(|part| part == Component::ParentDir);
-            if !folder.is_absolute()
-                || folder.parent().is_none()
-                || up
-                || !folder.as_os_str().as_bytes().iter().all(|c| plain(*c))
-            {
-                return Err(format!(
-                    "`{}` is not the absolute path of a folder in the characters A-Z a-z 0-9 . _ - /",
-                    folder.display()
-                ));
-            }
-        }
-        if self.administrator.password.expose().is_empty() {
-            return Err("the administrator's password is empty".to_owned());
+        site.smtp.as_ref().map_or(Ok(()), Smtp::check)?;
+        Ok(site)
+    }
+
+    fn resolve_files(&mut self, path: &Path) -> Result<()> {
+        let folder = folder_of_site(path)?;
+        let certificate = self.certificate.iter_mut().flat_map(|files| [&mut files.file, &mut files.key]);
+        let ca = self.smtp.iter_mut().filter_map(|smtp| smtp.ca.as_mut());
+        for file in certificate.chain(ca) {
+            *file = folder.join(&*file);
         }
         Ok(())
     }
@@ -201,8 +131,40 @@ impl SiteFile {
     }
 
     pub fn home(&self, product: &str) -> PathBuf {
-        self.home.clone().unwrap_or_else(|| Path::new("/opt").join(product))
+        self.home.clone().unwrap_or_else(|| default_home(product))
     }
+}
+
+pub fn default_home(product: &str) -> PathBuf {
+    Path::new("/opt").join(product)
+}
+
+/// The bytes of a file that holds passwords.
+pub(crate) fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    let file = File::open(path).map_err(|source| Error::NoSiteFile { path: path.to_owned(), source })?;
+    let found = file.metadata().map_err(Error::io("read", path))?;
+    let mode = found.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(Error::SiteFileMode { path: path.to_owned(), mode });
+    }
+    let me = rustix::process::geteuid().as_raw();
+    if found.uid() != me {
+        return Err(Error::SiteFileOwner { path: path.to_owned(), me, owner: found.uid() });
+    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(SITE_FILE_LIMIT).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+    Ok(bytes)
+}
+
+fn text_of<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str> {
+    let why = "it is not UTF-8 text".to_owned();
+    std::str::from_utf8(bytes).map_err(|_| Error::SiteFile { path: path.to_owned(), why })
+}
+
+/// What relative paths in a site file begin at.
+pub(crate) fn folder_of_site(path: &Path) -> Result<PathBuf> {
+    let folder = folder_of(path);
+    std::path::absolute(&folder).map_err(Error::io("find", &folder))
 }
 
 /// The place and the reason of an error, without the line itself: it may hold a secret.
@@ -254,6 +216,17 @@ roles = ["lb", "app", "cache", "db"]
     }
 
     #[test]
+    fn files_are_named_from_where_the_site_file_lies() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("site.toml");
+        let text = format!("{GOOD}[certificate]\nfile = \"tls/a.crt\"\nkey = \"/etc/a.key\"\n");
+        wt_keys::durable::write(&path, text.as_bytes(), 0o600).unwrap();
+        let files = SiteFile::read(&path).unwrap().certificate.unwrap();
+        assert_eq!(files.file, folder.path().join("tls/a.crt"));
+        assert_eq!(files.key, Path::new("/etc/a.key"));
+    }
+
+    #[test]
     fn a_site_file_that_others_can_read_is_refused() {
         assert!(matches!(read(GOOD, 0o644), Err(Error::SiteFileMode { mode: 0o644, .. })));
     }
@@ -275,6 +248,10 @@ roles = ["lb", "app", "cache", "db"]
             ("username", "user", "unknown field `user`, expected one of"),
             ("password = \"a secret\"", "password = \"a secret", "line 12"),
             ("password = \"a secret\"", "password = [\"a secret\"]", "line 12"),
+            ("\"a secret\"", "\"\"", "line 12, column 12: the password is empty"),
+            ("[administrator]", "[smtp]\nhost = \"m\"\nport = 0\n[administrator]", "`0` is not a port"),
+            ("root@example.com", "root", "`root` is not a mail address"),
+            ("\"db\"", "\"db\", \"db\"", "the role `db` stands there twice"),
             ("\"db\"", "\"dbx\"", "unknown variant `dbx`"),
             ("company-domain", "home = \"/opt/a b\"\ncompany-domain", "`/opt/a b` is not the absolute path"),
             (

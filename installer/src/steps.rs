@@ -1,6 +1,7 @@
 //! An installation as a list of small steps. Each can say whether there is anything left to do, and can be done again
 //! after a run that was killed in the middle of it.
 
+mod certificate;
 mod conf;
 mod engine;
 mod folders;
@@ -17,6 +18,7 @@ mod swarm;
 mod trust;
 
 pub use self::engine::InstallEngine;
+pub use self::folders::program_size;
 
 use wt_keys::console::Progress;
 
@@ -58,7 +60,7 @@ pub trait Step {
 }
 
 /// In the order in which they are done.
-pub fn all() -> [&'static dyn Step; 15] {
+pub fn all() -> [&'static dyn Step; 16] {
     [
         &trust::PinTrust,
         &folders::MakeFolders,
@@ -67,6 +69,7 @@ pub fn all() -> [&'static dyn Step; 15] {
         &keep::KeepRelease,
         &swarm::PrepareSwarm,
         &hooks::BEFORE,
+        &certificate::TakeCertificate,
         &conf::RenderConf,
         &snapshot::WriteSnapshot,
         &services::DeployServices,

@@ -13,11 +13,11 @@ mod progress;
 mod stdout;
 
 pub use clock::now;
-pub use confirm::{ask, confirm, is_interactive};
+pub use confirm::{ask, ask_secret, confirm, is_interactive};
 pub use exit::Exit;
 pub use failure::{Explain, Failure};
 pub use output::{Output, Size, escaped};
-pub use passphrase::PassphraseFile;
+pub use passphrase::{PassphraseFile, first_line};
 pub use program::{Program, run};
 pub use progress::{Phase, Progress};
 pub use stdout::write_stdout;

@@ -17,6 +17,9 @@ pub struct Variables<'a> {
     pub administrator: AdministratorVariables<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub smtp: Option<SmtpVariables<'a>>,
+    /// Where the site has a certificate: `{% if tls is defined %}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsVariables>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -50,6 +53,10 @@ pub struct SmtpVariables<'a> {
     pub port: u16,
     pub user: &'a str,
 }
+
+/// The certificate and its key are secrets; a text need not change when they are renewed.
+#[derive(Clone, Debug, Serialize)]
+pub struct TlsVariables {}
 
 /// Why a text cannot be rendered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,10 +124,12 @@ mod tests {
             },
             administrator: AdministratorVariables { mail: "m", username: "u", name: "n", password: None },
             smtp: None,
+            tls: Some(TlsVariables {}),
         };
         let render = |text| render(text, &variables).map_err(|problem| problem.to_string());
         assert_eq!(render("{{ site.domains.web | tojson }}\n").unwrap(), "\"w\\\"x\"\n");
         assert_eq!(render("{% if smtp is defined %}x{% endif %}").unwrap(), "");
+        assert_eq!(render("{% if tls is defined %}x{% endif %}").unwrap(), "x");
         for (text, expected) in [
             ("\n{{ nobody }}", "line 2: `nobody` is undefined"),
             ("{{ administrator.password }}", "line 1: `administrator.password` is undefined"),

@@ -18,6 +18,13 @@ fn lab(verb: &str) -> Command {
     command
 }
 
+/// Runs a shell line of this machine on the wire between the hosts, where their users are.
+pub fn outside(line: &str) -> Command {
+    let mut command = lab("enter");
+    command.args(["bash", "-c", line]).stdin(std::process::Stdio::null());
+    command
+}
+
 impl Host {
     pub fn start(name: &'static str) -> Self {
         Self::start_as(name, "debian-12")

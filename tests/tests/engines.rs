@@ -55,7 +55,7 @@ fn a_name_of_somebody_elses_is_not_taken_over() {
     site.sh("tar -C /root -c site.toml | docker import - worktile/im:5.8.0").expect(0);
     let other = Draft::new("v5.8", "5.8.0").without_packages().build();
     let id = site.sh("docker image inspect -f '{{.Id}}' worktile/im:5.8.0").stdout;
-    site.install(&other).expect(5).says("`worktile/im:5.8.0` that is not ours").says("hint: ");
+    site.install(&other).expect(5).says("found somebody's: worktile/im:5.8.0 (sha256:").says("hint: ");
     assert_eq!(site.sh("docker image inspect -f '{{.Id}}' worktile/im:5.8.0").stdout, id);
 }
 

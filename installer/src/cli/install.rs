@@ -6,8 +6,9 @@ use wt_keys::console::{Done, Failure, Output};
 
 use super::lock::Lock;
 use super::open::{self, SiteArgument, TrustArgument, VolumeFolders};
+use crate::preflight::{self, Table};
 use crate::steps::Outcome;
-use crate::{Installation, Places, operation, preflight};
+use crate::{Installation, Places, certificate, operation};
 
 /// What `wt-install BUNDLE` takes.
 #[derive(Debug, clap::Args)]
@@ -43,6 +44,10 @@ impl Install {
             output.say(&preflight);
             return Err(error.into());
         }
+        let warnings = preflight.warnings();
+        if !warnings.is_empty() && !output.verbose {
+            output.say(Table(&warnings));
+        }
         if operation::carry_out(
             &installation,
             &|step, outcome, took| told(output, step, outcome, took),
@@ -71,13 +76,11 @@ pub fn told(output: Output, step: &str, outcome: &Outcome, took: Duration) {
 /// What the operator does next.
 fn next(installation: &Installation) -> String {
     let site = &installation.manifest().site;
-    let port = site.ports.first().map_or(80, |port| port.number);
-    let port = if port == 80 { String::new() } else { format!(":{port}") };
     let up = format!(
-        "{} {} is up: http://{}{port}",
+        "{} {} is up: {}",
         installation.product(),
         installation.manifest().version,
-        installation.site.node().address,
+        address(installation),
     );
     match (&site.license, installation.license()) {
         (Some(place), Some(license)) => format!(
@@ -88,4 +91,17 @@ fn next(installation: &Installation) -> String {
         ),
         _ => up,
     }
+}
+
+/// Where a person finds it: as the first step of the journey does.
+fn address(installation: &Installation) -> String {
+    let site = &installation.manifest().site;
+    let tls = site.journey.first().and_then(|step| step.tls_port);
+    let has_certificate = matches!(certificate::installed(&installation.places), Ok(Some(_)));
+    let (scheme, usual, port) = match tls.filter(|_| has_certificate) {
+        Some(port) => ("https", 443, port),
+        None => ("http", 80, site.ports.first().map_or(80, |port| port.number)),
+    };
+    let port = if port == usual { String::new() } else { format!(":{port}") };
+    format!("{scheme}://{}{port}", installation.site.node().address)
 }

@@ -24,7 +24,8 @@ struct Report {
     schema: &'static str,
     bundle: String,
     preflight: Preflight,
-    forecast: Forecast,
+    /// `None`: the host does not fit, and nobody can tell.
+    forecast: Option<Forecast>,
     steps: Vec<Planned>,
 }
 
@@ -41,16 +42,25 @@ impl Plan {
         let bundle = self.bundle.open(places)?;
         let headline = open::headline(&bundle);
         let installation = open::installation(bundle, &self.site, places)?;
+        let preflight = preflight::examine(&installation)?;
+        let fits = preflight.require();
         let report = Report {
             schema: "wt.plan.v1",
             bundle: headline,
-            preflight: preflight::examine(&installation)?,
-            forecast: Forecast::of(&installation)?,
-            steps: planned(&installation)?,
+            forecast: unless(fits.is_err(), Forecast::of(&installation))?,
+            steps: unless(fits.is_err(), planned(&installation))?.unwrap_or_default(),
+            preflight,
         };
-        let fits = report.preflight.require();
         output.report(&report, &report);
         Ok(fits?)
+    }
+}
+
+/// Where the host does not fit, the table says why, and the rest may not be known.
+fn unless<T>(refused: bool, answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Err(_) if refused => Ok(None),
+        answer => answer.map(Some),
     }
 }
 
@@ -69,7 +79,10 @@ fn planned(installation: &Installation) -> Result<Vec<Planned>> {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}\n\n{}\n{}", self.bundle, self.preflight, self.forecast)?;
+        writeln!(f, "{}\n\n{}", self.bundle, self.preflight)?;
+        if let Some(forecast) = &self.forecast {
+            writeln!(f, "{forecast}")?;
+        }
         for planned in &self.steps {
             writeln!(f, "  {:<10} {}", planned.step, planned.work.as_deref().unwrap_or("-"))?;
         }

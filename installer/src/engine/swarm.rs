@@ -14,11 +14,14 @@ use bollard::query_parameters::UpdateNodeOptions;
 use wt_manifests::site::NodeRole;
 
 use super::{Engine, client};
+use crate::network::Subnet;
 use crate::{Error, Result};
 
 /// Where a swarm of one listens, and what it advertises.
 const ALONE: &str = "127.0.0.1";
 const PORT: u16 = 2377;
+/// Of one network out of the pool: 254 containers on it.
+const SUBNET: u32 = 24;
 /// On a node: `wt.role.db=true`. Placement constraints name it.
 const ROLE_LABEL: &str = "wt.role.";
 /// On a swarm that we made.
@@ -59,10 +62,11 @@ impl Engine {
         Ok(ours && life < CERTIFICATE_HOURS * HOUR)
     }
 
-    /// Makes this engine the manager of a new swarm, if it is not one yet.
-    pub fn init_swarm(&self) -> Result<()> {
+    /// Makes this engine the manager of a new swarm, if it is not one yet. Its networks come out of `pool`: left to itself, it
+    /// takes them out of 10.0.0.0/8, whatever else this host reaches there.
+    pub fn init_swarm(&self, pool: Option<Subnet>) -> Result<()> {
         match self.swarm_state()? {
-            SwarmState::None => self.become_manager()?,
+            SwarmState::None => self.become_manager(pool.ok_or(Error::NoNetwork)?)?,
             SwarmState::NewManager => {}
             SwarmState::Manager => return Ok(()),
             SwarmState::Worker => return Err(Error::Swarm { found: "a worker of another swarm".to_owned() }),
@@ -71,10 +75,12 @@ impl Engine {
         client::renew_certificates(CERTIFICATE_HOURS)
     }
 
-    fn become_manager(&self) -> Result<()> {
+    fn become_manager(&self, pool: Subnet) -> Result<()> {
         let request = SwarmInitRequest {
             listen_addr: Some(format!("{ALONE}:{PORT}")),
             advertise_addr: Some(ALONE.to_owned()),
+            default_addr_pool: Some(vec![pool.to_string()]),
+            subnet_size: Some(SUBNET),
             spec: Some(SwarmSpec {
                 orchestration: Some(SwarmSpecOrchestration {
                     task_history_retention_limit: Some(TASK_HISTORY),

@@ -7,7 +7,7 @@ use wt_keys::{durable, folder_of};
 use wt_manifests::site::DataFolder;
 
 use super::{Need, Step};
-use crate::{Error, Installation, Result};
+use crate::{Error, Installation, Result, site};
 
 /// Makes the product's folder and the data folders, and keeps the answers and this program where later runs find them.
 pub struct MakeFolders;
@@ -42,8 +42,7 @@ impl Step for MakeFolders {
         }
         keep_program(&program(&home))?;
         if !same_answers(installation) {
-            let answers =
-                fs::read(&installation.site_path).map_err(Error::io("read", &installation.site_path))?;
+            let answers = site::kept(&installation.site_path)?;
             durable::write(&installation.places.site_file(), &answers, 0o600)?;
         }
         Ok(format!("{} and {}", home.display(), installation.site.data_root.display()))
@@ -56,7 +55,8 @@ pub fn program(home: &Path) -> PathBuf {
 }
 
 fn same_answers(installation: &Installation) -> bool {
-    fs::read(&installation.site_path).ok() == fs::read(installation.places.site_file()).ok()
+    site::kept(&installation.site_path).ok().map(|kept| kept.to_vec())
+        == fs::read(installation.places.site_file()).ok()
 }
 
 const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -64,6 +64,11 @@ const THIS_PROGRAM: &str = "/proc/self/exe";
 fn same_program(kept: &Path) -> Result<bool> {
     let this = fs::read(THIS_PROGRAM).map_err(Error::io("read", THIS_PROGRAM))?;
     Ok(fs::read(kept).is_ok_and(|kept| kept == this))
+}
+
+/// What this program takes on a disk.
+pub fn program_size() -> Result<u64> {
+    Ok(fs::metadata(THIS_PROGRAM).map_err(Error::io("read", THIS_PROGRAM))?.len())
 }
 
 fn keep_program(kept: &Path) -> Result<()> {

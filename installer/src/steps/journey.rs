@@ -29,7 +29,7 @@ impl Step for WalkJourney {
 
     fn apply(&self, installation: &Installation, progress: &Progress) -> Result<String> {
         let _phase = progress.phase("walking the user journey", None);
-        let steps = journey::walk(installation.manifest(), &installation.site, PATIENCE)?;
+        let steps = journey::walk(installation, PATIENCE)?;
         Ok(format!("the user journey passes, all {steps} steps"))
     }
 }

@@ -63,7 +63,7 @@ impl<'a> Applicant<'a> {
             reason: Occasion::New,
             product: self.product.to_owned(),
             release: self.release.to_string(),
-            customer_hint: self.site.company_domain.clone(),
+            customer_hint: self.site.company_domain.to_string(),
             collected_at: now,
             nodes: vec![self.node(key)],
             install_key: key.public(),
@@ -71,7 +71,7 @@ impl<'a> Applicant<'a> {
     }
 
     fn node(&self, key: &SigningKey) -> Node {
-        Node::new(&self.site.node().name, collect(self.places.root(), self.product, &key.public()))
+        Node::new(self.site.node().name.as_str(), collect(self.places.root(), self.product, &key.public()))
     }
 }
 

@@ -2,7 +2,7 @@ use wt_keys::console::Progress;
 
 use super::{Need, Step};
 use crate::engine::SwarmState;
-use crate::{Installation, Result};
+use crate::{Installation, Result, network};
 
 /// Makes this host a Swarm of one, in which it has the roles that the site gives it.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Step for PrepareSwarm {
 
     fn apply(&self, installation: &Installation, _: &Progress) -> Result<String> {
         let engine = installation.engine()?;
-        engine.init_swarm()?;
+        engine.init_swarm(network::for_product(installation.places.root())?)?;
         let node = installation.site.node();
         engine.give_roles(&node.roles)?;
         let roles: Vec<&str> = node.roles.iter().map(|role| role.as_str()).collect();

@@ -1,5 +1,7 @@
 use std::io::{self, IsTerminal as _, Write as _, stdin};
 
+use zeroize::Zeroizing;
+
 use super::Failure;
 use crate::Error;
 
@@ -22,10 +24,25 @@ pub fn ask(question: &str) -> Result<String, Failure> {
         ));
     }
     let mut answer = String::new();
-    write!(io::stderr(), "{question} ")
+    let read = write!(io::stderr(), "{question} ")
         .and_then(|()| stdin().read_line(&mut answer))
         .map_err(Error::io("ask on", "the terminal"))?;
+    if read == 0 {
+        return Err(Failure::usage(
+            format!("nobody is there any more to answer `{question}`"),
+            "nothing was changed; run this again",
+        ));
+    }
     Ok(answer.trim().to_owned())
+}
+
+/// As [`ask`], and what is typed is not shown.
+pub fn ask_secret(question: &str) -> Result<Zeroizing<String>, Failure> {
+    if !is_interactive() {
+        return ask(question).map(Zeroizing::new);
+    }
+    let answer = rpassword::prompt_password(format!("{question} ")).map(Zeroizing::new);
+    Ok(answer.map_err(Error::io("ask on", "the terminal"))?)
 }
 
 fn is_yes(answer: &str) -> bool {

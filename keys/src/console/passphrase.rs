@@ -47,7 +47,8 @@ fn long_enough(passphrase: Zeroizing<String>) -> Result<Zeroizing<String>> {
     }
 }
 
-fn first_line(file: &Path) -> Result<Zeroizing<String>> {
+/// The first line of a file that nobody else can read, without its end: for what must stand on no command line.
+pub fn first_line(file: &Path) -> Result<Zeroizing<String>> {
     let opened = private_file::open(file)?;
     let bytes = Zeroizing::new(capped::read_file(&opened, file, "a passphrase file", 4096)?);
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();

@@ -1,11 +1,12 @@
-//! Every template is rendered for sample sites: with and without mail, with names of their own and with none.
+//! Every template is rendered for sample sites: with and without mail, a certificate, and names of their own.
 
 use std::collections::BTreeMap;
 
 use super::{Missing, SmallFile};
 use crate::release::ReleaseFile;
 use crate::template::{
-    self, AdministratorVariables, Problem, ReleaseVariables, SiteVariables, SmtpVariables, Variables,
+    self, AdministratorVariables, Problem, ReleaseVariables, SiteVariables, SmtpVariables, TlsVariables,
+    Variables,
 };
 
 const ADDRESS: &str = "192.0.2.10";
@@ -39,12 +40,12 @@ pub(super) fn journey(release: &ReleaseFile) -> Vec<Missing> {
 }
 
 fn first_problem(text: &str, release: &ReleaseFile, password: Option<&str>) -> Option<Problem> {
-    let sites = [(true, true), (false, true), (true, false), (false, false)];
-    sites.into_iter().find_map(|(mail, names)| {
+    let sites = (0..8).map(|bits| [1, 2, 4].map(|bit| bits & bit == 0));
+    sites.into_iter().find_map(|[mail, names, tls]| {
         let hosts: Vec<String> = release.domains.iter().map(|name| format!("{name}.example.com")).collect();
         let hosts = hosts.iter().map(|host| if names { host.as_str() } else { ADDRESS });
         let domains = release.domains.iter().map(String::as_str).zip(hosts).collect();
-        template::render(text, &sample(release, domains, mail, password)).err()
+        template::render(text, &sample(release, domains, mail, tls, password)).err()
     })
 }
 
@@ -52,6 +53,7 @@ fn sample<'a>(
     release: &'a ReleaseFile,
     domains: BTreeMap<&'a str, &'a str>,
     mail: bool,
+    tls: bool,
     password: Option<&'a str>,
 ) -> Variables<'a> {
     Variables {
@@ -69,5 +71,6 @@ fn sample<'a>(
             password,
         },
         smtp: mail.then_some(SmtpVariables { host: "mail.example.com", port: 25, user: "user" }),
+        tls: tls.then_some(TlsVariables {}),
     }
 }

@@ -1,0 +1,232 @@
+//! Room on the file systems that will really be written to: what is signed, less what the engine has already.
+//!
+//! Where images go is the store's affair. The classic store unpacks the whole stream beside the layers that it then makes
+//! of it; the containerd store keeps what it was sent, and what it unpacked of it, under the root of containerd, which may
+//! be another disk than the engine's.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::statvfs;
+use wt_keys::console::Size;
+use wt_manifests::Manifest;
+use wt_manifests::manifest::Entry;
+
+use super::{Row, Scene, Verdict};
+use crate::engine::{Stores, layout};
+use crate::steps::program_size;
+use crate::{Result, packages};
+
+/// What the logs and the engine's own files need beside new images.
+const SPARE_DISK: u64 = 1 << 30;
+/// The engine's packages grow to less than this many times their size when they are unpacked; only the packed size is
+/// signed.
+const UNPACKED: u64 = 5;
+/// What a registry's compressed layers grow to, at most, but for rare ones.
+const COMPRESSED: u64 = 5;
+/// Nobody signed how many files there are. Distributions have one for every 16 KiB, trees of small modules one for 8; fewer
+/// than one for 64 nobody has.
+const BYTES_A_FILE: u64 = 8 << 10;
+const BYTES_A_FILE_AT_LEAST: u64 = 64 << 10;
+/// Fewer bytes than this are said to the byte.
+const EXACT: u64 = 1 << 20;
+
+/// What will be written below a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Room {
+    /// As the operator knows it.
+    shown: PathBuf,
+    /// Where it is really written.
+    folder: PathBuf,
+    bytes: u64,
+    /// Of the bytes, those that become files of layers.
+    in_files: u64,
+}
+
+/// What a file system has to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Free {
+    bytes: u64,
+    /// `None`: it makes as many as it needs.
+    files: Option<u64>,
+}
+
+/// Two rows for each file system: folders that share one share its free bytes, too.
+pub(super) fn rows(scene: &Scene<'_>) -> Result<Vec<Row>> {
+    let rooms = rooms(scene)?;
+    let systems = by_file_system(&rooms, device);
+    Ok(systems.iter().flat_map(|rooms| examined(rooms, free(&rooms[0].folder))).collect())
+}
+
+fn rooms(scene: &Scene<'_>) -> Result<Vec<Room>> {
+    let (installation, engine) = (scene.installation, scene.engine.as_ref());
+    let (manifest, places) = (installation.manifest(), &installation.places);
+    let sent = match engine {
+        Some(engine) => engine.plan_images(manifest, &installation.known_images()?)?.bytes,
+        None => manifest.layers().map(|layer| layer.size).sum(),
+    };
+    let stores = match engine {
+        Some(engine) => engine.stores()?,
+        None => layout(places.root(), packages::engine_version(manifest, places.root())?.as_deref()),
+    };
+    let mut rooms = images(&stores, sent, unpacked(manifest, sent));
+    // afterwards the data itself fills what was asked for
+    if installation.installed.is_none() {
+        let needs = manifest.site.requirements.of(&installation.site.node().roles);
+        rooms.push(Room::plain(&installation.site.data_root, needs.disk.0));
+    }
+    rooms.push(Room::plain(&places.state(), kept(manifest)));
+    rooms.push(Room::plain(&installation.home(), program_size()?));
+    if engine.is_none() {
+        let bytes = packages::bytes_for_host(manifest, places.root())?;
+        rooms.push(Room::plain(&places.staging(), bytes));
+        rooms.push(Room::plain(&places.root().join("usr"), UNPACKED * bytes));
+    }
+    rooms.retain(|room| room.bytes > 0);
+    Ok(rooms)
+}
+
+impl Room {
+    fn plain(folder: &Path, bytes: u64) -> Self {
+        Self { shown: folder.to_owned(), folder: folder.to_owned(), bytes, in_files: 0 }
+    }
+}
+
+/// Where so many bytes of images go, and what is made of them.
+fn images(stores: &Stores, sent: u64, unpacked: u64) -> Vec<Room> {
+    if sent == 0 {
+        return Vec::new();
+    }
+    let room = |folder: &Path, bytes, in_files| Room {
+        shown: stores.root.clone(),
+        folder: folder.to_owned(),
+        bytes,
+        in_files,
+    };
+    vec![room(&stores.received, sent, 0), room(&stores.layers, unpacked + SPARE_DISK, unpacked)]
+}
+
+/// What layers of so many bytes become. Of a registry's own blobs nobody has said it; they are mostly compressed.
+fn unpacked(manifest: &Manifest, bytes: u64) -> u64 {
+    let verbatim = manifest.images.iter().any(|image| image.verbatim.is_some());
+    if verbatim { COMPRESSED * bytes } else { bytes }
+}
+
+/// What stays of a bundle when it is gone: all but images and packages.
+fn kept(manifest: &Manifest) -> u64 {
+    let small = |entry: &&Entry| !entry.path.starts_with("blobs") && !entry.path.starts_with("packages");
+    manifest.entries.iter().filter(small).map(|entry| entry.size).sum()
+}
+
+fn by_file_system(rooms: &[Room], device: impl Fn(&Path) -> u64) -> Vec<Vec<Room>> {
+    let mut found: BTreeMap<u64, Vec<Room>> = BTreeMap::new();
+    for room in rooms {
+        found.entry(device(&room.folder)).or_default().push(room.clone());
+    }
+    found.into_values().collect()
+}
+
+fn examined(rooms: &[Room], free: Free) -> Vec<Row> {
+    let mut folders: Vec<String> = rooms.iter().map(|room| room.shown.display().to_string()).collect();
+    folders.dedup();
+    let what = format!("disk {}", folders[0]);
+    let sum = |of: fn(&Room) -> u64| rooms.iter().map(of).fold(0_u64, u64::saturating_add);
+    let mut rows = vec![space(&what, free.bytes, sum(|room| room.bytes), &folders[1..])];
+    rows.extend(files(&what, free.files, sum(|room| room.in_files)));
+    rows
+}
+
+/// `others` share the file system.
+fn space(what: &str, free: u64, needed: u64, others: &[String]) -> Row {
+    let found = match needed.checked_sub(free) {
+        None | Some(0) => format!("{} free", Size(free)),
+        Some(short) if short < EXACT => format!("{} free, {short} bytes too few", Size(free)),
+        Some(short) => format!("{} free, {} too few", Size(free), Size(short)),
+    };
+    let hint = "make room, or put a folder on a larger disk";
+    let shared = if others.is_empty() { String::new() } else { format!(", with {}", others.join(", ")) };
+    Row::new(what, Verdict::or_fail(free >= needed), found, format_args!("{}{shared}", Size(needed)), hint)
+}
+
+/// Nothing where no layers come, or where the file system has no number of files.
+fn files(what: &str, free: Option<u64>, in_files: u64) -> Option<Row> {
+    let free = free.filter(|_| in_files > 0)?;
+    let (needed, at_least) = (in_files / BYTES_A_FILE, in_files / BYTES_A_FILE_AT_LEAST);
+    let verdict = if free < at_least { Verdict::Fail } else { Verdict::or_warn(free >= needed) };
+    Some(Row::new(
+        format_args!("{what}: files"),
+        verdict,
+        format_args!("{free} more"),
+        format_args!("about {needed}, one for every {} of layers", Size(BYTES_A_FILE)),
+        "remove small files, or make a file system with more inodes (`df --inodes` shows them)",
+    ))
+}
+
+fn free(path: &Path) -> Free {
+    let Ok(found) = statvfs(existing(path)) else { return Free { bytes: 0, files: Some(0) } };
+    Free {
+        bytes: found.f_bavail.saturating_mul(found.f_frsize),
+        files: (found.f_files > 0).then_some(found.f_favail),
+    }
+}
+
+/// The file system where `path` is, or will be.
+fn device(path: &Path) -> u64 {
+    fs::metadata(existing(path)).map_or(0, |found| found.dev())
+}
+
+pub(super) fn existing(path: &Path) -> &Path {
+    path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room(folder: &str, bytes: u64) -> Room {
+        Room::plain(Path::new(folder), bytes)
+    }
+
+    #[test]
+    fn folders_on_one_file_system_share_its_free_bytes() {
+        let rooms = [room("/data", u64::MAX), room("/srv/x", 3), room("/var/lib/docker", 2)];
+        let device = |path: &Path| u64::from(path.starts_with("/srv"));
+        let [shared, alone] = &by_file_system(&rooms, device)[..] else { panic!("two file systems") };
+        assert_eq!((shared.len(), alone.len()), (2, 1));
+        let free = Free { bytes: 10, files: None };
+        let [row] = &examined(shared, free)[..] else { panic!("no row about files") };
+        assert_eq!((row.what.as_str(), row.verdict), ("disk /data", Verdict::Fail));
+        assert!(row.needed.ends_with("GiB, with /var/lib/docker"), "{}", row.needed);
+    }
+
+    #[test]
+    fn one_byte_too_few_is_too_few_and_is_said() {
+        let row = space("disk /data", (4 << 30) - 1, 4 << 30, &[]);
+        assert_eq!((row.verdict, row.found.as_str()), (Verdict::Fail, "4.00 GiB free, 1 bytes too few"));
+        assert_eq!(space("disk /data", 4 << 30, 4 << 30, &[]).verdict, Verdict::Ok);
+    }
+
+    #[test]
+    fn each_store_needs_what_it_is_sent_and_what_it_makes_of_it_where_that_goes() {
+        let stores = |received: &str, layers: &str| Stores {
+            root: "/r".into(),
+            received: received.into(),
+            layers: layers.into(),
+        };
+        let classic = images(&stores("/r/tmp", "/r/overlay2"), 100, 200);
+        assert_eq!(classic.iter().map(|room| room.bytes).collect::<Vec<_>>(), [100, 200 + SPARE_DISK]);
+        assert_eq!(classic[1].in_files, 200);
+        assert!(images(&stores("/r/tmp", "/r/overlay2"), 0, 0).is_empty(), "nothing to load");
+    }
+
+    #[test]
+    fn files_are_estimated_and_only_what_is_sure_fails() {
+        let of = |free| files("disk", Some(free), 64 << 20).map(|row| row.verdict);
+        assert_eq!(of(8192), Some(Verdict::Ok));
+        assert_eq!(of(8191), Some(Verdict::Warn));
+        assert_eq!(of(1023), Some(Verdict::Fail));
+        assert!(files("disk", None, 64 << 20).is_none() && files("disk", Some(0), 0).is_none());
+    }
+}
