@@ -1,10 +1,13 @@
 //! `wt-install`: one file a verb.
 
+mod backup;
 mod fingerprint;
 mod install;
+mod let_go;
 mod lock;
 mod open;
 mod plan;
+mod restore;
 mod rollback;
 mod service;
 mod status;
@@ -52,7 +55,12 @@ enum Verb {
     Remove(service::Services),
     Service(service::Service),
     Rollback(rollback::Rollback),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     Fingerprint(fingerprint::Fingerprint),
+    /// What a process of ours runs that waits for another one to end
+    #[command(name = crate::guard::VERB, hide = true)]
+    LetGo,
 }
 
 impl Program for WtInstall {
@@ -69,7 +77,10 @@ impl Program for WtInstall {
             Some(Verb::Remove(verb)) => verb.run(Action::Remove, output, &places),
             Some(Verb::Service(verb)) => verb.run(output, &places),
             Some(Verb::Rollback(verb)) => verb.run(output, &places),
+            Some(Verb::Backup(verb)) => verb.run(output, &places),
+            Some(Verb::Restore(verb)) => verb.run(output, &places),
             Some(Verb::Fingerprint(verb)) => verb.run(output, &places),
+            Some(Verb::LetGo) => let_go::run(&places),
         }
     }
 }

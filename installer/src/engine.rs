@@ -11,6 +11,7 @@ mod images;
 mod layers;
 mod load;
 mod objects;
+mod pause;
 mod services;
 mod swarm;
 
@@ -29,6 +30,7 @@ use wt_manifests::image::Image;
 
 pub use self::images::EngineImage;
 pub use self::layers::{ImagePlan, chain_ids};
+pub use self::pause::UpContainer;
 pub use self::services::{Service, Task};
 pub use self::swarm::SwarmState;
 use crate::{Error, Result};

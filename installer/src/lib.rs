@@ -4,12 +4,15 @@
 //! again and ends in the same place; a run with nothing to do changes nothing. Refuses: what the bundle does not vouch
 //! for; to take the engine's word for what it has loaded; to look up a name or open a connection off the host.
 
+pub mod backup;
+pub mod beneath;
 pub mod cli;
 pub mod command;
 pub mod conf;
 pub mod deployment;
 pub mod engine;
 pub mod error;
+pub mod guard;
 pub mod hook;
 pub mod init_data;
 pub mod installation;
@@ -19,7 +22,9 @@ pub mod operation;
 pub mod packages;
 pub mod places;
 pub mod preflight;
+pub mod quiesce;
 pub mod release;
+pub mod restore;
 pub mod rollback;
 pub mod secrets;
 pub mod services;

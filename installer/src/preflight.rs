@@ -220,12 +220,12 @@ fn disk(rooms: &[Room]) -> Check {
 }
 
 /// Free bytes where `path` is, or will be.
-fn available(path: &Path) -> u64 {
+pub(crate) fn available(path: &Path) -> u64 {
     statvfs(existing(path)).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 /// The file system where `path` is, or will be.
-fn device(path: &Path) -> u64 {
+pub(crate) fn device(path: &Path) -> u64 {
     fs::metadata(existing(path)).map_or(0, |found| found.dev())
 }
 

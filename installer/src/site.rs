@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use wt_manifests::site::NodeRole;
 use zeroize::Zeroizing;
 
+use crate::backup::plan::BackupPlan;
 use crate::{Error, Result};
 
 const SITE_FILE_LIMIT: u64 = 1 << 20;
@@ -29,6 +30,8 @@ pub struct SiteFile {
     pub domains: BTreeMap<String, Domain>,
     pub administrator: Administrator,
     pub smtp: Option<Smtp>,
+    #[serde(default)]
+    pub backup: BackupPlan,
     #[serde(rename = "node")]
     pub nodes: Vec<Node>,
 }
@@ -175,7 +178,7 @@ impl SiteFile {
         if self.administrator.password.expose().is_empty() {
             return Err("the administrator's password is empty".to_owned());
         }
-        Ok(())
+        self.backup.check()
     }
 
     /// Refuses a file that lacks a host name that the release asks for, or has one that it does not know.

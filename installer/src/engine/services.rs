@@ -14,8 +14,8 @@ use super::health::{self, Wellness};
 use crate::{Error, Result};
 use wt_manifests::stack::{DIGEST_LABEL, SERVICE_LABEL};
 
-const STACK_LABEL: &str = "com.docker.stack.namespace";
-const SERVICE_NAME_LABEL: &str = "com.docker.swarm.service.name";
+pub(super) const STACK_LABEL: &str = "com.docker.stack.namespace";
+pub(super) const SERVICE_NAME_LABEL: &str = "com.docker.swarm.service.name";
 const POLL: Duration = Duration::from_millis(400);
 /// How long a service without a health check must run before it passes for well.
 const SETTLE: Duration = Duration::from_secs(2);
