@@ -13,6 +13,8 @@ mod inspect;
 mod join;
 mod registry_flags;
 mod sign;
+mod signer_flags;
+mod size_argument;
 mod split;
 mod table;
 mod verify;
@@ -21,7 +23,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use wt_keys::console::{Done, Output, Program, now};
-use wt_keys::{Trust, key_file};
+use wt_keys::{Trust, signed_file};
 
 use crate::{Error, Result};
 
@@ -84,6 +86,6 @@ struct TrustFile {
 impl TrustFile {
     fn read(&self) -> Result<Trust> {
         let path = self.trust.as_ref().ok_or(Error::NoTrust)?;
-        Ok(key_file::read_trust(path)?)
+        Ok(signed_file::read_trust(path)?)
     }
 }

@@ -8,11 +8,12 @@ mod change;
 pub mod left;
 mod variables;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use wt_keys::durable;
+use wt_keys::{durable, folder_of};
 
 pub use self::change::{Change, reconcile};
 pub use self::variables::{render, render_secret};
@@ -71,6 +72,17 @@ impl Conf {
         Ok(Self { files: files.collect::<Result<_>>()? })
     }
 
+    /// What the files will say that [`Conf::write`] changes.
+    pub fn coming(&self) -> Result<BTreeMap<PathBuf, String>> {
+        let mut coming = BTreeMap::new();
+        for file in &self.files {
+            let change = file.change()?;
+            let outcome = file.outcome(&change).filter(|(path, _)| *path == file.path);
+            coming.extend(outcome.map(|(path, text)| (path, text.to_owned())));
+        }
+        Ok(coming)
+    }
+
     /// Brings the files to what they should be, and remembers what was rendered. Returns what was done to each that was
     /// touched.
     pub fn write(&self) -> Result<Vec<(&str, Change)>> {
@@ -78,11 +90,11 @@ impl Conf {
         for file in &self.files {
             let change = file.change()?;
             if let Some((path, text)) = file.outcome(&change) {
-                durable::create_folder(&durable::folder_of(&path), 0o755)?;
+                durable::create_folder(&folder_of(&path), 0o755)?;
                 durable::write_if_changed(&path, text.as_bytes(), 0o644)?;
                 touched.push((file.name.as_str(), change));
             }
-            durable::create_folder(&durable::folder_of(&file.record), 0o700)?;
+            durable::create_folder(&folder_of(&file.record), 0o700)?;
             durable::write_if_changed(&file.record, file.wanted.as_bytes(), 0o600)?;
         }
         Ok(touched)

@@ -12,19 +12,15 @@ use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use wt_keys::console::{Phase, Progress};
-use wt_keys::durable;
+use wt_keys::{durable, folder_of};
 use wt_manifests::Manifest;
 use wt_manifests::bundle::{Bundle, reader};
 use wt_manifests::manifest::{Package, PackageSet};
 
-use crate::command::Command;
-use crate::engine::Engine;
+use crate::engine::daemon;
 use crate::{Error, Places, Result};
-
-const START_LIMIT: Duration = Duration::from_secs(90);
 
 /// What the host below `root` is: `debian-12`.
 pub fn target(root: &Path) -> Result<String> {
@@ -112,7 +108,7 @@ pub fn install(bundle: &Bundle, places: &Places, progress: &Progress) -> Result<
         apt::install(&staging, &chosen)?;
     }
     let _phase = progress.phase("starting Docker", None);
-    start_engine()
+    daemon::start().map(drop)
 }
 
 /// The folder of packages that a killed run left.
@@ -141,21 +137,6 @@ fn choose(staging: &Staging, plan: &PackagePlan) -> Result<Vec<Package>> {
     if foreign.is_empty() { Ok(chosen) } else { Err(Error::PackageConflict { changes: foreign }) }
 }
 
-fn start_engine() -> Result<()> {
-    match Engine::connect() {
-        Err(Error::NoEngine { .. }) => {}
-        answer => return answer.map(drop),
-    }
-    let (program, args) = if Path::new("/run/systemd/system").is_dir() {
-        ("systemctl", ["start", "docker.service"])
-    } else {
-        ("service", ["docker", "start"])
-    };
-    let started = Command::new(program, START_LIMIT).args(args).succeed(b"");
-    started.map_err(|source| Error::Client { action: "start it", source: Box::new(source) })?;
-    Engine::await_start(START_LIMIT).map(drop)
-}
-
 /// A folder that nobody but root can enter, with authenticated packages in it.
 #[derive(Debug)]
 pub(crate) struct Staging(PathBuf);
@@ -164,7 +145,7 @@ impl Staging {
     /// Creates the folder anew; one that an interrupted run left goes first.
     fn create(folder: &Path) -> Result<Self> {
         Self::remove(folder)?;
-        durable::create_folder(&durable::folder_of(folder), 0o700)?;
+        durable::create_folder(&folder_of(folder), 0o700)?;
         fs::create_dir(folder).map_err(Error::io("create the folder", folder))?;
         fs::set_permissions(folder, Permissions::from_mode(0o700))
             .map_err(Error::io("create the folder", folder))?;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use wt_keys::console::{Progress, Size};
-use wt_keys::durable;
+use wt_keys::{durable, folder_of};
 
 use self::record::{Record, Stage, Swap};
 use self::unpack::Unpack;
@@ -289,7 +289,7 @@ impl Targets {
         for (root, place) in &self.data {
             let own = list.entries.iter().filter(|entry| entry.path.lies_in(root));
             let bytes = own.fold(0_u64, |sum, entry| sum.saturating_add(entry.stored()).saturating_add(EACH));
-            let folder = durable::folder_of(place);
+            let folder = folder_of(place);
             let row = needed.entry(device(&folder)).or_insert((folder, 0));
             row.1 = row.1.saturating_add(bytes);
         }

@@ -9,9 +9,10 @@ use crate::{Certificate, Error, Result, Role, Trust, TrustDocument, Utc};
 
 /// How many root rotations can be jumped in one run.
 const MOST_TRUST_DOCUMENTS: usize = 16;
+const MOST_LINES: usize = 2 + MOST_TRUST_DOCUMENTS;
 
 /// A document that a certified key signs.
-pub trait Certified: Document {
+pub trait Certified: Document + Clone {
     const ROLE: Role;
 
     fn product(&self) -> &str;
@@ -22,6 +23,18 @@ pub trait Certified: Document {
     /// For how many days it is good, where the certificate limits that.
     fn term_days(&self) -> Option<u32> {
         None
+    }
+
+    /// The version of the trust document that the signer had, where the document says it: what it is carried with must
+    /// not be older, or somebody took out what was revoked since.
+    fn trust_version(&self) -> Option<u64> {
+        None
+    }
+
+    /// The same document, saying that it is signed under `trust`, where it can.
+    #[must_use]
+    fn under(self, _trust: &TrustDocument) -> Self {
+        self
     }
 }
 
@@ -46,7 +59,7 @@ impl Chain {
     /// Splits `bytes` into its envelopes; `what` names the file in messages.
     pub fn parse(bytes: &[u8], what: &'static str) -> Result<Self> {
         let text = bytes.strip_suffix(b"\n").ok_or(Error::Malformed { what })?;
-        let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+        let lines: Vec<&[u8]> = text.splitn(MOST_LINES + 1, |byte| *byte == b'\n').collect();
         let [document, certificate, trust @ ..] = lines.as_slice() else {
             return Err(Error::Malformed { what });
         };
@@ -75,19 +88,16 @@ impl Chain {
     /// Verifies everything: trust documents forward from `pinned`, the certificate by the roots, the document by the
     /// certified key, and that the key was allowed to sign this document at that time.
     pub fn verify<D: Certified>(&self, pinned: &Trust) -> Result<Trusted<D>> {
-        let mut trust = pinned.clone();
-        // what stands before the pinned document led up to it; it may be signed by roots that are long gone
-        let known = self.trust.iter().position(|envelope| envelope == pinned.envelope());
-        for envelope in &self.trust[known.unwrap_or(0)..] {
-            trust = trust.advance(envelope)?;
-        }
+        let (trust, last) = pinned.follow(&self.trust)?;
         let certificate: Verified<Certificate> = trust.verify(&self.certificate)?;
         trust.check_not_revoked(certificate.key.id())?;
-        if trust.document().roots.contains(&certificate.key) {
-            return Err(Error::TrustInvalid("a root key that also signs documents"));
-        }
+        trust.check_no_root(&certificate.key)?;
         let document: Verified<D> = self.document.verify(&certificate.key)?;
         check_scope(&certificate, &*document)?;
+        match document.trust_version() {
+            Some(expected) if last < expected => return Err(Error::TrustOlder { expected, found: last }),
+            _ => {}
+        }
         Ok(Trusted { document, certificate, trust })
     }
 }
@@ -121,9 +131,10 @@ pub fn check_scope<D: Certified>(certificate: &Certificate, document: &D) -> Res
 impl Chain {
     /// Signs `document` and puts the signer's certificate and the trust document beside it.
     pub fn seal<D: Certified>(document: &D, signer: &crate::Signer) -> Result<Self> {
-        check_scope(&signer.certificate, document)?;
+        let document = document.clone().under(signer.trust.document());
+        check_scope(&signer.certificate, &document)?;
         let chain = Self {
-            document: Envelope::seal(document, &[&signer.key])?,
+            document: Envelope::seal(&document, &[&signer.key])?,
             certificate: signer.certificate_envelope.clone(),
             trust: vec![signer.trust.envelope().clone()],
         };
@@ -131,3 +142,7 @@ impl Chain {
         Ok(chain)
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "certify")]
+mod tests;

@@ -1,7 +1,5 @@
 //! The trust document: which roots there are, and what they have revoked. It only ever moves forward.
 
-use std::cmp::Ordering;
-
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
@@ -94,11 +92,32 @@ impl Trust {
         Self::pin(Envelope::parse(line, TrustDocument::NAME)?)
     }
 
-    /// Moves to a newer document; an older one changes nothing. Either must be signed by a threshold of the roots in
-    /// force, which is checked before anything in it is read, and by a threshold of its own.
+    /// Moves to a newer document; an older one, and another copy of the one in force, change nothing.
     pub fn advance(self, envelope: &Envelope) -> Result<Self> {
-        if *envelope == self.envelope {
-            return Ok(self);
+        let next = self.check(envelope)?;
+        Ok(self.newer(next))
+    }
+
+    /// Moves forward along the documents of a chain, which stand oldest first. Those before the one in force must have
+    /// led up to it; nothing that they say is used. Returns the version of the last one, too.
+    pub fn follow(&self, chain: &[Envelope]) -> Result<(Self, u64)> {
+        let in_force = chain.iter().position(|envelope| envelope.holds(&self.document)).unwrap_or(0);
+        check_predecessors(&chain[..chain.len().min(in_force + 1)])?;
+        let (mut trust, mut last) = (self.clone(), 0);
+        for envelope in &chain[in_force..] {
+            let next = trust.check(envelope)?;
+            last = next.above(last)?;
+            trust = trust.newer(next);
+        }
+        Ok((trust, last))
+    }
+
+    /// A document that goes before or after the one in force is signed by a threshold of the roots in force, which is
+    /// checked before anything in it is read, and by a threshold of its own. For a copy of the one in force its own are
+    /// enough: it says the same, whoever else signed it.
+    fn check(&self, envelope: &Envelope) -> Result<Self> {
+        if envelope.holds(&self.document) {
+            return Self::pin(envelope.clone());
         }
         let in_force = (&self.document.roots[..], self.document.threshold);
         let document: Verified<TrustDocument> = envelope
@@ -106,11 +125,20 @@ impl Trust {
                 (trust.roots.clone(), trust.threshold)
             })?;
         document.check()?;
-        match document.version.cmp(&self.document.version) {
-            Ordering::Less => Ok(self),
-            Ordering::Equal => Err(Error::TrustFork { version: self.document.version }),
-            Ordering::Greater => Ok(Self { document, envelope: envelope.clone() }),
+        if document.version == self.document.version {
+            return Err(Error::TrustFork { version: document.version });
         }
+        Ok(Self { document, envelope: envelope.clone() })
+    }
+
+    fn newer(self, other: Self) -> Self {
+        if other.document.version > self.document.version { other } else { self }
+    }
+
+    /// Its version, which must be above that of the document before it.
+    fn above(&self, before: u64) -> Result<u64> {
+        let found = self.document.version;
+        if found > before { Ok(found) } else { Err(Error::TrustOrder { before, found }) }
     }
 
     /// Verifies a document that the roots sign themselves.
@@ -128,7 +156,7 @@ impl Trust {
 
     /// As it is kept in a file: the envelope and a line feed.
     pub fn to_bytes(&self) -> Vec<u8> {
-        [&self.envelope.to_bytes()[..], b"\n"].concat()
+        crate::signed_file::to_file(&self.envelope)
     }
 
     /// Refuses a release that was withdrawn.
@@ -144,6 +172,11 @@ impl Trust {
         }
     }
 
+    /// Refuses a root key that signs documents.
+    pub fn check_no_root(&self, key: &PublicKey) -> Result<()> {
+        if self.document.roots.contains(key) { Err(Error::RootCertified { key: key.id() }) } else { Ok(()) }
+    }
+
     pub fn check_not_revoked(&self, key: KeyId) -> Result<()> {
         match self.document.revoked_keys.iter().find(|revoked| revoked.key == key) {
             Some(revoked) => Err(Error::KeyRevoked { key, reason: revoked.reason.clone() }),
@@ -152,96 +185,20 @@ impl Trust {
     }
 }
 
+/// Each document after the first follows the one before it, by a threshold of its roots.
+fn check_predecessors(chain: &[Envelope]) -> Result<()> {
+    let Some((first, others)) = chain.split_first().filter(|(_, others)| !others.is_empty()) else {
+        return Ok(());
+    };
+    let mut trust = Trust::pin(first.clone())?;
+    for envelope in others {
+        let next = trust.check(envelope)?;
+        next.above(trust.document.version)?;
+        trust = next;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 #[cfg(feature = "certify")]
-mod tests {
-    use super::*;
-    use crate::SigningKey;
-
-    fn key(n: u8) -> SigningKey {
-        SigningKey::from_seed(&[n; 32])
-    }
-
-    fn document(version: u64, threshold: u32, roots: &[u8]) -> TrustDocument {
-        TrustDocument {
-            version,
-            issued: "2026-11-23T08:00:00Z".parse().unwrap(),
-            threshold,
-            roots: roots.iter().map(|n| key(*n).public()).collect(),
-            revoked_keys: vec![],
-            revoked_licenses: vec![],
-            lowest_releases: vec![],
-        }
-    }
-
-    fn signed(document: &TrustDocument, by: &[u8]) -> Envelope {
-        let keys: Vec<SigningKey> = by.iter().map(|n| key(*n)).collect();
-        Envelope::seal(document, &keys.iter().collect::<Vec<_>>()).unwrap()
-    }
-
-    #[test]
-    fn a_document_without_its_own_threshold_is_not_pinned() {
-        assert!(Trust::pin(signed(&document(1, 2, &[1, 2, 3]), &[1, 2])).is_ok());
-        assert!(matches!(
-            Trust::pin(signed(&document(1, 2, &[1, 2, 3]), &[1])),
-            Err(Error::Threshold { threshold: 2, found: 1, .. })
-        ));
-        assert!(Trust::pin(signed(&document(1, 2, &[1, 2, 3]), &[1, 9])).is_err());
-    }
-
-    #[test]
-    fn senseless_documents_are_refused() {
-        for (version, threshold, roots) in [(0, 1, &[1][..]), (1, 0, &[1]), (1, 2, &[1]), (1, 1, &[1, 1])] {
-            assert!(Trust::pin(signed(&document(version, threshold, roots), roots)).is_err());
-        }
-    }
-
-    #[test]
-    fn roots_change_only_when_the_old_and_the_new_threshold_have_signed() {
-        let first = || Trust::pin(signed(&document(1, 2, &[1, 2, 3]), &[1, 2])).unwrap();
-        let next = document(2, 2, &[3, 4, 5]);
-        for (by, accepted) in [
-            (&[1, 2, 4, 5][..], true),
-            (&[2, 3, 4], true),
-            (&[1, 2], false),
-            (&[4, 5], false),
-            (&[1, 4, 5], false),
-            (&[1, 2, 4], false),
-            (&[1, 2, 4, 5, 9], false),
-        ] {
-            assert_eq!(first().advance(&signed(&next, by)).is_ok(), accepted, "{by:?}");
-        }
-    }
-
-    #[test]
-    fn a_document_of_strangers_is_not_even_read() {
-        let pinned = Trust::pin(signed(&document(1, 1, &[1]), &[1])).unwrap();
-        let nonsense = Envelope::seal_for_test(TrustDocument::TYPE, b"{ not JSON", &[&key(9)]);
-        assert!(matches!(pinned.advance(&nonsense), Err(Error::UntrustedKey { .. })));
-    }
-
-    #[test]
-    fn a_withdrawn_release_is_refused() {
-        let mut trust = document(1, 1, &[1]);
-        trust.lowest_releases =
-            vec![LowestRelease { product: "acme".into(), version: "2.0.0".parse().unwrap() }];
-        let trust = Trust::pin(signed(&trust, &[1])).unwrap();
-        assert!(trust.check_release("acme", &"2.0.0".parse().unwrap()).is_ok());
-        assert!(trust.check_release("other", &"1.0.0".parse().unwrap()).is_ok());
-        let refused = trust.check_release("acme", &"1.9.9".parse().unwrap());
-        assert!(matches!(refused, Err(Error::Withdrawn { .. })));
-    }
-
-    #[test]
-    fn trust_never_goes_back_and_never_forks() {
-        let old = signed(&document(1, 1, &[1]), &[1]);
-        let new = signed(&document(5, 1, &[1]), &[1]);
-        let trust = Trust::pin(old.clone()).unwrap().advance(&new).unwrap();
-        assert_eq!(trust.document().version, 5);
-        let trust = trust.advance(&old).unwrap();
-        assert_eq!(trust.document().version, 5);
-        let mut other = document(5, 1, &[1]);
-        other.issued = other.issued.plus_days(1);
-        assert!(matches!(trust.advance(&signed(&other, &[1])), Err(Error::TrustFork { version: 5 })));
-    }
-}
+mod tests;

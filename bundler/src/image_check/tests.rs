@@ -59,6 +59,7 @@ fn checked(parts: &Parts) -> Result<()> {
         manifest: Sha256Digest::of(&document),
         layers: if parts.verbatim { vec![Sha256Digest::of(LAYER)] } else { layers },
         verbatim: parts.verbatim.then_some(verbatim),
+        source: None,
     };
     let bundle = small_bundle(&folder.path().join("acme.tar.zst"), &files, |manifest| {
         manifest.features = if parts.verbatim { vec![VERBATIM.into()] } else { vec![] };
@@ -85,7 +86,7 @@ fn documents_that_contradict_each_other_are_refused_though_they_are_signed() {
     let platform = Parts { platform: "linux/arm64", ..good() };
     assert!(matches!(checked(&platform), Err(Error::Platform { .. })));
     let noise = Parts { config: b"{".to_vec(), ..good() };
-    assert!(matches!(checked(&noise), Err(Error::Bundle(BundleError::ImageDocument { .. }))));
+    assert!(matches!(checked(&noise), Err(Error::ImageInBundle { .. })));
 }
 
 #[test]

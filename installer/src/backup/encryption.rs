@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::str::FromStr;
 
 use age::stream::{StreamReader, StreamWriter};
 use age::x25519;
-use wt_keys::{durable, written_as_string};
+use wt_keys::{capped, private_file, written_as_string};
 use zeroize::Zeroizing;
 
 use crate::{Error, Result};
@@ -58,11 +57,8 @@ impl fmt::Debug for Identities {
 impl Identities {
     /// Reads a file of `age-keygen`: keys that nobody else may read.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = Zeroizing::new(durable::read_capped(path, "a file of age keys", IDENTITY_LIMIT)?);
-        let mode = std::fs::metadata(path).map_err(Error::io("read", path))?.mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(wt_keys::Error::KeyFileMode { path: path.to_owned(), mode }.into());
-        }
+        let file = private_file::open(path)?;
+        let bytes = Zeroizing::new(capped::read_file(&file, path, "a file of age keys", IDENTITY_LIMIT)?);
         let lines = std::str::from_utf8(&bytes).unwrap_or_default().lines().map(str::trim);
         let keys = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::parse);
         match keys.collect::<Result<Vec<x25519::Identity>, _>>() {

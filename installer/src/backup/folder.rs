@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use wt_keys::console::Phase;
-use wt_keys::{Envelope, KeyId, PublicKey, SigningKey, Utc, Verified, durable};
+use wt_keys::{Envelope, KeyId, PublicKey, SigningKey, Utc, Verified, capped, durable, folder_of};
 
 use super::data_reader::{DataReader, Look};
 use super::list::BackupList;
@@ -51,7 +51,7 @@ pub fn claimed_signer(folder: &Path) -> Result<PublicKey> {
     if !path.exists() {
         return Err(Error::NoBackup { path: folder.to_owned(), expected: KEY });
     }
-    let bytes = durable::read_capped(&path, "a public key", KEY_LIMIT)?;
+    let bytes = capped::read(&path, "a public key", KEY_LIMIT)?;
     Ok(PublicKey::from_pem(std::str::from_utf8(&bytes).unwrap_or_default())?)
 }
 
@@ -62,7 +62,7 @@ impl Backup {
         if !path.exists() {
             return Err(Error::NoBackup { path: folder.to_owned(), expected: LIST });
         }
-        let bytes = durable::read_capped(&path, WHAT, LIST_LIMIT)?;
+        let bytes = capped::read(&path, WHAT, LIST_LIMIT)?;
         let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         let list: Verified<BackupList> = Envelope::parse(line, WHAT)?.verify(signer)?;
         list.check()?;
@@ -131,7 +131,7 @@ impl Unfinished {
         }
         fs::rename(&self.path, &folder).map_err(Error::io("write", &folder))?;
         self.published = true;
-        durable::sync_folder(&durable::folder_of(&folder))?;
+        durable::sync_folder(&folder_of(&folder))?;
         backup.folder = folder;
         Ok(backup)
     }

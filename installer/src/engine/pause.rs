@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 use bollard::models::ContainerSummaryStateEnum;
 use bollard::query_parameters::ListContainersOptions;
 
-use super::Engine;
-use super::services::{SERVICE_NAME_LABEL, STACK_LABEL};
+use super::services::SERVICE_NAME_LABEL;
+use super::{Engine, STACK_LABEL};
 use crate::Result;
 
 /// A container that is up.

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use wt_keys::durable;
+use wt_keys::{capped, durable, folder_of};
 
 use crate::backup::list::{BackupList, CONF, RENDERED};
 use crate::conf::{Change, Conf, NEW, reconcile};
@@ -97,7 +97,7 @@ fn read(folder: &Path) -> Result<Texts> {
                 let target = fs::read_link(&path).map_err(Error::io("read", &path))?;
                 texts.insert(below, Thing::Symlink(target));
             } else if kind.is_file() {
-                let bytes = durable::read_capped(&path, "a file of the configuration", FILE_LIMIT)?;
+                let bytes = capped::read(&path, "a file of the configuration", FILE_LIMIT)?;
                 texts.insert(below, Thing::File(bytes));
             }
         }
@@ -110,7 +110,7 @@ fn write(folder: &Path, texts: &Texts) -> Result<()> {
     durable::create_folder(folder, 0o755)?;
     for (path, thing) in texts {
         let path = folder.join(path);
-        durable::create_folder(&durable::folder_of(&path), 0o755)?;
+        durable::create_folder(&folder_of(&path), 0o755)?;
         match thing {
             Thing::File(bytes) => durable::write(&path, bytes, 0o644)?,
             Thing::Symlink(target) => {

@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wt_keys::{Sha256Digest, durable};
+use wt_keys::{Sha256Digest, durable, folder_of};
 
 use crate::{Error, Places, Result};
 
@@ -141,7 +141,7 @@ impl Swap {
             }
             rename(&self.staged(), &self.live)?;
         }
-        Ok(durable::sync_folder(&durable::folder_of(&self.live))?)
+        Ok(durable::sync_folder(&folder_of(&self.live))?)
     }
 
     fn back(&self) -> Result<()> {
@@ -154,7 +154,7 @@ impl Swap {
                 rename(&self.before(), &self.live)?;
             }
         }
-        Ok(durable::sync_folder(&durable::folder_of(&self.live))?)
+        Ok(durable::sync_folder(&folder_of(&self.live))?)
     }
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use wt_keys::durable;
+use wt_keys::{durable, folder_of};
 
 use crate::backup::data_reader::Visitor;
 use crate::backup::list::{Entry, Kind};
@@ -51,7 +51,7 @@ impl Unpack {
     /// `places` says for each root where it is to be; there must be nothing.
     pub fn new(places: Vec<(BackupPath, PathBuf)>) -> Result<Self> {
         let roots = places.into_iter().map(|(path, place)| {
-            let parent = durable::folder_of(&place);
+            let parent = folder_of(&place);
             durable::create_folder(&parent, 0o755)?;
             let parent = Rc::new(Folder::open(&parent).map_err(Error::io("open", parent))?);
             let name = place.file_name().unwrap_or_default().to_owned();

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wt_keys::console::Progress;
-use wt_keys::{SigningKey, Utc, durable};
+use wt_keys::{SigningKey, Utc, durable, folder_of};
 use wt_licensor::snapshot::read_boot_id;
 use wt_licensor::{Snapshot, install_key};
 
@@ -42,7 +42,7 @@ impl Step for WriteSnapshot {
         write(places, installation.product(), &key, (installation.clock)())?;
         let mut changed = false;
         for (path, text) in units(installation) {
-            durable::create_folder(&durable::folder_of(&path), 0o755)?;
+            durable::create_folder(&folder_of(&path), 0o755)?;
             changed |= durable::write_if_changed(&path, text.as_bytes(), 0o644)?;
         }
         if changed && Path::new("/run/systemd/system").is_dir() {

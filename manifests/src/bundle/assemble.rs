@@ -3,16 +3,17 @@
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use wt_keys::{Chain, Trust, durable};
+use wt_keys::nameless::Nameless;
+use wt_keys::{Chain, Trust};
 
+use crate::bundle::body_writer::MODE;
 use crate::bundle::chunk::Chunks;
 use crate::bundle::head;
-use crate::bundle::nameless::Nameless;
 use crate::bundle::sealing::SignedBundle;
 use crate::{Error, Result};
 
-/// Writes `chain` and the body of `chunks` to `output`. Every chunk is authenticated before it is written, and the whole
-/// is read back before it gets its name.
+/// Writes `chain` and the body of `chunks` to what will be `output`. Every chunk is authenticated before it is written, and
+/// the whole was read back.
 #[inline(never)] // a test looks for this name in what customers get
 pub fn assemble_bundle(
     chunks: &Chunks<'_>,
@@ -20,9 +21,9 @@ pub fn assemble_bundle(
     trust: &Trust,
     output: &Path,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<()> {
+) -> Result<SignedBundle> {
     let head = head::to_bytes(&chain.to_bytes())?;
-    let nameless = Nameless::create(&durable::folder_of(output))?;
+    let nameless = Nameless::create(output, MODE)?;
     let write =
         |bytes: &[u8], at| nameless.file().write_all_at(bytes, at).map_err(Error::io("write", output));
     write(&head, 0)?;
@@ -33,5 +34,5 @@ pub fn assemble_bundle(
         progress(bytes.len() as u64);
     }
     nameless.file().sync_all().map_err(Error::io("write", output))?;
-    SignedBundle::read_back(nameless, output.to_owned(), trust, &|_| {})?.publish()
+    SignedBundle::read_back(nameless, output.to_owned(), trust, &|_| {})
 }

@@ -31,7 +31,7 @@ impl Described {
         let config = press.cache()?.configs(platform).take(self.id.as_deref()?)?;
         let layers = self.layers_of(&config)?;
         let layers = layers.into_iter().map(|layer| press.known(layer)).collect::<Option<_>>()?;
-        Some(Content { config, layers, manifest: None })
+        Some(Content { config, layers, manifest: None, resolved: None })
     }
 
     /// Keeps the configuration for the next build; without it, that exports the image again.
@@ -47,7 +47,7 @@ impl Described {
     fn layers_of(&self, config: &[u8]) -> Option<Vec<Sha256Digest>> {
         let layers = Config::parse(config).ok()?.layers().ok()?;
         let same = layers.len() == self.layers.len()
-            && layers.iter().zip(&self.layers).all(|(one, other)| format!("sha256:{one}") == *other);
+            && layers.iter().zip(&self.layers).all(|(one, other)| one.to_oci() == *other);
         same.then_some(layers)
     }
 }
@@ -73,7 +73,13 @@ mod tests {
     impl World {
         fn press(&self) -> Press {
             let cache = LayerCache::open(self.0.path().join("layers"), SETTINGS, 1 << 30).unwrap();
-            Press::start(self.0.path(), Some(cache), SETTINGS, Progress::silent().phase("test", None))
+            Press::start(
+                self.0.path(),
+                Some(cache),
+                SETTINGS,
+                1 << 30,
+                Progress::silent().phase("test", None),
+            )
         }
 
         fn build(&self, image: &Described, content: &Content, layers: &[&[u8]]) {
@@ -96,7 +102,7 @@ mod tests {
         let ids: Vec<String> = layers.iter().map(|layer| format!("\"sha256:{}\"", layer.digest)).collect();
         let (os, ids) = (r#""architecture":"amd64","os":"linux""#, ids.join(","));
         let config = format!(r#"{{{os},"rootfs":{{"type":"layers","diff_ids":[{ids}]}}}}"#);
-        Content { config: config.into_bytes(), layers, manifest: None }
+        Content { config: config.into_bytes(), layers, manifest: None, resolved: None }
     }
 
     /// The engine's description of it, under an id that says nothing, as in containerd's store.
