@@ -21,14 +21,10 @@ mod web;
 
 use std::error::Error;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use http::{Request, Response};
 use settings::Settings;
 use store::Shape;
-
-/// Whoever was told a service's address may use it so long after the service was told to end.
-const LINGER: Duration = Duration::from_secs(3);
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -70,7 +66,7 @@ fn serve_name(settings: Settings, name: &str) -> Outcome {
     println!("{name} {} listens on {}", settings.version, settings.listen);
     let is_box = name == "box";
     let listen = settings.listen.clone();
-    http::serve(&listen, LINGER, move |request: &Request| match request.path.as_str() {
+    http::serve(&listen, settings.linger, move |request: &Request| match request.path.as_str() {
         "/" | "/health" if request.method == "GET" => Response::json(200, &about),
         "/" | "/health" => Response::error(405, "GET only"),
         path if is_box && path.starts_with("/files/") => pass_on(&settings.seaweedfs, request),

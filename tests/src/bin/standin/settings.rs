@@ -2,12 +2,15 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub product: String,
     pub version: String,
     pub listen: String,
+    /// Whoever was told a service's address may use it so long after the service was told to end.
+    pub linger: Duration,
     pub redis: String,
     pub mongodb: String,
     pub elasticsearch: String,
@@ -29,6 +32,7 @@ impl Settings {
             product: get("PRODUCT", "worktile"),
             version: get("VERSION", "0.0.0"),
             listen: get("LISTEN", "0.0.0.0:8080"),
+            linger: Duration::from_secs(get("LINGER", "0").parse().unwrap_or_default()),
             redis: get("REDIS", "redis:6379"),
             mongodb: get("MONGODB", "mongodb:27017"),
             elasticsearch: get("ELASTICSEARCH", "elasticsearch:9200"),

@@ -42,7 +42,7 @@ pub fn serve(settings: &Settings, name: &'static str, shape: Shape) -> crate::Ou
             Response::error(500, "the disk said no")
         })
     };
-    http::serve(&settings.listen, std::time::Duration::ZERO, answer)
+    http::serve(&settings.listen, settings.linger, answer)
 }
 
 fn answer(store: &mut Store, name: &str, request: &Request) -> Result<Response, String> {

@@ -26,9 +26,9 @@ pub fn serve(settings: Settings) -> crate::Outcome {
         settings.listen,
         words.lines().next().unwrap_or_default()
     );
-    let listen = settings.listen.clone();
+    let (listen, linger) = (settings.listen.clone(), settings.linger);
     let web = Web { settings, license };
-    http::serve(&listen, crate::LINGER, move |request| web.answer(request).unwrap_or_else(|refusal| refusal))
+    http::serve(&listen, linger, move |request| web.answer(request).unwrap_or_else(|refusal| refusal))
 }
 
 #[derive(Debug)]
