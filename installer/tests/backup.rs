@@ -383,7 +383,7 @@ fn the_golden_backup_of_format_1_opens_and_is_listed_so_today() {
     let names: Vec<String> = backup.list.entries.iter().map(|entry| entry.path.to_string()).collect();
     assert_eq!(
         names,
-        ["data/db", "data/db/%FF%0A%25", "data/db/a", "data/db/holes", "data/db/same", "data/db/to"]
+        ["data/db", "data/db/a", "data/db/holes", "data/db/same", "data/db/to", "data/db/%FF%0A%25"]
     );
 }
 

@@ -1,4 +1,4 @@
-//! What a backup says about itself: the signed list. `manifests/FORMAT.md` section 7.
+//! What a backup says about itself: the signed list. `manifests/FORMAT.md` section 10.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
