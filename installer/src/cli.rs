@@ -1,12 +1,15 @@
 //! `wt-install`: one file a verb.
 
 mod certificate;
+mod backup;
 mod fingerprint;
 mod init;
 mod install;
+mod let_go;
 mod lock;
 mod open;
 mod plan;
+mod restore;
 mod rollback;
 mod service;
 mod status;
@@ -56,7 +59,12 @@ enum Verb {
     Service(service::Service),
     Certificate(certificate::Certificate),
     Rollback(rollback::Rollback),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     Fingerprint(fingerprint::Fingerprint),
+    /// What a process of ours runs that waits for another one to end
+    #[command(name = crate::guard::VERB, hide = true)]
+    LetGo,
 }
 
 impl Program for WtInstall {
@@ -75,7 +83,10 @@ impl Program for WtInstall {
             Some(Verb::Service(verb)) => verb.run(output, &places),
             Some(Verb::Certificate(verb)) => verb.run(output, &places),
             Some(Verb::Rollback(verb)) => verb.run(output, &places),
+            Some(Verb::Backup(verb)) => verb.run(output, &places),
+            Some(Verb::Restore(verb)) => verb.run(output, &places),
             Some(Verb::Fingerprint(verb)) => verb.run(output, &places),
+            Some(Verb::LetGo) => let_go::run(&places),
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::release::Release;
 use crate::{Error, Installation, Places, Result, SiteFile};
 
 const TEMPLATE_LIMIT: u64 = 4 << 20;
-const NEW: &str = "new";
+pub const NEW: &str = "new";
 
 /// A configuration file as the release has it, and where its three texts are.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl ConfFile {
 }
 
 /// What a release's templates rendered to, kept with it.
-fn rendered(places: &Places, release: &Release) -> PathBuf {
+pub fn rendered(places: &Places, release: &Release) -> PathBuf {
     places.release_state(&release.digest()).join("rendered")
 }
 

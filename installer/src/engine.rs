@@ -12,6 +12,7 @@ mod images;
 mod layers;
 mod load;
 mod objects;
+mod pause;
 mod services;
 mod setup;
 mod stores;
@@ -34,6 +35,7 @@ use wt_manifests::image::Image;
 
 pub use self::images::EngineImage;
 pub use self::layers::{ImagePlan, PresentLayers, chain_ids};
+pub use self::pause::UpContainer;
 pub use self::services::{Service, Task};
 pub use self::setup::Setup;
 pub use self::stores::{Stores, layout};

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use wt_keys::console::{Exit, Explain};
+use wt_keys::console::{Exit, Explain, Size};
+use wt_keys::{KeyId, Sha256Digest};
 
 use crate::engine::EngineVersion;
 use crate::mail;
@@ -89,6 +90,52 @@ pub enum Error {
     NoSuchBundle { word: String, near: Option<String> },
     #[error("no service `{name}`\n  expected one of {}", known.join(", "))]
     NoService { name: String, known: Vec<String> },
+
+    // backup and restore
+    #[error("`{}` is not a backup: it has no `{expected}`", path.display())]
+    NoBackup { path: PathBuf, expected: &'static str },
+    #[error("the backup is signed by another installation\n  expected {}\n  found    {found}", expected.map_or_else(|| "one that `--signed-by` names".to_owned(), |key| key.to_string()))]
+    BackupSigner { expected: Option<KeyId>, found: KeyId },
+    #[error("the list of the backup contradicts itself: it has {why}")]
+    BackupInvalid { why: &'static str },
+    #[error("`{}` is not as long as its list says\n  expected {expected} bytes\n  found    {found} bytes", path.display())]
+    BackupLength { path: PathBuf, expected: u64, found: u64 },
+    #[error("`{}` is damaged (bytes {from} to {to})\n  expected sha256:{expected}\n  found    sha256:{found}", path.display())]
+    BackupDamaged { path: PathBuf, from: u64, to: u64, expected: Sha256Digest, found: Sha256Digest },
+    #[error("`{}` does not hold what its list says: {why}", path.display())]
+    BackupDiffers { path: PathBuf, why: String },
+    #[error("the backup is encrypted")]
+    BackupEncrypted,
+    #[error("`{}` is encrypted for other keys than these", path.display())]
+    BackupIdentity { path: PathBuf },
+    #[error("`{}` is not a file of age keys: expected lines that begin with `AGE-SECRET-KEY-1`", path.display())]
+    Identities { path: PathBuf },
+    #[error("a backup cannot lie in `{}`: that is inside `{}`", folder.display(), inside.display())]
+    BackupInside { folder: PathBuf, inside: PathBuf },
+    #[error("the site has more files than a backup holds: {most}")]
+    BackupTooMany { most: usize },
+    #[error("there is not enough room at `{}`\n  expected {}\n  found    {} free", folder.display(), Size(*needed), Size(*free))]
+    NoRoom { folder: PathBuf, needed: u64, free: u64 },
+    #[error("services could not be held still: {}", services.join(", "))]
+    NotStill { services: Vec<String> },
+    #[error(
+        "the backup is of another release\n  expected {expected}, which is installed here\n  found    {found}"
+    )]
+    BackupRelease { expected: String, found: String },
+    #[error("the backup holds `{found}`, which the release that is installed here has no folder for")]
+    BackupRoot { found: String },
+    #[error("a restore of `{}` was begun and not finished", backup.display())]
+    RestorePending { backup: PathBuf },
+    #[error("`{}` is a mount point, which no other folder can be put in place of", path.display())]
+    RestoreMount { path: PathBuf },
+    #[error("`{}` is in the way, and no restore of ours put it there", path.display())]
+    RestoreInTheWay { path: PathBuf },
+    #[error("the restored data did not come into service, and what was there before is back")]
+    RestoreUndone { source: Box<Error> },
+    #[error(
+        "the restored data did not come into service, and what was there before did not come back: {why}"
+    )]
+    RestoreStuck { backup: PathBuf, why: String, source: Box<Error> },
 
     // programs that we run
     #[error("cannot run `{program}`")]
@@ -180,11 +227,25 @@ impl Explain for Error {
             | Self::SiteFileOwner { .. }
             | Self::SiteFile { .. }
             | Self::NoService { .. }
+            | Self::BackupInside { .. }
+            | Self::BackupEncrypted
             | Self::NoSuchBundle { .. } => Exit::Usage,
-            Self::NoTrust | Self::OtherProduct { .. } | Self::Older { .. } => Exit::NotTrusted,
+            Self::NoTrust
+            | Self::OtherProduct { .. }
+            | Self::Older { .. }
+            | Self::BackupSigner { .. }
+            | Self::BackupInvalid { .. }
+            | Self::BackupLength { .. }
+            | Self::BackupDamaged { .. }
+            | Self::BackupDiffers { .. } => Exit::NotTrusted,
             Self::Preflight { .. }
             | Self::Certificate { .. }
             | Self::CertificateRefused { .. }
+            | Self::NoRoom { .. }
+            | Self::BackupRelease { .. }
+            | Self::BackupRoot { .. }
+            | Self::RestoreMount { .. }
+            | Self::RestoreInTheWay { .. }
             | Self::EngineConfiguration { .. }
             | Self::NameTaken { .. }
             | Self::CannotFollow { .. }
@@ -205,7 +266,9 @@ impl Explain for Error {
             | Self::LoadRefused { .. }
             | Self::ImageMissing { .. }
             | Self::ImageDiffers { .. } => Exit::Engine,
-            Self::RolledBack { .. } | Self::CertificateBack { .. } => Exit::Unhealthy,
+            Self::RolledBack { .. } | Self::CertificateBack { .. } | Self::RestoreUndone { .. } => {
+                Exit::Unhealthy
+            }
             Self::Locked { .. } | Self::PackagesBusy { .. } => Exit::Locked,
             Self::Io { .. }
             | Self::NotRoot
@@ -230,6 +293,13 @@ impl Explain for Error {
             | Self::CommandFailed { .. }
             | Self::CommandTime { .. }
             | Self::AptAnswer { .. }
+            | Self::NoBackup { .. }
+            | Self::BackupIdentity { .. }
+            | Self::Identities { .. }
+            | Self::BackupTooMany { .. }
+            | Self::NotStill { .. }
+            | Self::RestorePending { .. }
+            | Self::RestoreStuck { .. }
             | Self::Staging { .. } => Exit::Failed,
         }
     }
@@ -342,6 +412,46 @@ impl Explain for Error {
             | Self::PackagesRefused { .. }
             | Self::AptAnswer { .. }
             | Self::SiteFileOwner { .. } => return None,
+            of_backups => return of_backups.backup_hint(),
+        })
+    }
+}
+
+impl Error {
+    fn backup_hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoBackup { .. } => "`wt-install backup --list` shows those that there are".into(),
+            Self::BackupSigner { found, .. } => format!(
+                "was it made on another host, and does that host's `wt-install backup --list` name this key? Then say `--signed-by {found}`"
+            ),
+            Self::BackupLength { .. } | Self::BackupDamaged { .. } => {
+                "copy it again from where it was made, or take another backup".into()
+            }
+            Self::BackupEncrypted | Self::BackupIdentity { .. } => {
+                "name the file with the private key that it is encrypted for: `--identity FILE`".into()
+            }
+            Self::BackupInside { .. } => {
+                "name another folder with `-o`, or in `[backup]` of site.toml".into()
+            }
+            Self::NoRoom { .. } => "make room there, or name another folder".into(),
+            Self::NotStill { .. } => "`docker ps` shows them; run this again".into(),
+            Self::BackupRelease { found, .. } => {
+                format!(
+                    "install {found} with `wt-install BUNDLE` on a host that has no newer release, then restore there"
+                )
+            }
+            Self::RestorePending { backup } | Self::RestoreStuck { backup, .. } => {
+                format!("finish it with `wt-install restore {}`", backup.display())
+            }
+            Self::RestoreMount { .. } => "mount the disk at the folder above it".into(),
+            Self::RestoreInTheWay { path } => format!("see what `{}` is, and move it away", path.display()),
+            Self::RestoreUndone { source } => match **source {
+                Self::Journey { .. } => {
+                    "the log-in is the administrator's of site.toml: does the data know that password?".into()
+                }
+                _ => return source.hint(),
+            },
+            _ => return None,
         })
     }
 }

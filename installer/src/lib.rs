@@ -5,6 +5,8 @@
 //! for; to take the engine's word for what it has loaded; to open a connection off the host but to the site's own mail server.
 
 pub mod certificate;
+pub mod backup;
+pub mod beneath;
 pub mod cli;
 pub mod command;
 pub mod conf;
@@ -13,6 +15,7 @@ pub mod engine;
 pub mod engine_configuration;
 pub mod error;
 pub mod forecast;
+pub mod guard;
 pub mod hook;
 pub mod init;
 pub mod init_data;
@@ -26,8 +29,10 @@ pub mod operation;
 pub mod packages;
 pub mod places;
 pub mod preflight;
+pub mod quiesce;
 pub mod release;
 pub mod resolver;
+pub mod restore;
 pub mod rollback;
 pub mod secrets;
 pub mod services;

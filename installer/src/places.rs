@@ -114,6 +114,21 @@ impl Places {
         self.state().join("services.json")
     }
 
+    /// Services that are held still for now, and must go on however a run ends.
+    pub fn held(&self) -> PathBuf {
+        self.state().join("held.json")
+    }
+
+    /// A restore that was begun and not finished.
+    pub fn restore(&self) -> PathBuf {
+        self.state().join("restore.json")
+    }
+
+    /// What a restore unpacks that is not data.
+    pub fn restoring(&self) -> PathBuf {
+        self.state().join("restoring")
+    }
+
     /// The folder that containers see at /run/wt: the snapshot of the host.
     pub fn run(&self, product: &str) -> PathBuf {
         self.root.join("run/wt").join(product)

@@ -32,6 +32,7 @@ pub use self::node::Node;
 pub use self::secret::Secret;
 pub use self::short_name::ShortName;
 pub use self::smtp::{Security, Smtp};
+use crate::backup::plan::BackupPlan;
 use crate::{Error, Result};
 
 const SITE_FILE_LIMIT: u64 = 1 << 20;
@@ -53,6 +54,8 @@ pub struct SiteFile {
     pub certificate: Option<CertificateFiles>,
     pub administrator: Administrator,
     pub smtp: Option<Smtp>,
+    #[serde(default)]
+    pub backup: BackupPlan,
     #[serde(rename = "node")]
     pub nodes: Vec<Node>,
 }
@@ -95,6 +98,7 @@ impl SiteFile {
             _ => return Err("it names several nodes; this version installs on one".to_owned()),
         }
         site.smtp.as_ref().map_or(Ok(()), Smtp::check)?;
+        site.backup.check()?;
         Ok(site)
     }
 

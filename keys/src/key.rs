@@ -12,6 +12,9 @@ use crate::{Error, Result, Sha256Digest};
 /// What stands before the 32 bytes of an Ed25519 public key in a DER `SubjectPublicKeyInfo`.
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
+/// What stands around it in a file.
+const PEM: [&str; 2] = ["-----BEGIN PUBLIC KEY-----\n", "\n-----END PUBLIC KEY-----\n"];
+
 pub const SIGNATURE_BYTES: usize = 64;
 
 /// The SHA-256 of a public key's SPKI: a name, never a reason to trust.
@@ -21,6 +24,14 @@ pub struct KeyId(Sha256Digest);
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl std::str::FromStr for KeyId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Ok(Self(text.parse()?))
     }
 }
 
@@ -56,7 +67,19 @@ impl PublicKey {
     }
 
     pub fn to_pem(self) -> String {
-        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", BASE64.encode(self.to_spki()))
+        format!("{}{}{}", PEM[0], BASE64.encode(self.to_spki()), PEM[1])
+    }
+
+    /// Reads what [`Self::to_pem`] writes, and no other spelling.
+    pub fn from_pem(text: &str) -> Result<Self> {
+        let line = text.strip_prefix(PEM[0]).and_then(|rest| rest.strip_suffix(PEM[1]));
+        let spki = line.and_then(|line| BASE64.decode(line).ok()).ok_or(Error::PublicKey)?;
+        Self::from_spki(&spki)
+    }
+
+    fn from_spki(spki: &[u8]) -> Result<Self> {
+        let bytes: Option<[u8; 32]> = spki.strip_prefix(&SPKI_PREFIX).and_then(|key| key.try_into().ok());
+        bytes.ok_or(Error::PublicKey).and_then(|bytes| Self::from_bytes(&bytes))
     }
 
     pub fn id(&self) -> KeyId {
@@ -85,8 +108,7 @@ impl Serialize for PublicKey {
 impl<'de> Deserialize<'de> for PublicKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spki = BASE64.decode(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)?;
-        let bytes: Option<[u8; 32]> = spki.strip_prefix(&SPKI_PREFIX).and_then(|key| key.try_into().ok());
-        bytes.ok_or(Error::PublicKey).and_then(|b| Self::from_bytes(&b)).map_err(serde::de::Error::custom)
+        Self::from_spki(&spki).map_err(serde::de::Error::custom)
     }
 }
 
@@ -146,6 +168,18 @@ mod tests {
         let identity =
             [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         assert!(matches!(PublicKey::from_bytes(&identity), Err(Error::WeakKey(_))));
+    }
+
+    #[cfg(feature = "sign")]
+    #[test]
+    fn a_pem_file_is_read_in_the_spelling_that_is_written() {
+        let key = SigningKey::from_seed(&[1; 32]).public();
+        assert_eq!(PublicKey::from_pem(&key.to_pem()).unwrap(), key);
+        for wrong in
+            ["", "\n", &key.to_pem().replace('M', "N"), &(key.to_pem() + "\n"), &key.to_pem().to_lowercase()]
+        {
+            assert!(PublicKey::from_pem(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[cfg(feature = "sign")]

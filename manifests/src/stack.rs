@@ -133,12 +133,20 @@ impl Stack {
 
     /// The services that see a folder below the data root.
     pub fn data_services(&self) -> Vec<String> {
-        let keeps = |definition: &Value| {
+        self.data_folders().into_keys().collect()
+    }
+
+    /// What those services see of it: folders below the data root, an empty name for all of it.
+    pub fn data_folders(&self) -> BTreeMap<String, Vec<String>> {
+        let folders = |definition: &Value| -> Vec<String> {
             let volumes = definition["volumes"].as_array().into_iter().flatten();
-            volumes.filter_map(check::bind_source).any(|source| source.starts_with("${WT_DATA}"))
+            let sources = volumes.filter_map(check::bind_source);
+            let below = sources.filter_map(|source| source.strip_prefix("${WT_DATA}"));
+            below.map(|folder| folder.trim_matches('/').to_owned()).collect()
         };
         let services = self.root["services"].as_object().into_iter().flatten();
-        services.filter(|(_, definition)| keeps(definition)).map(|(name, _)| name.clone()).collect()
+        let seen = services.map(|(name, definition)| (name.clone(), folders(definition)));
+        seen.filter(|(_, folders)| !folders.is_empty()).collect()
     }
 
     fn names_in(&self, section: &str) -> Vec<String> {

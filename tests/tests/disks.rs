@@ -92,7 +92,7 @@ fn an_engine_whose_disk_fills_while_it_loads_is_named_and_nothing_was_replaced()
 fn a_disk_that_fills_in_the_middle_of_an_upgrade_is_named_and_the_old_release_goes_on() {
     let site = site();
     let before = conf(site);
-    for (number, (folder, code)) in [("/opt/worktile", 7), ("/var/lib/wt-install", 1)].into_iter().enumerate()
+    for (number, (folder, code)) in [("/opt/worktile", 7), ("/var/lib/wt-install", 7)].into_iter().enumerate()
     {
         let version = format!("5.6.{number}");
         let next = Draft::new(&format!("v{version}"), &version)

@@ -104,5 +104,8 @@ fn services_stop_and_start_and_stay_as_they_were_told() {
     assert!(!site.sh("docker service ls").stdout.contains("worktile_redis"));
     site.wt("service --action=run --services='redis web im'").expect(0);
     assert_eq!(running(), all);
-    site.wt("restart wbe").expect(2).says("no service `wbe`").says("expected one of box, hook");
+    site.wt("restart wbe")
+        .expect(2)
+        .says("no service `wbe`")
+        .says("expected one of box, elasticsearch, hook");
 }

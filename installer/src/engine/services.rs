@@ -14,7 +14,7 @@ use super::{Engine, STACK_LABEL};
 use crate::{Error, Result};
 use wt_manifests::stack::{DIGEST_LABEL, SERVICE_LABEL};
 
-const SERVICE_NAME_LABEL: &str = "com.docker.swarm.service.name";
+pub(super) const SERVICE_NAME_LABEL: &str = "com.docker.swarm.service.name";
 const POLL: Duration = Duration::from_millis(400);
 /// How long a service without a health check must run before it passes for well.
 const SETTLE: Duration = Duration::from_secs(2);

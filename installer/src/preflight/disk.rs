@@ -172,8 +172,13 @@ fn free(path: &Path) -> Free {
     }
 }
 
+/// Free bytes where `path` is, or will be.
+pub(crate) fn available(path: &Path) -> u64 {
+    free(path).bytes
+}
+
 /// The file system where `path` is, or will be.
-fn device(path: &Path) -> u64 {
+pub(crate) fn device(path: &Path) -> u64 {
     fs::metadata(existing(path)).map_or(0, |found| found.dev())
 }
 

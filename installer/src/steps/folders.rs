@@ -27,7 +27,7 @@ impl Step for MakeFolders {
             return Ok(Need::Work(format!(
                 "make {} and {} data folders under {}",
                 home.display(),
-                installation.manifest().site.data.len(),
+                data_folders(installation).len(),
                 installation.site.data_root.display()
             )));
         }
@@ -85,7 +85,8 @@ struct Wanted {
 }
 
 fn data_folders(installation: &Installation) -> Vec<Wanted> {
-    installation.manifest().site.data.iter().map(|folder| Wanted::new(installation, folder)).collect()
+    let site = &installation.manifest().site;
+    site.data.iter().chain(&site.logs).map(|folder| Wanted::new(installation, folder)).collect()
 }
 
 impl Wanted {

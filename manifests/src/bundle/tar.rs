@@ -9,7 +9,6 @@ pub const BLOCK: u64 = 512;
 pub const END: [u8; 1024] = [0; 1024];
 /// 2000-01-01T00:00:00Z, for every file of every bundle.
 const MODIFIED: u64 = 946_684_800;
-const OCTAL_LIMIT: u64 = 1 << 33; // 8 GiB: eleven octal digits
 
 /// What an entry takes in the tar: its header, its bytes, and zeros up to a whole block.
 pub fn stored_size(size: u64) -> Option<u64> {
@@ -34,20 +33,33 @@ pub fn header(entry: &Entry) -> [u8; 512] {
     octal(&mut header[100..108], u64::from(entry.mode.bits()));
     octal(&mut header[108..116], 0); // user
     octal(&mut header[116..124], 0); // group
-    if entry.size < OCTAL_LIMIT {
-        octal(&mut header[124..136], entry.size);
-    } else {
-        header[124] = 0x80; // a big-endian binary number, as GNU tar, bsdtar, Go and Python read it
-        header[128..136].copy_from_slice(&entry.size.to_be_bytes());
-    }
+    number(&mut header[124..136], entry.size);
     octal(&mut header[136..148], MODIFIED);
     header[156] = b'0'; // a regular file
     header[257..265].copy_from_slice(b"ustar\x0000");
     header[345..345 + folder.len()].copy_from_slice(folder.as_bytes());
+    seal(&mut header);
+    header
+}
+
+/// Writes the checksum of a header whose other fields are all there.
+pub fn seal(header: &mut [u8; 512]) {
     header[148..156].fill(b' ');
     let sum: u64 = header.iter().map(|byte| u64::from(*byte)).sum();
     octal(&mut header[148..155], sum);
-    header
+}
+
+/// Octal where the field has the digits for it; else a big-endian binary number, as GNU tar, bsdtar, Go and Python read it.
+/// A field of less than twelve bytes holds 32 bits at most.
+pub fn number(field: &mut [u8], value: u64) {
+    if value >> (3 * (field.len() - 1)) == 0 {
+        return octal(field, value);
+    }
+    field[0] = 0x80;
+    let bytes = value.to_be_bytes();
+    let (from, to) =
+        (bytes.len().saturating_sub(field.len() - 1), field.len().saturating_sub(bytes.len()).max(1));
+    field[to..].copy_from_slice(&bytes[from..]);
 }
 
 /// Digits up to the last byte of the field, which is NUL.
@@ -88,8 +100,19 @@ mod tests {
 
     #[test]
     fn a_size_is_octal_below_8_gib_and_binary_from_there() {
-        assert_eq!(&header(&entry("a", OCTAL_LIMIT - 1))[124..136], b"77777777777\0");
-        assert_eq!(header(&entry("a", OCTAL_LIMIT))[124..136], [0x80, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
+        assert_eq!(&header(&entry("a", (8 << 30) - 1))[124..136], b"77777777777\0");
+        assert_eq!(header(&entry("a", 8 << 30))[124..136], [0x80, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_short_field_holds_32_bits() {
+        let mut field = [0; 8];
+        number(&mut field, 0o7_777_777);
+        assert_eq!(&field, b"7777777\0");
+        number(&mut field, 0o10_000_000);
+        assert_eq!(field, [0x80, 0, 0, 0, 0, 0x20, 0, 0]);
+        number(&mut field, u64::from(u32::MAX));
+        assert_eq!(field, [0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
     }
 
     #[test]

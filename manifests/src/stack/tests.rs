@@ -160,6 +160,7 @@ fn a_stack_says_what_it_has() {
     assert_eq!(stack.secrets(), ["admin-password", "smtp-password"]);
     assert_eq!(stack.configs(), ["license", "web/site.js"]);
     assert_eq!(stack.data_services(), ["redis"]);
+    assert_eq!(stack.data_folders()["redis"], ["redis"]);
 }
 
 #[test]

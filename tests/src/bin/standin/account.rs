@@ -79,7 +79,7 @@ fn session_key(token: &str) -> String {
     format!("session:{}", Sha256Digest::of(token.as_bytes()))
 }
 
-fn random() -> Result<Sha256Digest, String> {
+pub fn random() -> Result<Sha256Digest, String> {
     let mut bytes = [0; 32];
     let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
     read.map_err(|error| format!("cannot read `/dev/urandom`: {error}"))?;

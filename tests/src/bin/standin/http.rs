@@ -1,16 +1,21 @@
 //! HTTP/1.1, as little as a service behind a proxy needs: one request a connection, a thread for each.
 //!
+//! Told to end (TERM), it goes on answering for a while, since those who know its address know it a little longer; then it
+//! takes no more, ends what it has begun, and is gone.
+//!
 //! Refuses: heads over 16 KiB, bodies over 64 KiB, bodies without a length, clients that take longer than ten seconds,
 //! and more than 128 connections at once.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 const LARGEST_HEAD: usize = 16 << 10;
 const LARGEST_BODY: usize = 64 << 10;
@@ -55,30 +60,63 @@ impl Response {
         }
     }
 
+    pub fn text(body: String) -> Self {
+        Self { status: 200, content_type: "text/plain; charset=utf-8", body: body.into_bytes() }
+    }
+
+    /// What another service answered.
+    pub fn passed_on(status: u16, body: Vec<u8>) -> Self {
+        Self { status, content_type: "text/plain; charset=utf-8", body }
+    }
+
     pub fn error(status: u16, message: &str) -> Self {
         Self::json(status, &serde_json::json!({ "error": message }))
     }
 }
 
-/// Serves until the process ends.
-pub fn serve<H>(address: &str, handler: H) -> crate::Outcome
+/// Serves until it is told to end, and `linger` longer.
+pub fn serve<H>(address: &str, linger: Duration, handler: H) -> crate::Outcome
 where
     H: Fn(&Request) -> Response + Send + Sync + 'static,
 {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?; // PID 1 hears only what it asks for
     let listener =
         TcpListener::bind(address).map_err(|error| format!("cannot listen on `{address}`: {error}"))?;
-    let handler = Arc::new(handler);
-    let open = Arc::new(AtomicUsize::new(0));
+    let (open, closing) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let port = listener.local_addr()?.port();
+    let accepting = {
+        let (open, closing) = (Arc::clone(&open), Arc::clone(&closing));
+        thread::spawn(move || accept(&listener, &Arc::new(handler), &open, &closing))
+    };
+    let _ = signals.forever().next();
+    println!("told to end");
+    thread::sleep(linger);
+    closing.store(true, Ordering::SeqCst);
+    let _ = TcpStream::connect(("127.0.0.1", port)); // wakes it up
+    let _ = accepting.join();
+    let ended = Instant::now();
+    while open.load(Ordering::SeqCst) > 0 && ended.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+fn accept<H>(listener: &TcpListener, handler: &Arc<H>, open: &Arc<AtomicUsize>, closing: &AtomicBool)
+where
+    H: Fn(&Request) -> Response + Send + Sync + 'static,
+{
     for stream in listener.incoming() {
+        if closing.load(Ordering::SeqCst) {
+            return;
+        }
         match stream {
-            Ok(stream) => start(stream, &handler, &open),
+            Ok(stream) => start(stream, handler, open),
             Err(error) => {
                 eprintln!("accept: {error}");
                 thread::sleep(Duration::from_millis(100)); // out of file descriptors, say: let some close
             }
         }
     }
-    Ok(())
 }
 
 fn start<H>(stream: TcpStream, handler: &Arc<H>, open: &Arc<AtomicUsize>)
@@ -242,18 +280,28 @@ fn reason(status: u16) -> &'static str {
 
 /// The client's side, for the health check: the status that `path` is answered with.
 pub fn status_of(address: &str, path: &str) -> Result<u16, String> {
+    ask(address, "GET", path, b"").map(|(status, _)| status)
+}
+
+/// The client's side: the status and the body of an answer.
+pub fn ask(address: &str, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), String> {
     let ask = || -> io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(&[head.as_bytes(), body].concat())?;
         let mut answer = Vec::new();
         stream.take(LARGEST_ANSWER).read_to_end(&mut answer)?;
         Ok(answer)
     };
     let answer = ask().map_err(|error| format!("`{address}` does not answer: {error}"))?;
-    let text = String::from_utf8_lossy(&answer);
-    let status = text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
-    status.ok_or_else(|| format!("`{address}` does not answer in HTTP"))
+    let body = answer.windows(4).position(|four| four == b"\r\n\r\n").map(|at| answer[at + 4..].to_vec());
+    let status = std::str::from_utf8(answer.get(..12).unwrap_or_default()).ok();
+    let status = status.and_then(|start| start.strip_prefix("HTTP/1.1 ")?.parse().ok());
+    status.zip(body).ok_or_else(|| format!("`{address}` does not answer in HTTP"))
 }
 
 #[cfg(test)]

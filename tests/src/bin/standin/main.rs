@@ -1,6 +1,7 @@
 //! A stand-in for a product's own services, so that a release can be built, installed and licensed without the product.
 //!
 //!     standin web|im|box|hook    serve HTTP on LISTEN (0.0.0.0:8080)
+//!     standin mongodb|elasticsearch|seaweedfs    keep data in DATA, see store.rs
 //!     standin probe [PATH]       exit 0 when the service in this container answers 200 on PATH (/health)
 //!     standin init-data          create the administrator, once
 //!
@@ -15,6 +16,7 @@ mod license;
 mod page;
 mod redis;
 mod settings;
+mod store;
 mod web;
 
 use std::error::Error;
@@ -22,6 +24,7 @@ use std::process::ExitCode;
 
 use http::{Request, Response};
 use settings::Settings;
+use store::Shape;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -41,25 +44,44 @@ fn run(words: &[&str]) -> Outcome {
     let settings = Settings::from_environment();
     match words {
         ["web"] => web::serve(settings),
-        [name @ ("im" | "box" | "hook")] => serve_name(&settings, name),
+        [name @ ("im" | "box" | "hook")] => serve_name(settings, name),
+        ["mongodb"] => store::serve(&settings, "mongodb", Shape::Log("journal.wal")),
+        ["elasticsearch"] => store::serve(&settings, "elasticsearch", Shape::Log("translog")),
+        ["seaweedfs"] => store::serve(&settings, "seaweedfs", Shape::Files),
         ["probe"] => probe(&settings, "/health"),
         ["probe", path] => probe(&settings, path),
         ["init-data"] => init_data(&settings),
-        _ => Err("usage: standin web|im|box|hook|probe [PATH]|init-data".into()),
+        _ => {
+            Err("usage: standin web|im|box|hook|mongodb|elasticsearch|seaweedfs|probe [PATH]|init-data"
+                .into())
+        }
     }
 }
 
-/// The services that only have to be there.
-fn serve_name(settings: &Settings, name: &str) -> Outcome {
+/// The services that only have to be there. The box also keeps files.
+fn serve_name(settings: Settings, name: &str) -> Outcome {
     let about = serde_json::json!({
         "status": "ok", "service": name, "product": settings.product, "version": settings.version,
     });
     println!("{name} {} listens on {}", settings.version, settings.listen);
-    http::serve(&settings.listen, move |request: &Request| match request.path.as_str() {
+    let is_box = name == "box";
+    let listen = settings.listen.clone();
+    http::serve(&listen, settings.linger, move |request: &Request| match request.path.as_str() {
         "/" | "/health" if request.method == "GET" => Response::json(200, &about),
         "/" | "/health" => Response::error(405, "GET only"),
+        path if is_box && path.starts_with("/files/") => pass_on(&settings.seaweedfs, request),
         _ => Response::error(404, "no such page"),
     })
+}
+
+fn pass_on(address: &str, request: &Request) -> Response {
+    match http::ask(address, &request.method, &request.path, &request.body) {
+        Ok((status, body)) => Response::passed_on(status, body),
+        Err(why) => {
+            eprintln!("{why}");
+            Response::error(503, "the files cannot be reached just now")
+        }
+    }
 }
 
 fn probe(settings: &Settings, path: &str) -> Outcome {

@@ -4,7 +4,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Longer than a backup of little data holds Redis still.
+const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST_LINE: u64 = 4 << 10;
 const LARGEST_VALUE: usize = 1 << 20;
 const LONGEST_LIST: usize = 1000;
@@ -18,7 +19,7 @@ pub struct Client {
 #[derive(Debug, PartialEq)]
 enum Reply {
     Text(String),
-    Number,
+    Number(u64),
     Value(Option<Vec<u8>>),
     List(Vec<Reply>),
 }
@@ -65,7 +66,15 @@ impl Client {
 
     pub fn push(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
         match self.command(&[b"RPUSH", key.as_bytes(), value])? {
-            Reply::Number => Ok(()),
+            Reply::Number(_) => Ok(()),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// How many values a list has.
+    pub fn count(&mut self, key: &str) -> Result<u64, String> {
+        match self.command(&[b"LLEN", key.as_bytes()])? {
+            Reply::Number(count) => Ok(count),
             other => Err(self.unexpected(&other)),
         }
     }
@@ -115,7 +124,7 @@ fn read_reply(stream: &mut impl BufRead, lists: bool) -> io::Result<Reply> {
     match kind {
         "+" => Ok(Reply::Text(rest.to_owned())),
         "-" => Err(io::Error::other(rest.to_owned())),
-        ":" => Ok(Reply::Number),
+        ":" => rest.parse().map(Reply::Number).map_err(|_| malformed(&line)),
         "$" if rest == "-1" => Ok(Reply::Value(None)),
         "$" => read_value(stream, length(rest, LARGEST_VALUE)?).map(|value| Reply::Value(Some(value))),
         "*" if lists => {
@@ -161,7 +170,7 @@ mod tests {
     fn replies_of_every_kind_are_read() {
         let read = |bytes: &str| read_reply(&mut bytes.as_bytes(), true).unwrap();
         assert_eq!(read("+OK\r\n"), Reply::Text("OK".to_owned()));
-        assert_eq!(read(":7\r\n"), Reply::Number);
+        assert_eq!(read(":7\r\n"), Reply::Number(7));
         assert_eq!(read("$-1\r\n"), Reply::Value(None));
         let value = |text: &str| Reply::Value(Some(text.as_bytes().to_vec()));
         assert_eq!(read("*2\r\n$3\r\na\r\n\r\n$0\r\n\r\n"), Reply::List(vec![value("a\r\n"), value("")]));

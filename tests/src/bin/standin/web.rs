@@ -1,4 +1,7 @@
-//! The web service: a page, a log-in, messages kept in Redis, and the license's verdict.
+//! The web service: a page, a log-in, messages, and the license's verdict.
+//!
+//! A message lies in three stores: its text in `mongodb`, what it is found by in `elasticsearch`, and, once those have it,
+//! its id in a list of Redis. So in every state that the stores were in together, what the list names is there.
 //!
 //! The license never closes a door: it is shown, and that is all.
 
@@ -23,9 +26,9 @@ pub fn serve(settings: Settings) -> crate::Outcome {
         settings.listen,
         words.lines().next().unwrap_or_default()
     );
-    let listen = settings.listen.clone();
+    let (listen, linger) = (settings.listen.clone(), settings.linger);
     let web = Web { settings, license };
-    http::serve(&listen, move |request| web.answer(request).unwrap_or_else(|refusal| refusal))
+    http::serve(&listen, linger, move |request| web.answer(request).unwrap_or_else(|refusal| refusal))
 }
 
 #[derive(Debug)]
@@ -96,10 +99,15 @@ impl Web {
     fn messages(&self, request: &Request) -> Answer {
         let mut redis = self.redis()?;
         logged_in(request, &mut redis)?;
-        let messages = redis.last(MESSAGES, MOST_MESSAGES).map_err(unavailable)?;
+        let ids = redis.last(MESSAGES, MOST_MESSAGES).map_err(unavailable)?;
+        let count = redis.count(MESSAGES).map_err(unavailable)?;
+        let ids: Vec<String> = ids.iter().map(|id| String::from_utf8_lossy(id).into_owned()).collect();
+        let texts = many(&self.settings.mongodb, &ids)?;
+        let found = many(&self.settings.elasticsearch, &ids)?;
         let messages: Vec<serde_json::Value> =
-            messages.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok()).collect();
-        Ok(Response::json(200, &serde_json::json!({ "messages": messages })))
+            texts.iter().flatten().filter_map(|text| serde_json::from_str(text).ok()).collect();
+        let lost = texts.iter().chain(&found).filter(|value| value.is_none()).count();
+        Ok(Response::json(200, &serde_json::json!({ "count": count, "lost": lost, "messages": messages })))
     }
 
     fn post(&self, request: &Request) -> Answer {
@@ -110,7 +118,10 @@ impl Web {
             return Err(Response::error(400, "a message has 1 to 4096 bytes"));
         }
         let kept = serde_json::json!({ "from": account.username, "text": message.text });
-        redis.push(MESSAGES, kept.to_string().as_bytes()).map_err(unavailable)?;
+        let id = account::random().map_err(unavailable)?.to_string();
+        put(&self.settings.mongodb, &id, &kept.to_string())?;
+        put(&self.settings.elasticsearch, &id, &message.text)?;
+        redis.push(MESSAGES, id.as_bytes()).map_err(unavailable)?;
         Ok(Response::json(200, &kept))
     }
 
@@ -128,6 +139,23 @@ fn logged_in(request: &Request, redis: &mut Client) -> Result<account::Account, 
 
 fn parse<'a, T: Deserialize<'a>>(request: &'a Request) -> Result<T, Response> {
     serde_json::from_slice(&request.body).map_err(|error| Response::error(400, &error.to_string()))
+}
+
+fn put(store: &str, id: &str, text: &str) -> Result<(), Response> {
+    match http::ask(store, "PUT", &format!("/{MESSAGES}/{id}"), text.as_bytes()) {
+        Ok((200, _)) => Ok(()),
+        Ok((status, _)) => Err(unavailable(format!("`{store}` answered {status}"))),
+        Err(why) => Err(unavailable(why)),
+    }
+}
+
+/// What a store has under these ids.
+fn many(store: &str, ids: &[String]) -> Result<Vec<Option<String>>, Response> {
+    let body = serde_json::to_vec(ids).map_err(|error| unavailable(error.to_string()))?;
+    let (status, answer) =
+        http::ask(store, "POST", &format!("/{MESSAGES}/_many"), &body).map_err(unavailable)?;
+    let values = (status == 200).then(|| serde_json::from_slice(&answer).ok()).flatten();
+    values.ok_or_else(|| unavailable(format!("`{store}` answered {status}")))
 }
 
 /// The reason is for the log; a visitor need not know what stands behind.

@@ -1,0 +1,111 @@
+//! What a backup of a site holds, and how much that is.
+
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FileType;
+
+use super::list::{CONF, DATA, RENDERED};
+use super::path::BackupPath;
+use crate::beneath::Folder;
+use crate::conf::{self, Conf};
+use crate::{Error, Installation, Places, Result, SiteFile, init_data};
+
+/// A folder or a file of the site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    pub path: BackupPath,
+    pub place: PathBuf,
+    /// Services hold still while it is copied.
+    pub still: bool,
+}
+
+/// How much it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measure {
+    /// Bytes to be read, and bytes that they take on the disk.
+    pub size: u64,
+    pub stored: u64,
+    pub entries: u64,
+}
+
+/// All that a backup holds: what services write to first.
+pub fn roots(installation: &Installation, logs: bool) -> Vec<Root> {
+    let site = &installation.manifest().site;
+    let data_root = &installation.site.data_root;
+    let below = |path: &Path, still| {
+        let named = path.to_str().and_then(|path| BackupPath::new(format!("{DATA}/{path}").as_bytes()));
+        named.map(|named| Root { path: named, place: data_root.join(path), still })
+    };
+    let data = site.data.iter().map(|folder| below(folder.path.as_ref(), true));
+    let marker = init_data::place(installation);
+    let marker = below(marker.strip_prefix(data_root).unwrap_or(&marker), true);
+    let logs = site.logs.iter().filter(|_| logs).map(|folder| below(folder.path.as_ref(), false));
+    let named =
+        |name: &str, place| BackupPath::new(name.as_bytes()).map(|path| Root { path, place, still: false });
+    let conf = named(CONF, Conf::folder(&installation.site, installation.product()));
+    let rendered = named(RENDERED, conf::rendered(&installation.places, &installation.release));
+    data.chain([marker]).chain(logs).chain([conf, rendered]).flatten().collect()
+}
+
+/// Looks at everything. What is gone meanwhile was never there.
+pub fn measure(roots: &[Root]) -> Result<Measure> {
+    let mut sum = Measure::default();
+    for Root { place, .. } in roots {
+        let parent = place.parent().unwrap_or(Path::new("/"));
+        let measured = Folder::open(parent)
+            .and_then(|folder| measure_one(&folder, place.file_name().unwrap_or_default(), &mut sum));
+        match measured {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("read", place)(error)),
+            _ => {}
+        }
+    }
+    Ok(sum)
+}
+
+fn measure_one(folder: &Folder, name: &OsStr, sum: &mut Measure) -> std::io::Result<()> {
+    let found = folder.look(name)?;
+    sum.entries += 1;
+    match FileType::from_raw_mode(found.st_mode) {
+        FileType::RegularFile => {
+            let size = u64::try_from(found.st_size).unwrap_or_default();
+            let on_disk = u64::try_from(found.st_blocks).unwrap_or_default().saturating_mul(512);
+            sum.size = sum.size.saturating_add(size);
+            sum.stored = sum.stored.saturating_add(on_disk.min(size));
+        }
+        FileType::Directory => {
+            let inner = folder.folder(name)?;
+            for name in inner.names()? {
+                match measure_one(&inner, &name, sum) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The folder of the site that a backup must not lie in, as it would hold itself, or be taken for something of the site's.
+pub fn lies_in(
+    folder: &Path,
+    places: &Places,
+    site: &SiteFile,
+    product: &str,
+    roots: &[Root],
+) -> Option<PathBuf> {
+    let home = site.home(product);
+    let inside = roots.iter().map(|root| &root.place).chain([&home]).cloned().chain([places.state()]);
+    inside.into_iter().find(|outer| folder.starts_with(real(outer)))
+}
+
+/// Where a path really leads, as far as it is there.
+pub fn real(path: &Path) -> PathBuf {
+    match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Ok(real), _, _) => real,
+        (Err(_), Some(parent), Some(name)) => real(parent).join(name),
+        _ => path.to_owned(),
+    }
+}
