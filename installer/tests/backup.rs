@@ -416,7 +416,9 @@ fn bless(golden: &Path) {
     let data = fs::read(made.folder.join("data.tar.zst")).unwrap();
     let mut text = String::new();
     for line in data.chunks(48) {
-        line.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+        for byte in line {
+            write!(text, "{byte:02x}").unwrap();
+        }
         text.push('\n');
     }
     fs::write(golden.join("data.hex"), text).unwrap();
