@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs::{self, File, FileTimes};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, symlink};
@@ -413,7 +414,12 @@ fn bless(golden: &Path) {
         fs::copy(made.folder.join(name), golden.join(name)).unwrap();
     }
     let data = fs::read(made.folder.join("data.tar.zst")).unwrap();
-    let lines: Vec<String> =
-        data.chunks(48).map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect()).collect();
-    fs::write(golden.join("data.hex"), lines.join("\n") + "\n").unwrap();
+    let mut text = String::new();
+    for line in data.chunks(48) {
+        for byte in line {
+            write!(text, "{byte:02x}").unwrap();
+        }
+        text.push('\n');
+    }
+    fs::write(golden.join("data.hex"), text).unwrap();
 }

@@ -107,7 +107,7 @@ fn a_backup_of_a_site_in_use_brings_back_what_was_there() {
         .expect(0);
     site.wt("restart redis mongodb elasticsearch seaweedfs").expect(0);
     assert_eq!(site.sh(". /root/user.sh; messages").code, 1, "the administrator is gone, too");
-    site.wt(&format!("restore {backup}")).expect(2).says("nothing was changed");
+    site.wt(&format!("restore {backup}")).expect(2).says("nobody is at a terminal");
     site.wt(&format!("restore --yes {backup}")).expect(0).says("all 2 steps");
     let (count, lost) = messages(site);
     assert!(

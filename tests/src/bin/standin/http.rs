@@ -105,16 +105,17 @@ fn accept<H>(listener: &TcpListener, handler: &Arc<H>, open: &Arc<AtomicUsize>, 
 where
     H: Fn(&Request) -> Response + Send + Sync + 'static,
 {
-    for stream in listener.incoming() {
-        if closing.load(Ordering::SeqCst) {
-            return;
-        }
-        match stream {
-            Ok(stream) => start(stream, handler, open),
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => start(stream, handler, open),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             Err(error) => {
                 eprintln!("accept: {error}");
                 thread::sleep(Duration::from_millis(100)); // out of file descriptors, say: let some close
             }
+        }
+        if closing.load(Ordering::SeqCst) && listener.set_nonblocking(true).is_err() {
+            return; // else those that are waiting still get their turn
         }
     }
 }
@@ -332,5 +333,32 @@ mod tests {
         assert_eq!(refused("GET / HTTP/1.1\r\ncontent-length: -1"), 400);
         assert_eq!(refused("GET / HTTP/1.1\r\ncontent-length: 65537"), 413);
         assert_eq!(refused("GET / HTTP/1.1\r\ntransfer-encoding: chunked"), 411);
+    }
+
+    #[test]
+    fn told_to_end_it_answers_those_who_came_and_then_nobody() {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let serving = {
+            let address = address.clone();
+            let slow = |request: &Request| {
+                thread::sleep(Duration::from_millis(if request.path == "/slow" { 800 } else { 0 }));
+                Response::text("answered".to_owned())
+            };
+            thread::spawn(move || serve(&address, Duration::from_millis(300), slow).is_ok())
+        };
+        while status_of(&address, "/").is_err() {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let under_way = {
+            let address = address.clone();
+            thread::spawn(move || status_of(&address, "/slow"))
+        };
+        thread::sleep(Duration::from_millis(100));
+        signal_hook::low_level::raise(SIGTERM).unwrap();
+        thread::sleep(Duration::from_millis(100));
+        assert_eq!(status_of(&address, "/"), Ok(200), "it lingers");
+        assert_eq!(under_way.join().unwrap(), Ok(200));
+        assert!(serving.join().unwrap());
+        assert!(status_of(&address, "/").is_err(), "it is gone");
     }
 }
