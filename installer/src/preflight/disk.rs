@@ -198,7 +198,7 @@ mod tests {
         let free = Free { bytes: 10, files: None };
         let [row] = &examined(shared, free)[..] else { panic!("no row about files") };
         assert_eq!((row.what.as_str(), row.verdict), ("disk /data", Verdict::Fail));
-        assert!(row.needed.ends_with("GiB, with /var/lib/docker"), "{}", row.needed);
+        assert!(row.needed.ends_with(" EiB, with /var/lib/docker"), "{}", row.needed);
     }
 
     #[test]
