@@ -93,6 +93,22 @@ impl Site {
         State(said.expect(0).stdout)
     }
 
+    /// The engine's double (`/root/engine-double`, brought before) answers at its socket until [`Self::real_engine`].
+    pub fn double(&self, fault: &str) {
+        self.sh(&format!(
+            "mv /run/docker.sock /run/docker.real.sock && \
+             (setsid /root/engine-double /run/docker.real.sock /run/docker.sock {fault} >/root/double.log 2>&1 & echo $! >/root/double.pid)"
+        ))
+        .expect(0);
+        self.within(5, "test -S /run/docker.sock");
+    }
+
+    pub fn real_engine(&self) {
+        self.sh("kill $(cat /root/double.pid); rm -f /run/docker.sock; systemctl restart docker.socket docker; rm -f /run/docker.real.sock")
+            .expect(0);
+        self.within(60, &format!("{PROGRAM} status"));
+    }
+
     /// Asks until it succeeds, for at most so many seconds.
     pub fn within(&self, seconds: u32, line: &str) {
         let ask = format!(

@@ -1,6 +1,7 @@
 //! What a vendor makes for stories: releases like `v5.2` with something changed, and their bundles.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::program::{Ran, key, run};
@@ -42,6 +43,44 @@ impl Draft {
             tables.collect()
         });
         self
+    }
+
+    /// With one image more, of 24 MB that no engine has: noise, which nothing makes smaller.
+    #[must_use]
+    pub fn with_noise(self) -> Self {
+        let etc = self.folder.join("noise/etc");
+        fs::create_dir_all(&etc).expect("noise/etc");
+        let mut state = text(&self.folder)
+            .bytes()
+            .fold(88_172_645_463_325_252_u64, |sum, byte| sum.wrapping_mul(31) ^ u64::from(byte));
+        let noise = std::iter::repeat_with(|| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()[3]
+        });
+        fs::write(etc.join("noise"), noise.take(24 << 20).collect::<Vec<u8>>()).expect("noise");
+        self.add(
+            "[[image]]\nname = \"worktile/noise:1\"\nsource = \"rootfs:noise\"\nentrypoint = [\"/none\"]\n",
+        );
+        self
+    }
+
+    /// A script that runs at that point of an installation.
+    #[must_use]
+    pub fn with_hook(self, point: &str, script: &str) -> Self {
+        let path = self.folder.join(format!("scripts/{point}.sh"));
+        fs::write(&path, format!("#!/bin/sh\nset -eu\n{script}\n")).expect("a script");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a script");
+        self.edit("release.toml", |text| {
+            text.replace("[hooks]\n", &format!("[hooks]\n{point} = \"scripts/{point}.sh\"\n"))
+        });
+        self
+    }
+
+    /// One table more in release.toml.
+    fn add(&self, table: &str) {
+        self.edit("release.toml", |text| format!("{}\n\n{table}", text.trim_end()));
     }
 
     /// Panics where that changes nothing: a story must not pass because its change was not made.
