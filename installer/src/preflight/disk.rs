@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::statvfs;
+use rustix::fs::{StatVfsMountFlags, statvfs};
 use wt_keys::console::Size;
 use wt_manifests::Manifest;
 use wt_manifests::manifest::Entry;
@@ -51,6 +51,7 @@ struct Free {
     bytes: u64,
     /// `None`: it makes as many as it needs.
     files: Option<u64>,
+    read_only: bool,
 }
 
 /// Two rows for each file system: folders that share one share its free bytes, too.
@@ -134,6 +135,19 @@ fn examined(rooms: &[Room], free: Free) -> Vec<Row> {
     let what = format!("disk {}", folders[0]);
     let sum = |of: fn(&Room) -> u64| rooms.iter().map(of).fold(0_u64, u64::saturating_add);
     let mut rows = vec![space(&what, free.bytes, sum(|room| room.bytes), &folders[1..])];
+    if free.read_only {
+        let hint = "mount it for writing (`mount -o remount,rw`); where the kernel made it read-only, `dmesg` says why";
+        rows.insert(
+            0,
+            Row::new(
+                format_args!("{what}: writing"),
+                Verdict::Fail,
+                "read-only",
+                "a file system that can be written to",
+                hint,
+            ),
+        );
+    }
     rows.extend(files(&what, free.files, sum(|room| room.in_files)));
     rows
 }
@@ -165,10 +179,13 @@ fn files(what: &str, free: Option<u64>, in_files: u64) -> Option<Row> {
 }
 
 fn free(path: &Path) -> Free {
-    let Ok(found) = statvfs(existing(path)) else { return Free { bytes: 0, files: Some(0) } };
+    let Ok(found) = statvfs(existing(path)) else {
+        return Free { bytes: 0, files: Some(0), read_only: false };
+    };
     Free {
         bytes: found.f_bavail.saturating_mul(found.f_frsize),
         files: (found.f_files > 0).then_some(found.f_favail),
+        read_only: found.f_flag.contains(StatVfsMountFlags::RDONLY),
     }
 }
 
@@ -200,10 +217,18 @@ mod tests {
         let device = |path: &Path| u64::from(path.starts_with("/srv"));
         let [shared, alone] = &by_file_system(&rooms, device)[..] else { panic!("two file systems") };
         assert_eq!((shared.len(), alone.len()), (2, 1));
-        let free = Free { bytes: 10, files: None };
+        let free = Free { bytes: 10, files: None, read_only: false };
         let [row] = &examined(shared, free)[..] else { panic!("no row about files") };
         assert_eq!((row.what.as_str(), row.verdict), ("disk /data", Verdict::Fail));
-        assert!(row.needed.ends_with("GiB, with /var/lib/docker"), "{}", row.needed);
+        assert!(row.needed.ends_with(" EiB, with /var/lib/docker"), "{}", row.needed);
+    }
+
+    #[test]
+    fn what_cannot_be_written_to_has_no_room() {
+        let free = Free { bytes: 10, files: None, read_only: true };
+        let [row, space] = &examined(&[room("/data", 3)], free)[..] else { panic!("two rows") };
+        assert_eq!((row.what.as_str(), row.found.as_str()), ("disk /data: writing", "read-only"));
+        assert_eq!((row.verdict, space.verdict), (Verdict::Fail, Verdict::Ok));
     }
 
     #[test]
