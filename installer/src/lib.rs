@@ -21,12 +21,14 @@ pub mod places;
 pub mod preflight;
 pub mod release;
 pub mod rollback;
+pub mod schedule;
 pub mod secrets;
 pub mod services;
 pub mod site;
 pub mod steps;
 pub mod trust_store;
 pub mod wanted;
+pub mod wrappers;
 
 pub use error::{Error, Result};
 pub use installation::Installation;

@@ -3,7 +3,7 @@
 
 mod conf;
 mod engine;
-mod folders;
+pub(crate) mod folders;
 mod hooks;
 mod images;
 mod init_data;
@@ -11,10 +11,12 @@ mod journey;
 mod keep;
 mod release;
 pub mod request;
+mod schedule;
 mod services;
 pub mod snapshot;
 mod swarm;
 mod trust;
+mod wrappers;
 
 pub use self::engine::InstallEngine;
 
@@ -58,7 +60,7 @@ pub trait Step {
 }
 
 /// In the order in which they are done.
-pub fn all() -> [&'static dyn Step; 15] {
+pub fn all() -> [&'static dyn Step; 17] {
     [
         &trust::PinTrust,
         &folders::MakeFolders,
@@ -69,6 +71,8 @@ pub fn all() -> [&'static dyn Step; 15] {
         &hooks::BEFORE,
         &conf::RenderConf,
         &snapshot::WriteSnapshot,
+        &schedule::InstallSchedule,
+        &wrappers::WriteWrappers,
         &services::DeployServices,
         &init_data::InitData,
         &hooks::AFTER,
