@@ -4,6 +4,7 @@
 //! again and ends in the same place; a run with nothing to do changes nothing. Refuses: what the bundle does not vouch
 //! for; to take the engine's word for what it has loaded; to look up a name or open a connection off the host.
 
+pub mod check;
 pub mod cli;
 pub mod command;
 pub mod conf;

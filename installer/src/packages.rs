@@ -141,7 +141,7 @@ fn choose(staging: &Staging, plan: &PackagePlan) -> Result<Vec<Package>> {
     if foreign.is_empty() { Ok(chosen) } else { Err(Error::PackageConflict { changes: foreign }) }
 }
 
-fn start_engine() -> Result<()> {
+pub fn start_engine() -> Result<()> {
     match Engine::connect() {
         Err(Error::NoEngine { .. }) => {}
         answer => return answer.map(drop),

@@ -1,5 +1,7 @@
 //! `site.toml`: what a customer says about the site.
 
+mod check;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
@@ -12,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use wt_manifests::site::NodeRole;
 use zeroize::Zeroizing;
 
+pub use self::check::{Account, CheckSettings};
 use crate::{Error, Result};
 
 const SITE_FILE_LIMIT: u64 = 1 << 20;
@@ -29,6 +32,8 @@ pub struct SiteFile {
     pub domains: BTreeMap<String, Domain>,
     pub administrator: Administrator,
     pub smtp: Option<Smtp>,
+    #[serde(default)]
+    pub check: CheckSettings,
     #[serde(rename = "node")]
     pub nodes: Vec<Node>,
 }

@@ -36,7 +36,7 @@ pub fn write(places: &Places, product: &str, key: &SigningKey, now: Utc) -> Resu
     Ok(snapshot.write(&places.snapshot(product))?)
 }
 
-fn is_of_this_boot(installation: &Installation) -> Result<bool> {
+pub fn is_of_this_boot(installation: &Installation) -> Result<bool> {
     let boot_id = read_boot_id(&installation.places.boot_id())?;
     let snapshot = Snapshot::read(&installation.places.snapshot(installation.product()));
     Ok(snapshot.is_ok_and(|snapshot| snapshot.boot_id == boot_id))
