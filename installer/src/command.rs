@@ -57,6 +57,11 @@ impl Command {
     }
 
     #[must_use]
+    pub fn arg(self, arg: impl AsRef<OsStr>) -> Self {
+        self.args([arg])
+    }
+
+    #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.process.env(name, value);
         self

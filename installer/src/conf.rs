@@ -8,6 +8,7 @@ mod change;
 pub mod left;
 mod variables;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -69,6 +70,17 @@ impl Conf {
             Ok(ConfFile { path: folder.join(&name), name, wanted, before, record: own })
         });
         Ok(Self { files: files.collect::<Result<_>>()? })
+    }
+
+    /// What the files will say that [`Conf::write`] changes.
+    pub fn coming(&self) -> Result<BTreeMap<PathBuf, String>> {
+        let mut coming = BTreeMap::new();
+        for file in &self.files {
+            let change = file.change()?;
+            let outcome = file.outcome(&change).filter(|(path, _)| *path == file.path);
+            coming.extend(outcome.map(|(path, text)| (path, text.to_owned())));
+        }
+        Ok(coming)
     }
 
     /// Brings the files to what they should be, and remembers what was rendered. Returns what was done to each that was

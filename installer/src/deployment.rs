@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wt_keys::Sha256Digest;
 use wt_manifests::image::Image;
@@ -35,8 +35,24 @@ impl Deployment {
 
     /// As the files on this host say now.
     pub fn with(installation: &Installation, engine: &Engine, wanted: &Wanted) -> Result<Self> {
+        Self::rendered(installation, engine, wanted, BTreeMap::new())
+    }
+
+    /// As the files on this host will say when the configuration of the release is written.
+    pub fn planned(installation: &Installation, engine: &Engine) -> Result<Self> {
+        let last = installation.last_release()?;
+        let coming = Conf::render(installation, last.as_ref())?.coming()?;
+        Self::rendered(installation, engine, &Wanted::read(&installation.places)?, coming)
+    }
+
+    fn rendered(
+        installation: &Installation,
+        engine: &Engine,
+        wanted: &Wanted,
+        coming: BTreeMap<PathBuf, String>,
+    ) -> Result<Self> {
         let stack = installation.release.stack()?;
-        let mut scene = Scene::new(installation, engine.info().store, wanted);
+        let mut scene = Scene::new(installation, engine.info().store, wanted, coming);
         for name in stack.secrets() {
             scene.secrets.insert(name.clone(), secrets::object(installation, engine, &name)?);
         }
@@ -79,6 +95,8 @@ struct Scene<'a> {
     installation: &'a Installation,
     store: StoreKind,
     wanted: &'a Wanted,
+    /// What files will say that say something else now.
+    coming: BTreeMap<PathBuf, String>,
     folders: Folders,
     secrets: BTreeMap<String, Option<String>>,
     configs: BTreeMap<String, Vec<ConfigFile>>,
@@ -86,14 +104,19 @@ struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    fn new(installation: &'a Installation, store: StoreKind, wanted: &'a Wanted) -> Self {
+    fn new(
+        installation: &'a Installation,
+        store: StoreKind,
+        wanted: &'a Wanted,
+        coming: BTreeMap<PathBuf, String>,
+    ) -> Self {
         let folders = Folders {
             home: installation.home(),
             data: installation.site.data_root.clone(),
             run: installation.places.run(installation.product()),
         };
         let (secrets, configs, objects) = Default::default();
-        Self { installation, store, wanted, folders, secrets, configs, objects }
+        Self { installation, store, wanted, coming, folders, secrets, configs, objects }
     }
 
     /// The files behind an entry of `configs`, as they lie on the host.
@@ -107,13 +130,20 @@ impl<'a> Scene<'a> {
         files.iter().filter_map(|path| self.file(path).transpose()).collect()
     }
 
+    fn content(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        if let Some(coming) = self.coming.get(path) {
+            return Ok(Some(coming.clone().into_bytes()));
+        }
+        match fs::read(path) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("read", path)(error)),
+        }
+    }
+
     /// A file that is not there yet (only `plan` looks that early) is left out.
     fn file(&mut self, path: &Path) -> Result<Option<ConfigFile>> {
-        let content = match fs::read(path) {
-            Ok(content) => content,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("read", path)(error)),
-        };
+        let Some(content) = self.content(path)? else { return Ok(None) };
         if content.len() as u64 > CONFIG_LIMIT {
             let found = content.len() as u64;
             return Err(Error::ConfTooLarge { path: path.to_owned(), limit: CONFIG_LIMIT, found });
@@ -164,7 +194,7 @@ impl Surroundings for Scene<'_> {
         let folder = Conf::folder(&self.installation.site, self.installation.product());
         let read = conf.iter().filter(|conf| conf.restart.iter().any(|name| name == service));
         let digests: Vec<String> = read
-            .filter_map(|conf| fs::read(folder.join(conf.template.as_str())).ok())
+            .filter_map(|conf| self.content(&folder.join(conf.template.as_str())).ok()?)
             .map(|content| Sha256Digest::of(&content).to_string())
             .collect();
         (!digests.is_empty()).then(|| Sha256Digest::of(digests.concat().as_bytes()).to_string())

@@ -7,6 +7,7 @@
 mod archive;
 mod attend;
 mod client;
+pub mod daemon;
 mod health;
 mod images;
 mod layers;
@@ -15,6 +16,7 @@ mod objects;
 mod services;
 mod swarm;
 
+use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
@@ -23,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bollard::models::SystemInfo;
+use bollard::query_parameters::ListContainersOptions;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use tokio::runtime::{Builder, Runtime};
 use wt_keys::Sha256Digest;
@@ -30,7 +33,7 @@ use wt_manifests::image::Image;
 
 pub use self::attend::Paused;
 pub use self::images::EngineImage;
-pub use self::layers::{ImagePlan, chain_ids};
+pub use self::layers::{ImagePlan, PresentLayers, chain_ids};
 pub use self::services::{Service, Task};
 pub use self::swarm::SwarmState;
 use crate::{Error, Result};
@@ -52,6 +55,8 @@ const SIGNS: [&str; 7] = [
     "usr/lib/systemd/system/docker.service",
 ];
 const REQUEST_LIMIT: u64 = 120; // seconds
+/// What Docker's client puts on all that belongs to a stack.
+const STACK_LABEL: &str = "com.docker.stack.namespace";
 const START_POLL: Duration = Duration::from_millis(250);
 
 /// A connection to the engine of this host.
@@ -165,6 +170,16 @@ impl Engine {
             Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
             Err(error) => Err(Error::engine(action)(error)),
         }
+    }
+
+    /// Whether it runs containers that are not of this stack.
+    pub fn runs_others(&self, stack: &str) -> Result<bool> {
+        let all =
+            self.ask("list its containers", self.docker.list_containers(None::<ListContainersOptions>))?;
+        let ours = |labels: Option<&HashMap<String, String>>| {
+            labels.and_then(|labels| labels.get(STACK_LABEL)).is_some_and(|of| of == stack)
+        };
+        Ok(all.iter().any(|container| !ours(container.labels.as_ref())))
     }
 
     /// Returns once all that the engine has written is on the disk.

@@ -90,6 +90,10 @@ pub enum Error {
     EngineTooOld { expected: EngineVersion, found: String },
     #[error("the engine could not {action}")]
     Engine { action: &'static str, source: Box<bollard::errors::Error> },
+    #[error("the engine could not {action}")]
+    Daemon { action: &'static str, source: Box<Error> },
+    #[error("`{}` is not JSON: {source}", path.display())]
+    EngineConfiguration { path: PathBuf, source: serde_json::Error },
     #[error("the engine's client could not {action}")]
     Client { action: &'static str, source: Box<Error> },
     #[error("the engine gave an answer that makes no sense\n  expected {expected}\n  found    `{found}`")]
@@ -106,6 +110,8 @@ pub enum Error {
         "the engine's image `{name}` is not the signed one: its {what} differs\n  expected {expected}\n  found    {found}"
     )]
     ImageDiffers { name: String, what: &'static str, expected: String, found: String },
+    #[error("the engine has an image `{name}` that is not ours\n  found    {id}")]
+    NameTaken { name: String, id: String },
     #[error("the stack `{stack}` is not healthy{}", reasons(services))]
     StackUnhealthy { stack: String, services: Vec<(String, String)> },
 
@@ -158,6 +164,8 @@ impl Explain for Error {
             | Self::NoSuchBundle { .. } => Exit::Usage,
             Self::NoTrust | Self::OtherProduct { .. } | Self::Older { .. } => Exit::NotTrusted,
             Self::Preflight { .. }
+            | Self::EngineConfiguration { .. }
+            | Self::NameTaken { .. }
             | Self::CannotFollow { .. }
             | Self::NoPackages { .. }
             | Self::PackageConflict { .. }
@@ -168,6 +176,7 @@ impl Explain for Error {
             | Self::EngineTooOld { .. }
             | Self::Engine { .. }
             | Self::Client { .. }
+            | Self::Daemon { .. }
             | Self::EngineAnswer { .. }
             | Self::EngineClosed
             | Self::EngineSilent { .. }
@@ -220,6 +229,9 @@ impl Explain for Error {
                     "`docker service ps {stack}_{name}` says why; `wt-install restart {name}` starts it anew"
                 )
             }
+            Self::NameTaken { name, .. } => format!(
+                "whose it is, `docker ps --filter ancestor={name}` may tell; give it another name: `docker tag {name} other:1 && docker rmi {name}`"
+            ),
             Self::NotGone { stack, .. } => {
                 format!(
                     "`docker ps --filter label=com.docker.stack.namespace={stack}` lists them; run this again"
@@ -230,8 +242,15 @@ impl Explain for Error {
                     .into()
             }
             Self::EngineTooOld { .. } => "upgrade Docker on this host".into(),
-            Self::EngineClosed
-            | Self::EngineSilent { .. }
+            Self::EngineConfiguration { .. } => {
+                "the engine would not start with it; mend it, then run this again".into()
+            }
+            Self::Daemon { .. } => "`systemctl status docker` and `journalctl -u docker` say why".into(),
+            Self::EngineSilent { .. } => {
+                "`systemctl restart containerd docker` frees an engine that hangs (it restarts every container); then run this again".into()
+            }
+            Self::Engine { .. }
+            | Self::EngineClosed
             | Self::LoadRefused { .. }
             | Self::ImageMissing { .. } => {
                 "`journalctl -u docker` may say why; is its disk full? Then run this again".into()
@@ -285,7 +304,6 @@ impl Explain for Error {
             | Self::Command { .. }
             | Self::CommandFailed { .. }
             | Self::CommandTime { .. }
-            | Self::Engine { .. }
             | Self::Client { .. }
             | Self::EngineAnswer { .. }
             | Self::Swarm { .. }

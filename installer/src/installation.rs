@@ -6,6 +6,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use wt_keys::{Sha256Digest, Utc, durable};
 use wt_manifests::Manifest;
+use wt_manifests::image::Image;
 
 use crate::engine::Engine;
 use crate::journal::Journal;
@@ -106,6 +107,17 @@ impl Installation {
     pub fn last_release(&self) -> Result<Option<Release>> {
         let other = self.installed.as_ref().filter(|installed| installed.manifest != self.release.digest());
         other.map(|installed| Release::kept(&self.places, &installed.manifest)).transpose()
+    }
+
+    /// The images of all releases that were ever brought here and are still kept, this one among them.
+    pub fn known_images(&self) -> Result<Vec<Image>> {
+        let mut images = self.manifest().images.clone();
+        for digest in Release::all_kept(&self.places)? {
+            // one that is damaged vouches for nothing
+            let kept = Release::kept(&self.places, &digest);
+            images.extend(kept.iter().flat_map(|kept| kept.manifest().images.iter().cloned()));
+        }
+        Ok(images)
     }
 
     pub fn manifest(&self) -> &Manifest {

@@ -12,7 +12,6 @@ use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use wt_keys::console::{Phase, Progress};
 use wt_keys::durable;
@@ -20,11 +19,8 @@ use wt_manifests::Manifest;
 use wt_manifests::bundle::{Bundle, reader};
 use wt_manifests::manifest::{Package, PackageSet};
 
-use crate::command::Command;
-use crate::engine::Engine;
+use crate::engine::daemon;
 use crate::{Error, Places, Result};
-
-const START_LIMIT: Duration = Duration::from_secs(90);
 
 /// What the host below `root` is: `debian-12`.
 pub fn target(root: &Path) -> Result<String> {
@@ -112,7 +108,7 @@ pub fn install(bundle: &Bundle, places: &Places, progress: &Progress) -> Result<
         apt::install(&staging, &chosen)?;
     }
     let _phase = progress.phase("starting Docker", None);
-    start_engine()
+    daemon::start().map(drop)
 }
 
 /// The folder of packages that a killed run left.
@@ -139,21 +135,6 @@ fn choose(staging: &Staging, plan: &PackagePlan) -> Result<Vec<Package>> {
         }
     }
     if foreign.is_empty() { Ok(chosen) } else { Err(Error::PackageConflict { changes: foreign }) }
-}
-
-pub fn start_engine() -> Result<()> {
-    match Engine::connect() {
-        Err(Error::NoEngine { .. }) => {}
-        answer => return answer.map(drop),
-    }
-    let (program, args) = if Path::new("/run/systemd/system").is_dir() {
-        ("systemctl", ["start", "docker.service"])
-    } else {
-        ("service", ["docker", "start"])
-    };
-    let started = Command::new(program, START_LIMIT).args(args).succeed(b"");
-    started.map_err(|source| Error::Client { action: "start it", source: Box::new(source) })?;
-    Engine::await_start(START_LIMIT).map(drop)
 }
 
 /// A folder that nobody but root can enter, with authenticated packages in it.

@@ -56,6 +56,20 @@ impl Places {
         self.state().join("installation.key")
     }
 
+    pub fn engine_configuration(&self) -> PathBuf {
+        self.root.join("etc/docker/daemon.json")
+    }
+
+    /// What it was before we added to it.
+    pub fn engine_configuration_before(&self) -> PathBuf {
+        self.state().join("daemon.json.before")
+    }
+
+    /// The digest of what we made of it.
+    pub fn engine_configuration_ours(&self) -> PathBuf {
+        self.state().join("daemon.json.ours")
+    }
+
     /// For files on their way to dpkg; emptied after use.
     pub fn staging(&self) -> PathBuf {
         self.state().join("staging")
@@ -83,6 +97,11 @@ impl Places {
     /// A change that was begun and not finished.
     pub fn operation(&self) -> PathBuf {
         self.state().join("operation.json")
+    }
+
+    /// How long things took the last time.
+    pub fn measured(&self) -> PathBuf {
+        self.state().join("measured.json")
     }
 
     /// Services that the operator stopped or removed.
@@ -127,6 +146,11 @@ impl Places {
     /// The folder that containers see at /run/wt: the snapshot of the host.
     pub fn run(&self, product: &str) -> PathBuf {
         self.root.join("run/wt").join(product)
+    }
+
+    /// There while images are loaded; gone when the host went down before they were on the disk.
+    pub fn loading(&self, product: &str) -> PathBuf {
+        self.run(product).join("loading")
     }
 
     pub fn snapshot(&self, product: &str) -> PathBuf {

@@ -172,7 +172,7 @@ struct Room {
 fn rooms(installation: &Installation, engine: Option<&Engine>) -> Result<Vec<Room>> {
     let manifest = installation.manifest();
     let images = match engine {
-        Some(engine) => engine.plan_images(manifest)?.bytes,
+        Some(engine) => engine.plan_images(manifest, &installation.known_images()?)?.bytes,
         None => manifest.layers().map(|layer| layer.size).sum(),
     };
     // the classic store unpacks the stream beside the layers that it makes of it

@@ -1,5 +1,8 @@
 //! A release whose manifest was verified: in its bundle, or as an earlier run kept it on this host.
 
+use std::fs;
+use std::io::ErrorKind;
+
 use wt_keys::{Sha256Digest, Trusted};
 use wt_manifests::bundle::{Bundle, Kept};
 use wt_manifests::{Manifest, Stack, stack};
@@ -21,6 +24,22 @@ impl Release {
             return Err(Error::NotKept { folder });
         }
         Ok(Self::Kept(Box::new(Kept::open(&folder)?)))
+    }
+
+    /// The manifests of all releases that are kept here.
+    pub fn all_kept(places: &Places) -> Result<Vec<Sha256Digest>> {
+        let folder = places.releases();
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(Error::io("read", &folder))?,
+        };
+        let mut digests = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(Error::io("read", &folder))?.file_name();
+            digests.extend(name.to_str().and_then(|name| name.parse::<Sha256Digest>().ok()));
+        }
+        digests.sort_unstable();
+        Ok(digests)
     }
 
     pub fn manifest(&self) -> &Manifest {

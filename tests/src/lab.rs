@@ -52,6 +52,15 @@ impl Host {
         Ran::of(lab("reboot").arg(self.name)).expect(0);
     }
 
+    /// Ends all that runs there, at once.
+    pub fn kill(&self) {
+        Ran::of(lab("kill").arg(self.name)).expect(0);
+    }
+
+    pub fn switch_on(&self) {
+        Ran::of(lab("start").arg(self.name)).expect(0);
+    }
+
     /// Records every frame that leaves the host, until [`Self::captured`].
     pub fn capture(&self, file: &Path) {
         Ran::of(lab("capture").arg(self.name).arg(file)).expect(0);

@@ -11,9 +11,9 @@ use wt_manifests::stack::Run;
 use super::facts::{self, ServiceFact};
 use crate::command::Command;
 use crate::deployment::Deployment;
-use crate::engine::{Engine, Paused, SwarmState};
+use crate::engine::{Engine, Paused, SwarmState, daemon};
 use crate::steps::snapshot;
-use crate::{Error, Installation, Result, packages};
+use crate::{Error, Installation, Result};
 
 const SYSTEMCTL_LIMIT: Duration = Duration::from_mins(2);
 
@@ -46,9 +46,8 @@ pub fn carry_out(installation: &Installation) -> Result<Vec<String>> {
     }
     let engine = match Engine::connect() {
         Err(Error::NoEngine { .. }) if died(installation.places.root())? => {
-            packages::start_engine()?;
             done.push("started Docker".to_owned());
-            Engine::connect()?
+            daemon::start()?
         }
         Err(Error::NoEngine { .. }) => return Ok(done),
         answer => answer?,

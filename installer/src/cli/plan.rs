@@ -4,6 +4,7 @@ use serde::Serialize;
 use wt_keys::console::{Done, Output};
 
 use super::open::{self, BundleArgument, SiteArgument};
+use crate::forecast::Forecast;
 use crate::preflight::{self, Preflight};
 use crate::steps::{self, Need};
 use crate::{Installation, Places, Result};
@@ -23,6 +24,7 @@ struct Report {
     schema: &'static str,
     bundle: String,
     preflight: Preflight,
+    forecast: Forecast,
     steps: Vec<Planned>,
 }
 
@@ -43,6 +45,7 @@ impl Plan {
             schema: "wt.plan.v1",
             bundle: headline,
             preflight: preflight::examine(&installation)?,
+            forecast: Forecast::of(&installation)?,
             steps: planned(&installation)?,
         };
         let fits = report.preflight.require();
@@ -66,7 +69,7 @@ fn planned(installation: &Installation) -> Result<Vec<Planned>> {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}\n\n{}", self.bundle, self.preflight)?;
+        writeln!(f, "{}\n\n{}\n{}", self.bundle, self.preflight, self.forecast)?;
         for planned in &self.steps {
             writeln!(f, "  {:<10} {}", planned.step, planned.work.as_deref().unwrap_or("-"))?;
         }

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use bollard::models::ImageInspect;
-use bollard::query_parameters::ListImagesOptions;
+use bollard::query_parameters::{ListImagesOptions, RemoveImageOptions};
 use wt_keys::Sha256Digest;
 use wt_manifests::image::Image;
 use wt_manifests::{ImageName, Manifest};
 
-use super::layers::{ImagePlan, chain_ids};
+use super::layers::{ImagePlan, PresentLayers, chain_ids};
 use super::{Engine, StoreKind};
 use crate::{Error, Result};
 
@@ -40,8 +40,8 @@ impl Engine {
         Ok(chains)
     }
 
-    /// What the engine lacks of a release.
-    pub fn plan_images(&self, manifest: &Manifest) -> Result<ImagePlan> {
+    /// What the engine lacks of a release. `known` are images of ours that it may have already.
+    pub fn plan_images(&self, manifest: &Manifest, known: &[Image]) -> Result<ImagePlan> {
         let mut present = HashSet::new();
         for image in &manifest.images {
             let found = self.image(&image.name.to_string())?;
@@ -50,11 +50,53 @@ impl Engine {
             }
         }
         let has = |image: &Image| present.contains(&image.name);
-        let chains = match self.info.store {
-            StoreKind::Classic if present.len() < manifest.images.len() => self.present_layers()?,
-            _ => HashSet::new(),
+        let layers = match self.info.store {
+            _ if present.len() == manifest.images.len() => PresentLayers::default(),
+            StoreKind::Classic => PresentLayers::Chains(self.present_layers()?),
+            StoreKind::Containerd => PresentLayers::Blobs(self.present_blobs(known)?),
         };
-        ImagePlan::new(manifest, self.info.store, has, &chains)
+        ImagePlan::new(manifest, has, &layers)
+    }
+
+    /// The layers, as bundles store them, of those images that the engine has. Of other images nobody tells what blobs
+    /// they are made of.
+    fn present_blobs(&self, known: &[Image]) -> Result<HashSet<Sha256Digest>> {
+        let mut blobs = HashSet::new();
+        for image in known {
+            let found = self.image(&self.info.store.image_id(image).to_oci())?;
+            if found.is_some_and(|found| found.layers == image.layers) {
+                blobs.extend(image.stored());
+            }
+        }
+        Ok(blobs)
+    }
+
+    /// The names of a release that are somebody else's here: tags of images that are none of `known`.
+    pub fn taken_names(
+        &self,
+        manifest: &Manifest,
+        known: &[Image],
+    ) -> Result<Vec<(ImageName, Sha256Digest)>> {
+        let ours: HashSet<Sha256Digest> = known.iter().map(|image| self.info.store.image_id(image)).collect();
+        let mut taken = Vec::new();
+        for image in &manifest.images {
+            match self.image(&image.name.to_string())? {
+                Some(found) if !ours.contains(&found.id) => taken.push((image.name.clone(), found.id)),
+                _ => {}
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Takes away the names of images, and the images where they have no other name. Returns how many there were.
+    pub fn remove_names<'a>(&self, names: impl IntoIterator<Item = &'a ImageName>) -> Result<usize> {
+        let mut removed = 0;
+        for name in names {
+            let name = name.to_string();
+            let question = self.docker.remove_image(&name, None::<RemoveImageOptions>, None);
+            removed += usize::from(self.ask_for("remove an image", question)?.is_some());
+        }
+        Ok(removed)
     }
 
     /// Compares every image's ID, layers and tag with the manifest.

@@ -6,7 +6,6 @@ use wt_keys::Sha256Digest;
 use wt_manifests::Manifest;
 use wt_manifests::image::{Image, blob_path};
 
-use super::StoreKind;
 use crate::Result;
 
 /// The chain ids of a stack of layers, lowest first (OCI image specification, "Layer `ChainID`").
@@ -21,6 +20,20 @@ pub fn chain_ids(layers: &[Sha256Digest]) -> Vec<Sha256Digest> {
     chain
 }
 
+/// The layers that an engine has: the classic store knows each by what lies below it as well, the containerd store by the
+/// blob that it came in.
+#[derive(Clone, Debug)]
+pub enum PresentLayers {
+    Chains(HashSet<Sha256Digest>),
+    Blobs(HashSet<Sha256Digest>),
+}
+
+impl Default for PresentLayers {
+    fn default() -> Self {
+        Self::Blobs(HashSet::new())
+    }
+}
+
 /// What an engine lacks of a release.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImagePlan {
@@ -33,19 +46,21 @@ pub struct ImagePlan {
 }
 
 impl ImagePlan {
-    /// `has` tells whether an image's tag points to that very image; `chains` are the engine's layers by chain id.
+    /// `has` tells whether an image's tag points to that very image.
     pub(super) fn new(
         manifest: &Manifest,
-        store: StoreKind,
         has: impl Fn(&Image) -> bool,
-        chains: &HashSet<Sha256Digest>,
+        present: &PresentLayers,
     ) -> Result<Self> {
         let images: Vec<Image> = manifest.images.iter().filter(|image| !has(image)).cloned().collect();
         let mut layers = BTreeSet::new();
         for image in &images {
             for (stored, chain) in image.stored().iter().zip(chain_ids(&image.layers)) {
-                // The containerd store takes an image whole or not at all, for now.
-                if store == StoreKind::Containerd || !chains.contains(&chain) {
+                let is_there = match present {
+                    PresentLayers::Chains(chains) => chains.contains(&chain),
+                    PresentLayers::Blobs(blobs) => blobs.contains(stored),
+                };
+                if !is_there {
                     layers.insert(*stored);
                 }
             }
@@ -122,23 +137,24 @@ pub(super) mod tests {
     #[test]
     fn an_empty_engine_is_sent_every_blob_once() {
         let manifest = manifest(vec![image("web", &["base", "web"]), image("im", &["base", "im"])]);
-        let plan = ImagePlan::new(&manifest, StoreKind::Classic, |_| false, &HashSet::new()).unwrap();
+        let plan = ImagePlan::new(&manifest, |_| false, &PresentLayers::default()).unwrap();
         assert_eq!((plan.images.len(), plan.layers.len(), plan.bytes), (2, 3, 70));
     }
 
     #[test]
-    fn a_present_layer_is_left_out_only_where_all_below_it_are_present_too() {
+    fn a_layer_is_left_out_where_the_store_knows_it() {
         let manifest = manifest(vec![image("web", &["base", "web"]), image("im", &["other", "web"])]);
+        let plan = |present: &PresentLayers| ImagePlan::new(&manifest, |_| false, present).unwrap().layers;
         let chains = chain_ids(&manifest.images[0].layers).into_iter().collect();
-        let plan = |store| ImagePlan::new(&manifest, store, |_| false, &chains).unwrap();
-        assert_eq!(plan(StoreKind::Classic).layers, BTreeSet::from([digest("other"), digest("web")]));
-        assert_eq!(plan(StoreKind::Containerd).layers.len(), 3);
+        assert_eq!(plan(&PresentLayers::Chains(chains)), BTreeSet::from([digest("other"), digest("web")]));
+        let blobs = HashSet::from([digest("web")]);
+        assert_eq!(plan(&PresentLayers::Blobs(blobs)), BTreeSet::from([digest("base"), digest("other")]));
     }
 
     #[test]
     fn an_engine_that_has_everything_is_sent_nothing() {
         let manifest = manifest(vec![image("web", &["base"])]);
-        let plan = ImagePlan::new(&manifest, StoreKind::Classic, |_| true, &HashSet::new()).unwrap();
+        let plan = ImagePlan::new(&manifest, |_| true, &PresentLayers::default()).unwrap();
         assert!(plan.is_empty());
         assert_eq!(plan.bytes, 0);
     }

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard::Docker;
 use bollard::models::BuildInfo;
@@ -20,7 +20,7 @@ use wt_keys::console::Phase;
 use wt_manifests::bundle::Bundle;
 
 use super::layers::ImagePlan;
-use super::{Engine, archive};
+use super::{Engine, archive, daemon};
 use crate::{Error, Result};
 
 const PIECE: usize = 256 << 10;
@@ -28,6 +28,13 @@ const PIECE: usize = 256 << 10;
 const QUEUE: usize = 16;
 /// How long an engine may neither take a byte nor say a word. A large layer on a slow disk is unpacked in silence.
 const SILENCE: Duration = Duration::from_mins(15);
+/// How long it may do so and have nothing to do. After a load that was broken off, the containerd store can wait for a lock
+/// that nobody holds any more (moby#51623).
+const IDLENESS: Duration = Duration::from_mins(2);
+/// It is looked at so often.
+const LOOK: Duration = Duration::from_secs(5);
+/// What an engine uses while it waits, in ticks of a hundredth of a second: a twentieth of one processor.
+const IDLE_TICKS_A_SECOND: u64 = 5;
 /// bollard's one limit covers a whole upload; [`SILENCE`] is ours.
 const UPLOAD: Duration = Duration::from_hours(48);
 
@@ -119,11 +126,12 @@ async fn converse(
     phase: &Phase,
 ) -> Result<()> {
     let mut answer = pin!(docker.import_image_stream(ImportImageOptions::default(), body, None));
-    let mut before = 0;
+    let mut watch = Watch::new(taken.load(Ordering::Relaxed));
     loop {
-        match tokio::time::timeout(SILENCE, answer.next()).await {
+        match tokio::time::timeout(LOOK, answer.next()).await {
             Ok(None) => return Ok(()),
             Ok(Some(line)) => {
+                watch.heard();
                 let line = line.map_err(Error::engine("load the images"))?;
                 if let Some(said) = complaint(&line) {
                     return Err(Error::LoadRefused { said });
@@ -132,14 +140,39 @@ async fn converse(
                     phase.detail(status);
                 }
             }
-            Err(_) => {
-                let now = taken.load(Ordering::Relaxed);
-                if now == before {
-                    return Err(Error::EngineSilent { minutes: SILENCE.as_secs() / 60 });
-                }
-                before = now;
-            }
+            Err(_) => watch.look(taken.load(Ordering::Relaxed), daemon::ticks())?,
         }
+    }
+}
+
+/// Whether an engine is still at work.
+struct Watch {
+    taken: u64,
+    /// Since when it has neither taken a byte nor said a word, and what it had worked till then.
+    silent: Instant,
+    ticks: Option<u64>,
+}
+
+impl Watch {
+    fn new(taken: u64) -> Self {
+        Self { taken, silent: Instant::now(), ticks: None }
+    }
+
+    fn heard(&mut self) {
+        *self = Self::new(self.taken);
+    }
+
+    fn look(&mut self, taken: u64, ticks: u64) -> Result<()> {
+        if taken != self.taken {
+            *self = Self { taken, ..Self::new(taken) };
+        }
+        let since = *self.ticks.get_or_insert(ticks);
+        let silent = self.silent.elapsed();
+        let idle = ticks.saturating_sub(since) <= IDLE_TICKS_A_SECOND * silent.as_secs();
+        if silent > SILENCE || (idle && silent > IDLENESS) {
+            return Err(Error::EngineSilent { minutes: silent.as_secs() / 60 });
+        }
+        Ok(())
     }
 }
 
@@ -199,6 +232,21 @@ mod tests {
         }
         let loading = r#"{"status":"Loading layer","progressDetail":{"current":1,"total":4},"id":"1b3e"}"#;
         assert_eq!(unpacking(&line(loading)).as_deref(), Some("unpacking 1b3e 25%"));
+    }
+
+    #[test]
+    fn an_engine_that_works_may_be_silent_longer_than_one_that_does_nothing() {
+        let ago = |silence: Duration| Watch {
+            taken: 7,
+            silent: Instant::now().checked_sub(silence).unwrap(),
+            ticks: Some(1000),
+        };
+        let second = Duration::from_secs(1);
+        assert!(ago(second).look(7, 1000).is_ok());
+        assert!(matches!(ago(IDLENESS + second).look(7, 1100), Err(Error::EngineSilent { minutes: 2 })));
+        assert!(ago(IDLENESS + second).look(7, 9000).is_ok(), "it works");
+        assert!(ago(SILENCE + second).look(7, 99_000).is_err());
+        assert!(ago(SILENCE + second).look(8, 1000).is_ok(), "it took a byte");
     }
 
     #[test]

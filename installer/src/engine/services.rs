@@ -9,13 +9,17 @@ use bollard::query_parameters::{
 };
 use wt_keys::console::Phase;
 
-use super::Engine;
 use super::health::{self, Wellness};
+use super::{Engine, STACK_LABEL};
 use crate::{Error, Result};
 use wt_manifests::stack::{DIGEST_LABEL, SERVICE_LABEL};
 
+<<<<<<< HEAD
 pub(super) const STACK_LABEL: &str = "com.docker.stack.namespace";
 pub(super) const SERVICE_NAME_LABEL: &str = "com.docker.swarm.service.name";
+=======
+const SERVICE_NAME_LABEL: &str = "com.docker.swarm.service.name";
+>>>>>>> site
 const POLL: Duration = Duration::from_millis(400);
 /// How long a service without a health check must run before it passes for well.
 const SETTLE: Duration = Duration::from_secs(2);

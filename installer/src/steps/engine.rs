@@ -1,7 +1,7 @@
 use wt_keys::console::Progress;
 
 use super::{Need, Step};
-use crate::{Installation, Result, packages};
+use crate::{Installation, Result, engine_configuration, packages};
 
 /// Installs Docker from the bundle's packages where there is none, and leaves none of them lying about.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ impl Step for InstallEngine {
             packages::remove_leftover(&installation.places)?;
             return Ok("what a killed run left is removed".to_owned());
         }
+        engine_configuration::complete(&installation.places)?;
         packages::install(installation.release.bundle()?, &installation.places, progress)?;
         Ok(format!("Docker {} installed", installation.engine()?.info().version))
     }

@@ -1,10 +1,11 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wt_keys::console::Progress;
 
 use super::{Need, Step};
 use crate::deployment::Deployment;
 use crate::engine::{Service, SwarmState};
+use crate::measured::Measured;
 use crate::{Installation, Result};
 
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -48,10 +49,12 @@ impl Step for DeployServices {
 
     fn apply(&self, installation: &Installation, progress: &Progress) -> Result<String> {
         let engine = installation.engine()?;
+        let started = Instant::now();
         let before = engine.services(installation.stack_name())?;
         Deployment::of(installation, &engine)?.deploy(installation, &engine)?;
         let phase = progress.phase("waiting for the services", None);
         engine.wait_healthy(installation.stack_name(), &before, PATIENCE, &phase)?;
+        Measured::note_deploying(&installation.places, started.elapsed())?;
         let running = engine.services(installation.stack_name())?;
         Ok(format!(
             "{} services healthy",

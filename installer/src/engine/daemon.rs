@@ -1,0 +1,98 @@
+//! The engine's processes on this host: how they are started, started again, and whether they do anything.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::Engine;
+use crate::command::Command;
+use crate::{Error, Result};
+
+const START_LIMIT: Duration = Duration::from_secs(90);
+/// A process that does not hear is killed by systemd only after this.
+const RESTART_LIMIT: Duration = Duration::from_mins(5);
+/// The processes that do an engine's work.
+const PROCESSES: [&str; 2] = ["dockerd", "containerd"];
+
+/// Starts an engine that is installed, if it does not answer, and waits until it does.
+pub fn start() -> Result<Engine> {
+    match Engine::connect() {
+        Err(Error::NoEngine { .. }) => {}
+        answer => return answer,
+    }
+    run("start", &["docker"], START_LIMIT)?;
+    Engine::await_start(START_LIMIT)
+}
+
+/// Starts the engine anew, with what it keeps images in.
+pub fn restart() -> Result<Engine> {
+    let services: &[&str] = if has_service("containerd") { &["containerd", "docker"] } else { &["docker"] };
+    run("restart", services, RESTART_LIMIT)?;
+    Engine::await_start(START_LIMIT)
+}
+
+fn run(verb: &'static str, services: &[&str], limit: Duration) -> Result<()> {
+    let action = if verb == "start" { "be started" } else { "be started anew" };
+    let failed = |source| Error::Daemon { action, source: Box::new(source) };
+    if is_systemd() {
+        return Command::new("systemctl", limit)
+            .arg(verb)
+            .args(services)
+            .succeed(b"")
+            .map(drop)
+            .map_err(failed);
+    }
+    for service in services {
+        Command::new("service", limit).args([service, verb]).succeed(b"").map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Whether systemd runs this host.
+pub fn is_systemd() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+fn has_service(name: &str) -> bool {
+    if is_systemd() {
+        let unit = format!("{name}.service");
+        ["/lib/systemd/system", "/usr/lib/systemd/system", "/etc/systemd/system"]
+            .iter()
+            .any(|folder| Path::new(folder).join(&unit).exists())
+    } else {
+        Path::new("/etc/init.d").join(name).exists()
+    }
+}
+
+/// The processor time that the engine's processes have used, in ticks; it stands still where they do nothing.
+pub(super) fn ticks() -> u64 {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.filter_map(|process| ticks_of(&fs::read_to_string(process.path().join("stat")).ok()?)).sum()
+}
+
+/// Of a line of `/proc/PID/stat`, if it is one of the engine's: fields 14 and 15, counted behind the name.
+fn ticks_of(stat: &str) -> Option<u64> {
+    let (before, after) = stat.rsplit_once(')')?;
+    let (_, name) = before.split_once('(')?;
+    let fields: Vec<&str> = after.split_whitespace().collect();
+    let time = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    PROCESSES.contains(&name).then(|| Some(time(11)? + time(12)?))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_the_engines_processes_is_read_and_of_no_others() {
+        let line = |name: &str| {
+            format!(
+                "7 ({name}) S 1 7 7 0 -1 4194560 88861 0 12 0 1234 66 0 0 20 0 10 0 100 1980424192 30000 184"
+            )
+        };
+        assert_eq!(ticks_of(&line("dockerd")), Some(1300));
+        assert_eq!(ticks_of(&line("a) dockerd (b")), None);
+        assert_eq!(ticks_of(&line("bash")), None);
+        assert_eq!(ticks_of(""), None);
+    }
+}
