@@ -16,7 +16,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use wt_keys::Utc;
 
+use self::facts::Facts;
 pub use self::judge::judge;
+use crate::Installation;
 
 /// What was looked at, and what is to be thought of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +75,20 @@ impl Finding {
 
 impl Report {
     pub const SCHEMA: &str = "wt.check.v1";
+
+    pub fn new(installation: &Installation, facts: &Facts, repaired: Vec<String>) -> Self {
+        let findings = judge(facts, &installation.site.check);
+        Self {
+            schema: Self::SCHEMA.to_owned(),
+            product: installation.product().to_owned(),
+            version: installation.manifest().version.to_string(),
+            at: facts.now,
+            good: !findings.iter().any(Finding::is_bad),
+            findings,
+            repaired,
+            latest: facts.latest.max(facts.now),
+        }
+    }
 
     pub fn bad(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.is_bad())

@@ -1,5 +1,6 @@
 //! `wt-install`: one file a verb.
 
+mod check;
 mod fingerprint;
 mod install;
 mod lock;
@@ -52,6 +53,7 @@ enum Verb {
     Remove(service::Services),
     Service(service::Service),
     Rollback(rollback::Rollback),
+    Check(check::Check),
     Fingerprint(fingerprint::Fingerprint),
 }
 
@@ -69,6 +71,7 @@ impl Program for WtInstall {
             Some(Verb::Remove(verb)) => verb.run(Action::Remove, output, &places),
             Some(Verb::Service(verb)) => verb.run(output, &places),
             Some(Verb::Rollback(verb)) => verb.run(output, &places),
+            Some(Verb::Check(verb)) => verb.run(output, &places),
             Some(Verb::Fingerprint(verb)) => verb.run(output, &places),
         }
     }

@@ -68,6 +68,8 @@ pub enum Error {
     RollbackFailed { version: String, why: String, source: Box<Error> },
     #[error("not every service is healthy\n  unhealthy: {}", services.join(", "))]
     NotHealthy { stack: String, services: Vec<String> },
+    #[error("of {checks} checks, {}: {}", are_bad(bad), bad.join(", "))]
+    Unwell { checks: usize, bad: Vec<String>, hint: Option<String> },
     #[error("containers of services that are not to run are still there: {}", services.join(", "))]
     NotGone { stack: String, services: Vec<String> },
     #[error("there is no bundle `{word}`")]
@@ -201,6 +203,7 @@ impl Explain for Error {
             | Self::NotHealthy { .. }
             | Self::StackUnhealthy { .. }
             | Self::NotGone { .. }
+            | Self::Unwell { .. }
             | Self::Command { .. }
             | Self::CommandFailed { .. }
             | Self::CommandTime { .. }
@@ -232,6 +235,7 @@ impl Explain for Error {
             Self::NameTaken { name, .. } => format!(
                 "whose it is, `docker ps --filter ancestor={name}` may tell; give it another name: `docker tag {name} other:1 && docker rmi {name}`"
             ),
+            Self::Unwell { hint, .. } => return hint.clone(),
             Self::NotGone { stack, .. } => {
                 format!(
                     "`docker ps --filter label=com.docker.stack.namespace={stack}` lists them; run this again"
@@ -311,6 +315,13 @@ impl Explain for Error {
             | Self::AptAnswer { .. }
             | Self::SiteFileOwner { .. } => return None,
         })
+    }
+}
+
+fn are_bad(bad: &[String]) -> String {
+    match bad.len() {
+        1 => "1 is bad".to_owned(),
+        count => format!("{count} are bad"),
     }
 }
 

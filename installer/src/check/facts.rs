@@ -12,6 +12,7 @@ use wt_keys::Utc;
 use wt_licensor::{LicenseInputs, Verdict, check};
 use wt_manifests::stack::Run;
 
+use super::alarm::Alarms;
 use crate::deployment::Deployment;
 use crate::engine::{CONTAINERD_ROOT, Engine, Service, StoreKind, SwarmState};
 use crate::installation::Installed;
@@ -39,14 +40,23 @@ pub struct Facts {
     /// Where the product asks for one.
     pub license: Option<Verdict>,
     pub operation: Option<Operation>,
+    /// Why the last mail could not be sent.
+    pub unsent: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EngineFact {
-    Answers { version: String },
+    Answers {
+        version: String,
+    },
     /// It answers, and is no manager of a swarm.
-    NoSwarm { version: String, state: String },
-    Silent { why: String },
+    NoSwarm {
+        version: String,
+        state: String,
+    },
+    Silent {
+        why: String,
+    },
 }
 
 /// A service of the release.
@@ -117,6 +127,7 @@ pub fn gather(installation: &Installation, latest: Utc) -> Result<Facts> {
         disks: disks(installation),
         license: installation.installed.as_ref().map(|i| license(i, places, now)).transpose()?.flatten(),
         operation: Operation::pending(places)?,
+        unsent: Alarms::read(places)?.unsent,
         engine,
         services,
     })
@@ -166,9 +177,8 @@ pub(super) fn services(installation: &Installation, engine: &Engine) -> Result<V
 fn replicas(json: &str) -> BTreeMap<String, Option<u64>> {
     let stack: Value = serde_json::from_str(json).unwrap_or_default();
     let services = stack["services"].as_object().into_iter().flatten();
-    let count = |deploy: &Value| {
-        (deploy["mode"] != "global").then(|| deploy["replicas"].as_u64().unwrap_or(1))
-    };
+    let count =
+        |deploy: &Value| (deploy["mode"] != "global").then(|| deploy["replicas"].as_u64().unwrap_or(1));
     services.map(|(name, service)| (name.clone(), count(&service["deploy"]))).collect()
 }
 
@@ -187,11 +197,7 @@ impl ServiceFact {
 }
 
 /// With the account that the site has for it.
-fn walk(
-    installation: &Installation,
-    engine: &EngineFact,
-    services: &[ServiceFact],
-) -> Result<JourneyFact> {
+fn walk(installation: &Installation, engine: &EngineFact, services: &[ServiceFact]) -> Result<JourneyFact> {
     let manifest = installation.manifest();
     let stopped = services.iter().filter(|service| service.run != Run::AsDescribed);
     let stopped: Vec<String> = stopped.map(|service| service.name.clone()).collect();
@@ -233,10 +239,8 @@ fn disks(installation: &Installation) -> Vec<Disk> {
         let Some(mount) = mount_of(&folder) else { continue };
         let Ok(found) = statvfs(&mount) else { continue };
         let size = |blocks: u64| blocks.saturating_mul(found.f_frsize);
-        let bytes = Usage {
-            used: size(found.f_blocks.saturating_sub(found.f_bfree)),
-            free: size(found.f_bavail),
-        };
+        let bytes =
+            Usage { used: size(found.f_blocks.saturating_sub(found.f_bfree)), free: size(found.f_bavail) };
         let inodes = Usage { used: found.f_files.saturating_sub(found.f_ffree), free: found.f_favail };
         let inodes = (found.f_files > 0).then_some(inodes);
         disks.insert(mount.clone(), Disk { mount, bytes, inodes });

@@ -27,7 +27,8 @@ pub fn judge(facts: &Facts, settings: &CheckSettings) -> Vec<Finding> {
     }
     findings.extend(facts.license.as_ref().map(license));
     findings.push(clock(facts));
-    findings.extend(facts.operation.as_ref().map(operation));
+    findings.push(operation(facts.operation.as_ref()));
+    findings.extend(facts.unsent.as_deref().map(mail));
     findings
 }
 
@@ -70,8 +71,9 @@ fn engine(engine: &EngineFact) -> Finding {
             "a manager of a swarm",
         )
         .hint("`docker info` says more; `wt-install BUNDLE` makes it a manager again"),
-        EngineFact::Silent { why } => finding(CHECK, Level::Bad, why, "an answer")
-            .hint("`systemctl start docker` (or `service docker start`) starts it; its log says why it ended"),
+        EngineFact::Silent { why } => finding(CHECK, Level::Bad, why, "an answer").hint(
+            "`systemctl start docker` (or `service docker start`) starts it; its log says why it ended",
+        ),
     }
 }
 
@@ -120,7 +122,9 @@ fn journey(journey: &JourneyFact) -> Option<Finding> {
                      product, give the check an account of its own: `[check.account]` in site.toml",
                 )
             } else {
-                finding.hint("the services may say more: `wt-install logs`; is the account of `[check.account]` good?")
+                finding.hint(
+                    "the services may say more: `wt-install logs`; is the account of `[check.account]` good?",
+                )
             }
         }
     })
@@ -198,12 +202,21 @@ fn clock(facts: &Facts) -> Finding {
     )
 }
 
-fn operation(pending: &Operation) -> Finding {
+fn operation(pending: Option<&Operation>) -> Finding {
+    let Some(pending) = pending else {
+        return finding("operation", Level::Good, "nothing unfinished", "nothing unfinished");
+    };
     let (kind, version) = (pending.kind.as_str(), &pending.to.version);
     let found = format!("the {kind} to {version} was begun on {} and not finished", pending.began);
     finding("operation", Level::Bad, found, "nothing unfinished").hint(format!(
         "finish it with the bundle of {version}, or go back with `wt-install rollback`; until then nothing is started here"
     ))
+}
+
+fn mail(unsent: &str) -> Finding {
+    let found = format!("the last one could not be sent: {unsent}");
+    finding("mail", Level::Warn, found, "mail that reaches somebody")
+        .hint("see `[smtp]` in site.toml; it is tried again every minute")
 }
 
 #[cfg(test)]
@@ -229,6 +242,7 @@ mod tests {
             disks: vec![disk(50, 50 << 30)],
             license: None,
             operation: None,
+            unsent: None,
         }
     }
 
@@ -294,7 +308,7 @@ mod tests {
         assert_eq!(levels(&with(disk(84, 50 << 30))), []);
         one(&with(disk(85, 50 << 30)), "disk /data", Level::Warn);
         one(&with(disk(95, 50 << 30)), "disk /data", Level::Bad);
-        one(&with(disk(80, 511 << 20)), "disk /data", Level::Bad);
+        one(&with(disk(93, 511 << 20)), "disk /data", Level::Bad);
         assert_eq!(levels(&with(disk(80, 20 << 20))), [], "a small one needs a tenth");
         let inodes = Disk { inodes: Some(Usage { used: 97, free: 3 }), ..disk(10, 50 << 30) };
         one(&Facts { disks: vec![inodes], ..facts() }, "inodes /data", Level::Bad);

@@ -76,7 +76,8 @@ fn families(report: &Report, facts: &Facts) -> Vec<Family> {
         JourneyFact::Failed { .. } => Some(false),
         JourneyFact::None | JourneyFact::NotWalked { .. } => None,
     };
-    let passes = Family::new("wt_journey_passes", "1 if the user journey passes; absent if it was not walked.");
+    let passes =
+        Family::new("wt_journey_passes", "1 if the user journey passes; absent if it was not walked.");
     found.extend(journey.map(|good| passes.one(good)));
     if let Some(verdict) = &facts.license {
         let valid = Family::new("wt_license_valid", "1 if the product is licensed.");

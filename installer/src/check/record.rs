@@ -63,7 +63,8 @@ fn add_line(path: &Path, line: &str) -> Result<()> {
     durable::create_folder(&durable::folder_of(path), 0o755)?;
     put_aside(path)?;
     let mut options = OpenOptions::new();
-    let mut file = options.append(true).create(true).mode(0o644).open(path).map_err(Error::io("open", path))?;
+    let mut file =
+        options.append(true).create(true).mode(0o644).open(path).map_err(Error::io("open", path))?;
     file.write_all(line.as_bytes()).map_err(Error::io("write", path))
 }
 

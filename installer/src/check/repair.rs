@@ -77,11 +77,9 @@ fn plan(services: &[ServiceFact], paused: &[Paused]) -> Vec<Repair> {
             continue;
         }
         match fact.replicas {
-            Some(replicas) if service.wanted < replicas => repairs.push(Repair::Scale {
-                name: fact.name.clone(),
-                id: service.id.clone(),
-                replicas,
-            }),
+            Some(replicas) if service.wanted < replicas => {
+                repairs.push(Repair::Scale { name: fact.name.clone(), id: service.id.clone(), replicas })
+            }
             _ if service.wanted > 0 && !service.tasks.iter().any(|task| task.wanted) => {
                 repairs.push(Repair::Restart { name: fact.name.clone() });
             }
@@ -161,7 +159,8 @@ mod tests {
 
     fn fact(name: &str, wanted: u64, tasks: &[bool]) -> ServiceFact {
         let tasks = tasks.iter().map(|wanted| Task { wanted: *wanted, ..Task::default() }).collect();
-        let service = Service { id: format!("id-{name}"), name: name.into(), wanted, tasks, ..Service::default() };
+        let service =
+            Service { id: format!("id-{name}"), name: name.into(), wanted, tasks, ..Service::default() };
         ServiceFact { name: name.into(), run: Run::AsDescribed, replicas: Some(1), service: Some(service) }
     }
 

@@ -3,7 +3,7 @@ use wt_keys::{Utc, durable};
 
 use super::lock::{CheckLock, Lock};
 use crate::check::alarm::Alarms;
-use crate::check::facts::{self, Facts};
+use crate::check::facts;
 use crate::check::{self, Report, record, repair};
 use crate::installation::Installed;
 use crate::operation::Operation;
@@ -24,30 +24,29 @@ impl Check {
     pub fn run(self, output: Output, places: &Places) -> Done {
         super::require_root()?;
         let installed = Installed::read(places)?.ok_or_else(|| not_installed(places))?;
-        let Some(_check) = CheckLock::take(places)? else { return busy(output) };
+        let Some(_check) = CheckLock::take(places)? else { busy(output) };
         if self.clock_is_right {
             durable::remove_file(&places.check_report())?;
         }
-        let Some(repaired) = unless_locked(places, || repair(places))? else { return busy(output) };
+        let Some(repaired) = unless_locked(places, || repair(places))? else { busy(output) };
         let installation = Installation::current(places, now)?;
         let latest = record::read(places).map_or(Utc::START, |last| last.latest);
         let facts = facts::gather(&installation, latest)?;
         let report = Report::new(&installation, &facts, repaired);
         // what another run began meanwhile may be why something is bad: the last result stands
-        let unchanged = || Ok(Installed::read(places)?.as_ref() == Some(&installed));
         let written = unless_locked(places, || {
-            if !unchanged()? {
+            if Installed::read(places)?.as_ref() != Some(&installed) {
                 return Ok(false);
             }
             record::write(places, &report, &facts)?;
             Ok(true)
         })?;
         if written != Some(true) {
-            return busy(output);
+            busy(output);
         }
         tell(&installation, &report)?;
         output.report(&report, &report);
-        outcome(&report, &facts)
+        outcome(&report)
     }
 }
 
@@ -88,16 +87,17 @@ fn tell(installation: &Installation, report: &Report) -> Result<()> {
     let Some(letter) = alarms.letter(report) else { return alarms.write(places) };
     let alarms = match check::alarm::post(installation, report, &letter) {
         Ok(()) => alarms.told(&letter, report.at),
-        Err(error) => Alarms { unsent: Some(error.to_string()), ..alarms },
+        Err(error) => alarms.not_told(&error),
     };
     alarms.write(places)
 }
 
-fn outcome(report: &Report, facts: &Facts) -> Done {
+fn outcome(report: &Report) -> Done {
     let bad: Vec<String> = report.bad().map(check::Finding::what).collect();
     let hint = report.bad().map(|finding| finding.hint.clone()).find(|hint| !hint.is_empty());
-    match bad.is_empty() {
-        true => Ok(()),
-        false => Err(Error::Unwell { checks: report.findings.len(), bad, hint, at: facts.now }.into()),
+    if bad.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Unwell { checks: report.findings.len(), bad, hint }.into())
     }
 }

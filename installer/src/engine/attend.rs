@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use bollard::query_parameters::ListContainersOptions;
 
-use super::services::{SERVICE_NAME_LABEL, STACK_LABEL};
-use super::{Engine, client};
+use super::services::SERVICE_NAME_LABEL;
+use super::{Engine, STACK_LABEL, client};
 use crate::Result;
 
 /// A container that was paused.

@@ -14,12 +14,7 @@ use super::{Engine, STACK_LABEL};
 use crate::{Error, Result};
 use wt_manifests::stack::{DIGEST_LABEL, SERVICE_LABEL};
 
-<<<<<<< HEAD
-pub(super) const STACK_LABEL: &str = "com.docker.stack.namespace";
 pub(super) const SERVICE_NAME_LABEL: &str = "com.docker.swarm.service.name";
-=======
-const SERVICE_NAME_LABEL: &str = "com.docker.swarm.service.name";
->>>>>>> site
 const POLL: Duration = Duration::from_millis(400);
 /// How long a service without a health check must run before it passes for well.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -235,7 +230,9 @@ impl Service {
 
     /// What is wrong with it; `None` where nothing is.
     pub fn ailment(&self) -> Option<String> {
-        Some(self.wellness()).filter(|wellness| *wellness != Wellness::Well).map(|wellness| wellness.to_string())
+        Some(self.wellness())
+            .filter(|wellness| *wellness != Wellness::Well)
+            .map(|wellness| wellness.to_string())
     }
 
     /// Since when all its containers run, as the engine spells it.
