@@ -4,6 +4,7 @@ mod check;
 mod fingerprint;
 mod install;
 mod lock;
+mod logs;
 mod open;
 mod plan;
 mod rollback;
@@ -54,6 +55,7 @@ enum Verb {
     Service(service::Service),
     Rollback(rollback::Rollback),
     Check(check::Check),
+    Logs(logs::Logs),
     Fingerprint(fingerprint::Fingerprint),
 }
 
@@ -72,6 +74,7 @@ impl Program for WtInstall {
             Some(Verb::Service(verb)) => verb.run(output, &places),
             Some(Verb::Rollback(verb)) => verb.run(output, &places),
             Some(Verb::Check(verb)) => verb.run(output, &places),
+            Some(Verb::Logs(verb)) => verb.run(output, &places),
             Some(Verb::Fingerprint(verb)) => verb.run(output, &places),
         }
     }
