@@ -2,11 +2,14 @@
 
 mod check;
 mod fingerprint;
+mod images;
+mod init_data;
 mod install;
 mod lock;
 mod logs;
 mod open;
 mod plan;
+mod prune;
 mod rollback;
 mod service;
 mod status;
@@ -56,6 +59,9 @@ enum Verb {
     Rollback(rollback::Rollback),
     Check(check::Check),
     Logs(logs::Logs),
+    Images(images::Images),
+    Prune(prune::Prune),
+    InitData(init_data::InitData),
     Fingerprint(fingerprint::Fingerprint),
 }
 
@@ -75,6 +81,9 @@ impl Program for WtInstall {
             Some(Verb::Rollback(verb)) => verb.run(output, &places),
             Some(Verb::Check(verb)) => verb.run(output, &places),
             Some(Verb::Logs(verb)) => verb.run(output, &places),
+            Some(Verb::Images(verb)) => verb.run(output, &places),
+            Some(Verb::InitData(verb)) => verb.run(output, &places),
+            Some(Verb::Prune(verb)) => verb.run(output, &places),
             Some(Verb::Fingerprint(verb)) => verb.run(output, &places),
         }
     }

@@ -8,6 +8,7 @@ mod archive;
 mod attend;
 mod client;
 pub mod daemon;
+mod discard;
 mod health;
 mod images;
 mod layers;
@@ -33,6 +34,7 @@ use wt_keys::Sha256Digest;
 use wt_manifests::image::Image;
 
 pub use self::attend::Paused;
+pub use self::discard::Discard;
 pub use self::images::EngineImage;
 pub use self::layers::{ImagePlan, PresentLayers, chain_ids};
 pub use self::logs::{LogLine, LogRequest};

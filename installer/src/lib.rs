@@ -23,6 +23,7 @@ pub mod operation;
 pub mod packages;
 pub mod places;
 pub mod preflight;
+pub mod prune;
 pub mod release;
 pub mod rollback;
 pub mod schedule;

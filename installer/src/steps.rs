@@ -19,6 +19,7 @@ mod trust;
 mod wrappers;
 
 pub use self::engine::InstallEngine;
+pub use self::init_data::InitData;
 
 use wt_keys::console::Progress;
 
@@ -74,7 +75,7 @@ pub fn all() -> [&'static dyn Step; 17] {
         &schedule::InstallSchedule,
         &wrappers::WriteWrappers,
         &services::DeployServices,
-        &init_data::InitData,
+        &InitData,
         &hooks::AFTER,
         &journey::WalkJourney,
         &request::WriteRequest,
