@@ -13,6 +13,7 @@ mod prune;
 mod rollback;
 mod service;
 mod status;
+mod uninstall;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -63,6 +64,7 @@ enum Verb {
     Prune(prune::Prune),
     InitData(init_data::InitData),
     Fingerprint(fingerprint::Fingerprint),
+    Uninstall(uninstall::Uninstall),
 }
 
 impl Program for WtInstall {
@@ -85,6 +87,7 @@ impl Program for WtInstall {
             Some(Verb::InitData(verb)) => verb.run(output, &places),
             Some(Verb::Prune(verb)) => verb.run(output, &places),
             Some(Verb::Fingerprint(verb)) => verb.run(output, &places),
+            Some(Verb::Uninstall(verb)) => verb.run(output, &places),
         }
     }
 }

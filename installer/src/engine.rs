@@ -12,6 +12,7 @@ mod discard;
 mod health;
 mod images;
 mod layers;
+mod leave;
 mod load;
 mod logs;
 mod objects;

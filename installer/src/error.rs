@@ -120,6 +120,11 @@ pub enum Error {
     #[error("this engine cannot be made a swarm manager\n  found    {found}")]
     Swarm { found: String },
 
+    #[error("Docker is used by others, and would go with its packages: {}", others.join(", "))]
+    EngineShared { others: Vec<String> },
+    #[error("an uninstall was begun and not finished")]
+    UninstallUnderWay,
+
     // packages
     #[error("the bundle has no engine for this host\n  expected {}\n  found    {found}", known.join(", "))]
     NoPackages { found: String, known: Vec<String> },
@@ -173,6 +178,7 @@ impl Explain for Error {
             | Self::PackageConflict { .. }
             | Self::PackagesBroken { .. }
             | Self::PackagesRefused { .. }
+            | Self::EngineShared { .. }
             | Self::Swarm { .. } => Exit::PreflightFailed,
             Self::NoEngine { .. }
             | Self::EngineTooOld { .. }
@@ -198,6 +204,7 @@ impl Explain for Error {
             | Self::NotKept { .. }
             | Self::BundleNeeded { .. }
             | Self::UnderWay { .. }
+            | Self::UninstallUnderWay
             | Self::NoPrevious
             | Self::RollbackFailed { .. }
             | Self::NotHealthy { .. }
@@ -288,6 +295,8 @@ impl Explain for Error {
             Self::UnderWay { version, .. } => format!(
                 "finish it with `wt-install` and the bundle of {version}, or go back with `wt-install rollback`"
             ),
+            Self::EngineShared { .. } => "leave out `--packages`, or remove these first".into(),
+            Self::UninstallUnderWay => "finish it with `wt-install uninstall`".into(),
             Self::NoPrevious => "the release that was replaced last can be brought back, once".into(),
             Self::RolledBack { source, .. } => return source.hint(),
             Self::RollbackFailed { .. } => {

@@ -12,6 +12,7 @@ pub mod deployment;
 pub mod engine;
 pub mod engine_configuration;
 pub mod error;
+pub mod floor;
 pub mod forecast;
 pub mod hook;
 pub mod init_data;
@@ -32,6 +33,7 @@ pub mod services;
 pub mod site;
 pub mod steps;
 pub mod trust_store;
+pub mod uninstall;
 pub mod wanted;
 pub mod wrappers;
 

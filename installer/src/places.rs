@@ -109,6 +109,26 @@ impl Places {
         self.state().join("services.json")
     }
 
+    /// What is the lowest release of each product that may be installed.
+    pub fn floors(&self) -> PathBuf {
+        self.state().join("floors.json")
+    }
+
+    /// The packages that came with the product.
+    pub fn packages(&self) -> PathBuf {
+        self.state().join("packages.json")
+    }
+
+    /// An uninstall that was begun, and what one has left.
+    pub fn uninstall(&self) -> PathBuf {
+        self.state().join("uninstall.json")
+    }
+
+    /// The product's configuration after an uninstall.
+    pub fn left_conf(&self) -> PathBuf {
+        self.state().join("conf")
+    }
+
     /// Held by the one check that looks.
     pub fn check_lock(&self) -> PathBuf {
         self.state().join("check.lock")

@@ -127,9 +127,12 @@ impl Schedule {
         }
     }
 
-    /// Takes away all that there may be of it, whoever starts things here now.
-    pub fn remove(&self) -> Result<()> {
-        self.remove_all(self.possible().collect())
+    /// Takes away all that there may be of it, whoever starts things here now. Tells whether there was any.
+    pub fn remove(&self) -> Result<bool> {
+        let found: Vec<PathBuf> = self.possible().filter(|path| path.symlink_metadata().is_ok()).collect();
+        let any = !found.is_empty();
+        self.remove_all(found)?;
+        Ok(any)
     }
 
     /// In words, where nothing will run.

@@ -7,7 +7,7 @@ use crate::check::facts;
 use crate::check::{self, Report, record, repair};
 use crate::installation::Installed;
 use crate::operation::Operation;
-use crate::{Error, Installation, Places, Result};
+use crate::{Error, Installation, Places, Result, uninstall};
 
 /// Start what stopped by itself, look at everything, and say what is bad; runs by itself every minute
 #[derive(Debug, clap::Args)]
@@ -23,6 +23,9 @@ pub struct Check {
 impl Check {
     pub fn run(self, output: Output, places: &Places) -> Done {
         super::require_root()?;
+        if uninstall::is_pending(places)? {
+            return Err(Error::UninstallUnderWay.into());
+        }
         let installed = Installed::read(places)?.ok_or_else(|| not_installed(places))?;
         let Some(_check) = CheckLock::take(places)? else { busy(output) };
         if self.clock_is_right {
