@@ -9,14 +9,14 @@ use std::thread;
 
 use wt_keys::chain::check_scope;
 use wt_keys::console::Progress;
-use wt_keys::{Signer, Utc, durable};
+use wt_keys::{Signer, Utc, durable, folder_of};
 use wt_manifests::bundle::{
     body_writer::BodyWriter,
     frame_writer::{Compression, FrameFile},
     sealing::HeadlessBundle,
 };
 use wt_manifests::bundle::{split, unsigned};
-use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, LIFECYCLE, Manifest, VERBATIM};
+use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest};
 use wt_manifests::release::{Release, ReleaseFile};
 use wt_manifests::site::Site;
 
@@ -107,14 +107,8 @@ impl Build<'_> {
         manifest.body = bundle.body.clone();
         manifest.entries.clone_from(&bundle.entries);
         manifest.images = images.into_iter().map(|image| image.image).collect();
-        if manifest.images.iter().any(|image| image.verbatim.is_some()) {
-            manifest.features.push(VERBATIM.to_owned());
-        }
-        if manifest.site.has_lifecycle() {
-            manifest.features.push(LIFECYCLE.to_owned());
-        }
-        manifest.features.sort_unstable();
         manifest.packages = packages.into_iter().map(|resolved| resolved.set).collect();
+        manifest.name_features();
         Ok(Made { bundle, manifest, no_cache })
     }
 
@@ -208,6 +202,7 @@ impl Build<'_> {
             release: self.release.name.clone(),
             platform: file.platform.clone(),
             created: self.created,
+            trust_version: None, // the signer's
             upgrades_from: file.upgrades_from.clone(),
             body: Body { length: 0, chunks: Vec::new(), frames: Vec::new() },
             entries: Vec::new(),
@@ -252,7 +247,7 @@ impl Build<'_> {
     }
 
     fn folder(&self) -> PathBuf {
-        durable::folder_of(&self.output)
+        folder_of(&self.output)
     }
 
     fn compression(&self, level: i32) -> Compression {

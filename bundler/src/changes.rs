@@ -173,17 +173,11 @@ fn layers(manifest: &Manifest) -> BTreeMap<Sha256Digest, LayerChange> {
     layers
 }
 
-/// What the vendor wrote; everything else follows from images and packages.
-fn is_of_release(entry: &Entry) -> bool {
-    let path = &entry.path;
-    path.as_str() == "stack.yaml" || path.starts_with("conf") || path.starts_with("scripts")
-}
-
 fn release_files(manifest: &Manifest) -> impl Iterator<Item = (String, &Entry)> {
     manifest
         .entries
         .iter()
-        .filter(|entry| is_of_release(entry))
+        .filter(|entry| entry.is_of_release())
         .map(|entry| (entry.path.as_str().to_owned(), entry))
 }
 

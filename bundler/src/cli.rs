@@ -21,7 +21,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use wt_keys::console::{Done, Output, Program, now};
-use wt_keys::{Trust, key_file};
+use wt_keys::{Trust, signed_file};
 
 use crate::{Error, Result};
 
@@ -84,6 +84,6 @@ struct TrustFile {
 impl TrustFile {
     fn read(&self) -> Result<Trust> {
         let path = self.trust.as_ref().ok_or(Error::NoTrust)?;
-        Ok(key_file::read_trust(path)?)
+        Ok(signed_file::read_trust(path)?)
     }
 }

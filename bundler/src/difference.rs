@@ -38,9 +38,10 @@ impl Difference {
 fn images(expected: &Manifest, found: &Manifest) -> Option<Difference> {
     first_of(&expected.images, &found.images, |image, _| {
         let layers: Vec<String> = image.layers.iter().map(ToString::to_string).collect();
+        let from = image.source.as_ref().map(|source| format!(", from {source}")).unwrap_or_default();
         (
             format!("the image `{}`", image.name),
-            format!("config {}, layers {}", image.config, layers.join(" ")),
+            format!("config {}, layers {}{from}", image.config, layers.join(" ")),
         )
     })
 }

@@ -8,7 +8,7 @@ use wt_keys::Sha256Digest;
 use wt_manifests::RelativePath;
 use wt_manifests::bundle::frame_writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::bundle::tar;
-use wt_manifests::image::{OCI_LAYOUT, blob_path, docker_manifest, oci_index};
+use wt_manifests::image::{self, blob_path};
 use wt_manifests::manifest::{Entry, Mode};
 
 use crate::Result;
@@ -22,15 +22,8 @@ pub fn frame<'a>(
     compression: Compression,
 ) -> Result<FrameFile> {
     let mut documents = blobs(images);
-    let names = ["index.json", "manifest.json", "oci-layout"];
-    let bytes = [
-        oci_index(images.iter().map(|image| (&image.image, image.manifest.len() as u64))),
-        docker_manifest(images.iter().map(|image| &image.image)),
-        OCI_LAYOUT.to_vec(),
-    ];
-    for (name, bytes) in names.into_iter().zip(bytes) {
-        documents.push((name.parse()?, bytes));
-    }
+    let sized = images.iter().map(|image| (&image.image, image.manifest.len() as u64));
+    documents.extend(image::documents(sized));
     let sums = sums(before, &documents);
     documents.push(("SHA256SUMS".parse()?, sums.into_bytes()));
     let content: u64 = documents.iter().filter_map(|(_, bytes)| tar::stored_size(bytes.len() as u64)).sum();

@@ -6,6 +6,7 @@ use wt_keys::console::{Exit, Explain};
 use wt_keys::{KeyId, Sha256Digest};
 use wt_manifests::ImageName;
 use wt_manifests::complete::Missing;
+use wt_manifests::release::TRANSPORTS;
 
 use crate::difference::Difference;
 use crate::packages::unmet::Unmet;
@@ -79,7 +80,7 @@ pub enum Error {
     #[error("`{}` is neither a file nor a folder", path.display())]
     FileKind { path: PathBuf },
 
-    #[error("`{found}` is not an image source\n  expected TRANSPORT:WHERE, with one of {KNOWN}")]
+    #[error("`{found}` is not an image source\n  expected TRANSPORT:WHERE, with one of {}", TRANSPORTS.join(", "))]
     Transport { found: String },
     #[error("`{found}` is not an image source\n  expected {expected}")]
     SourceForm { found: String, expected: &'static str },
@@ -115,6 +116,8 @@ pub enum Error {
     Digest { what: String, expected: Sha256Digest, found: Sha256Digest },
     #[error("`{what}` is of another size\n  expected {expected} bytes\n  found    {found} bytes")]
     Size { what: String, expected: u64, found: u64 },
+    #[error("{why}")]
+    SourceName { why: String },
     #[error("the image `{image}` is for another platform\n  expected {expected}\n  found    {found}")]
     Platform { image: ImageName, expected: String, found: String },
     #[error(
@@ -149,9 +152,6 @@ pub enum Error {
     #[error("where the archive with `{suite}` is, is not known here")]
     NoMirror { suite: String },
 }
-
-/// The transports that this version has, by the names that skopeo gives them.
-pub const KNOWN: &str = "docker, docker-daemon, docker-archive, oci, oci-archive, rootfs";
 
 fn list(names: &[ImageName]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")

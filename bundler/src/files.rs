@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
-use wt_keys::durable;
+use wt_keys::capped;
 use wt_manifests::bundle::frame_writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::bundle::tar;
 use wt_manifests::complete::{self, File};
@@ -69,7 +69,7 @@ fn read_one(release: &Path, file: PathBuf) -> Result<ReleaseFile> {
     };
     let path = file.strip_prefix(release).unwrap_or(&file).to_string_lossy().parse()?;
     let mode = if metadata.permissions().mode() & 0o111 == 0 { Mode::Data } else { Mode::Program };
-    Ok(ReleaseFile { path, mode, content: durable::read_capped(&file, "a file of the release", LARGEST)? })
+    Ok(ReleaseFile { path, mode, content: capped::read(&file, "a file of the release", LARGEST)? })
 }
 
 /// All of them in one frame.

@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use wt_keys::console::Progress;
-use wt_keys::{Trust, durable};
+use wt_keys::{Trust, folder_of};
 use wt_manifests::bundle::Bundle;
 use wt_manifests::{Manifest, Platform, RelativePath};
 
@@ -119,7 +119,7 @@ pub fn check(
 
 /// The `wt-install` that lies beside the program that runs.
 pub fn installer_beside(program: &Path) -> PathBuf {
-    durable::folder_of(program).join(INSTALLER)
+    folder_of(program).join(INSTALLER)
 }
 
 fn refuse_existing(folder: &Path) -> Result<()> {

@@ -1,7 +1,7 @@
 //! An image as a source gave it, checked against itself and against the release.
 
 use wt_keys::Sha256Digest;
-use wt_manifests::image::{Blob, Config, Image, ManifestType, Verbatim, oci_manifest};
+use wt_manifests::image::{Blob, Config, Image, ManifestType, ResolvedSource, Verbatim, oci_manifest};
 use wt_manifests::{Error as BundleError, ImageName, Platform};
 
 use crate::{Error, Result};
@@ -26,6 +26,8 @@ pub struct Content {
     pub layers: Vec<Blob>,
     /// The source's own manifest, where it is kept.
     pub manifest: Option<(ManifestType, Vec<u8>)>,
+    /// What the source's name for it stood for, where it gave an index or a manifest.
+    pub resolved: Option<Sha256Digest>,
 }
 
 /// An image that can go into a bundle.
@@ -36,8 +38,8 @@ pub struct Collected {
 }
 
 impl Collected {
-    /// Checks that the configuration is for `platform` and names exactly these layers.
-    pub fn check(name: &ImageName, content: Content, platform: &Platform) -> Result<Self> {
+    /// Checks that the configuration is for `platform` and names exactly these layers; `source` is as written.
+    pub fn check(name: &ImageName, content: Content, platform: &Platform, source: &str) -> Result<Self> {
         let config = Config::parse(&content.config)?;
         if !config.is_for(platform) {
             let (expected, found) = (platform.to_string(), config.platform());
@@ -59,9 +61,18 @@ impl Collected {
             None => (None, oci_manifest(blob, &content.layers)),
         };
         let (config, digest) = (blob.digest, Sha256Digest::of(&manifest));
-        let image = Image { name: name.clone(), config, manifest: digest, layers, verbatim };
+        let source = resolved(source, content.resolved.unwrap_or(config))?;
+        let image = Image { name: name.clone(), config, manifest: digest, layers, verbatim, source };
         Ok(Self { image, config: content.config, manifest })
     }
+}
+
+/// Where it came from; what was made of a folder here has no other name.
+fn resolved(source: &str, digest: Sha256Digest) -> Result<Option<ResolvedSource>> {
+    if source.starts_with("rootfs:") {
+        return Ok(None);
+    }
+    ResolvedSource::new(source, digest).map(Some).map_err(|why| Error::SourceName { why })
 }
 
 pub fn joined(digests: &[Sha256Digest]) -> String {

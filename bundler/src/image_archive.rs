@@ -7,11 +7,10 @@ use std::path::Path;
 
 use wt_keys::Sha256Digest;
 use wt_keys::console::Phase;
-use wt_keys::durable;
-use wt_manifests::bundle::nameless::Nameless;
+use wt_keys::nameless::Nameless;
 use wt_manifests::bundle::reader::unwrapped;
 use wt_manifests::bundle::{Bundle, tar};
-use wt_manifests::image::{Image, OCI_LAYOUT, blob_path, docker_manifest, oci_index};
+use wt_manifests::image::{Image, blob_path, documents};
 use wt_manifests::manifest::{Entry, Manifest, Mode};
 
 use crate::press::Counted;
@@ -29,44 +28,34 @@ pub fn find<'a>(manifest: &'a Manifest, name: &str) -> Result<&'a Image> {
 /// Bytes of an image's blobs.
 pub fn size(manifest: &Manifest, image: &Image) -> u64 {
     let blobs = blobs(image);
-    manifest.entries.iter().filter(|entry| is_blob(entry, &blobs)).map(|entry| entry.size).sum()
+    manifest.entries.iter().filter(|entry| is_of(&blobs, entry)).map(|entry| entry.size).sum()
 }
 
 /// Writes the archive; it stands under its name when every blob was compared with its digest.
 pub fn write(bundle: &Bundle, image: &Image, output: &Path, phase: &Phase) -> Result<()> {
-    let folder = durable::folder_of(output);
-    let landing = Nameless::create(&folder)?;
+    let landing = Nameless::create(output, 0o644)?;
     let mut archive = Archive { out: BufWriter::with_capacity(256 << 10, landing.file()), output };
     let blobs = blobs(image);
     bundle.for_each_entry(
-        |entry| is_blob(entry, &blobs),
+        |entry| is_of(&blobs, entry),
         |entry, content| archive.add(entry, &mut Counted { inner: content, phase }),
     )?;
-    for (path, bytes) in documents(bundle.manifest(), image) {
+    let its_manifest = bundle.manifest().entry(blob_path(image.manifest).as_str())?;
+    for (path, bytes) in documents([(image, its_manifest.size)]) {
         let (size, sha256) = (bytes.len() as u64, Sha256Digest::of(&bytes));
-        let entry = Entry { path: path.parse()?, size, mode: Mode::Data, sha256, frame: 0 };
+        let entry = Entry { path, size, mode: Mode::Data, sha256, frame: 0 };
         archive.add(&entry, &mut &bytes[..])?;
     }
     archive.end()?;
-    Ok(landing.publish(output)?)
+    Ok(landing.replace(output)?)
 }
 
 fn blobs(image: &Image) -> HashSet<Sha256Digest> {
     [image.config, image.manifest].into_iter().chain(image.stored().iter().copied()).collect()
 }
 
-fn is_blob(entry: &Entry, blobs: &HashSet<Sha256Digest>) -> bool {
-    blobs.contains(&entry.sha256) && entry.path == blob_path(entry.sha256)
-}
-
-fn documents(manifest: &Manifest, image: &Image) -> [(&'static str, Vec<u8>); 3] {
-    let its_manifest = blob_path(image.manifest);
-    let size = manifest.entry(its_manifest.as_str()).map_or(0, |entry| entry.size);
-    [
-        ("index.json", oci_index([(image, size)])),
-        ("manifest.json", docker_manifest([image])),
-        ("oci-layout", OCI_LAYOUT.to_vec()),
-    ]
+fn is_of(blobs: &HashSet<Sha256Digest>, entry: &Entry) -> bool {
+    blobs.contains(&entry.sha256) && entry.is_blob()
 }
 
 struct Archive<'a, W> {

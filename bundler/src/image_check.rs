@@ -9,7 +9,7 @@ use wt_keys::Sha256Digest;
 use wt_keys::console::Phase;
 use wt_manifests::bundle::Bundle;
 use wt_manifests::bundle::reader::unwrapped;
-use wt_manifests::image::{Config, Image, blob_path};
+use wt_manifests::image::{Config, Image, OCI_KEYS, blob_path, refuse_ambiguous_keys};
 use wt_manifests::manifest::{Entry, Manifest};
 use wt_manifests::{Error as BundleError, Platform};
 
@@ -66,7 +66,7 @@ fn documents(bundle: &Bundle) -> Result<Documents> {
         documents.insert(entry.sha256, bytes);
         Ok(())
     };
-    let is_wanted = |entry: &Entry| wanted.contains(&entry.sha256) && entry.path == blob_path(entry.sha256);
+    let is_wanted = |entry: &Entry| wanted.contains(&entry.sha256) && entry.is_blob();
     bundle.for_each_entry(is_wanted, read)?;
     Ok(documents)
 }
@@ -89,8 +89,10 @@ fn check_config(image: &Image, documents: &Documents, platform: &Platform) -> Re
 /// The image's manifest names this configuration and these blobs, with their sizes.
 fn check_manifest(image: &Image, documents: &Documents, manifest: &Manifest) -> Result<()> {
     let name = || format!("the manifest of {}", image.name);
-    let parsed: ImageManifest = serde_json::from_slice(document(documents, image.manifest)?)
-        .map_err(|source| BundleError::ImageDocument { source })?;
+    let bytes = document(documents, image.manifest)?;
+    let parsed: ImageManifest = refuse_ambiguous_keys(bytes, &OCI_KEYS)
+        .and_then(|()| serde_json::from_slice(bytes))
+        .map_err(|error| BundleError::ImageDocument { source: error.into() })?;
     let (expected, found) = (image.config, digest(&parsed.config.digest)?);
     if expected != found {
         return Err(Error::Digest { what: name(), expected, found });
@@ -138,8 +140,7 @@ fn check_layers(bundle: &Bundle, phase: &Phase) -> Result<()> {
         }
         Err(Error::Digest { what: format!("{}, decompressed", entry.path), expected, found })
     };
-    let wanted =
-        |entry: &Entry| compressed.contains_key(&entry.sha256) && entry.path == blob_path(entry.sha256);
+    let wanted = |entry: &Entry| compressed.contains_key(&entry.sha256) && entry.is_blob();
     bundle.for_each_entry(wanted, unfold)
 }
 

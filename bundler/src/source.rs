@@ -122,7 +122,7 @@ impl<'a> Images<'a> {
         let mut collected = Vec::new();
         for (image, source) in self.sources {
             let content = opened.content(source, image, platform, press)?;
-            collected.push(Collected::check(&image.name, content, platform)?);
+            collected.push(Collected::check(&image.name, content, platform, &image.source)?);
         }
         Ok(collected)
     }
@@ -203,7 +203,7 @@ impl Opened {
                 };
                 self.roots.insert(path, layer);
                 let config = rootfs_config::to_json(&image.config, platform, layer.digest);
-                Ok(Content { config, layers: vec![layer], manifest: None })
+                Ok(Content { config, layers: vec![layer], manifest: None, resolved: None })
             }
         }
     }
@@ -211,6 +211,8 @@ impl Opened {
 
 #[cfg(test)]
 mod tests {
+    use wt_manifests::release::TRANSPORTS;
+
     use super::*;
 
     #[test]
@@ -234,6 +236,10 @@ mod tests {
     #[test]
     fn other_sources_are_refused_by_name() {
         let refused = |text: &str| Source::parse(text, Path::new("/r")).unwrap_err();
+        for known in TRANSPORTS {
+            let read = Source::parse(&format!("{known}:/x"), Path::new("/r"));
+            assert!(!matches!(read, Err(Error::Transport { .. })), "{known}");
+        }
         for unknown in ["a", "dir:x", "OCI:x", ""] {
             assert!(matches!(refused(unknown), Error::Transport { .. }), "{unknown}");
         }

@@ -256,7 +256,7 @@ fn a_wrong_file_is_named_before_the_work_begins() {
             "error: `keys/empty` is not a trust document that can be used\n  \
              because: trust document is not a signed document\n  \
              because: EOF while parsing a value at line 1 column 0\n\
-             hint: it is the trust.json that `wt-keys init --dir DIR` made in DIR\n",
+             hint: it is the trust.json that came with the bundle, or that `wt-keys init --dir DIR` made in DIR\n",
         ),
     ] {
         let (verb, arguments) = arguments.split_once(' ').unwrap();

@@ -5,8 +5,15 @@ mod world;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use clap::Parser as _;
+use wt_keys::cli::WtKeys;
+use wt_keys::console::Program as _;
+use wt_keys::issue::issue_trust;
+use wt_keys::trust::RevokedKey;
+use wt_keys::{Trust, TrustDocument, key_file};
 
 use world::World;
 
@@ -39,9 +46,12 @@ fn says_it_is_good(folder: &Path) {
     let (said, complaints) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{said}{complaints}");
     let page = fs::read_to_string(folder.join("CHECK.md")).unwrap();
-    for words in
-        ["every chunk is the signed one", "every file is the listed one", "1 of the roots", "wt-install: OK"]
-    {
+    for words in [
+        "every chunk is the signed one",
+        "every file is the listed one",
+        "all of it is good",
+        "wt-install: OK",
+    ] {
         assert!(said.contains(words), "`{words}` is not in: {said}");
     }
     let fingerprint = page.lines().find(|line| line.starts_with("| a root's fingerprint")).unwrap();
@@ -89,11 +99,109 @@ fn every_command_of_the_page_works_on_a_bundle_and_finds_a_flipped_byte() {
     assert_eq!(fs::metadata(world.path("out/b.tar.zst")).unwrap().nlink(), 2, "a link takes no room");
     assert_eq!(fs::metadata(world.path("out")).unwrap().mode() & 0o777, 0o755);
     says_it_is_good(&world.path("out"));
-    finds(&world, "b.tar.zst", 5 << 20, "every chunk");
+    finds(&world, "b.tar.zst", 5 << 20, "good: every chunk");
     // in the signed manifest, in a signature of the certificate, in the roots
-    finds(&world, "b.tar.zst", 200, "every chunk");
-    finds(&world, "trust.json", 150, "needed: 1");
+    finds(&world, "b.tar.zst", 200, "good: every chunk");
+    finds(&world, "trust.json", 150, "good: the roots signed the trust document");
     says_it_is_good(&world.path("out"));
+}
+
+/// What a forger does to the folder, and what the page says then.
+fn forged(world: &World, how: &[&str]) -> Output {
+    let (bundle, trust) = (world.read("out/b.tar.zst"), world.read("out/trust.json"));
+    fs::remove_file(world.path("out/b.tar.zst")).unwrap(); // a hard link: not the bundle itself
+    fs::write(world.path("out/b.tar.zst"), &bundle).unwrap();
+    let forge = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/forge.sh");
+    let mut forger = Command::new("bash");
+    forger.args([forge, "out/b.tar.zst", "out/trust.json"]).args(how).current_dir(world.path("."));
+    assert!(forger.status().unwrap().success(), "{how:?}");
+    with_new_sums(&world.path("out"));
+    let output = follow(&world.path("out"), |script| script);
+    fs::write(world.path("out/b.tar.zst"), bundle).unwrap();
+    fs::write(world.path("out/trust.json"), trust).unwrap();
+    with_new_sums(&world.path("out"));
+    output
+}
+
+fn refuses(world: &World, how: &[&str], why: &str) {
+    let output = forged(world, how);
+    let said = text(&output.stdout);
+    assert!(!output.status.success(), "{how:?}: {said}");
+    assert!(said.contains(&format!("NOT GOOD: {why}")), "{how:?}: {said}{}", text(&output.stderr));
+    assert!(!said.contains("all of it is good"), "{how:?}: {said}");
+}
+
+fn certify(world: &World, name: &str, more: &[&str]) {
+    let words = ["wt-keys", "certify", "-q", "--no-passphrase", "--role", "bundle", "--root"];
+    let paths = [world.path("keys/root-1.key"), world.path(&format!("keys/{name}.key"))];
+    let arguments = words.iter().map(PathBuf::from).chain(paths).chain(more.iter().map(PathBuf::from));
+    WtKeys::try_parse_from(arguments).unwrap().run().unwrap();
+}
+
+/// `keys/trust.json` at version 2, which revokes the key of `revoked`.
+fn move_trust(world: &World, revoked: Option<&str>) {
+    let never = |_: &Path| panic!("no passphrase here");
+    let key = |name: &str| key_file::read(&world.path(&format!("keys/{name}.key")), &never).unwrap();
+    let before = Trust::parse(&world.read("keys/trust.json")).unwrap();
+    let revoked = revoked.map(|name| RevokedKey { key: key(name).public().id(), reason: "stolen".into() });
+    let document = TrustDocument {
+        version: 2,
+        revoked_keys: revoked.into_iter().collect(),
+        ..before.document().clone()
+    };
+    let after = issue_trust(&document, &[key("root-1")]).unwrap();
+    fs::write(world.path("keys/trust.json"), after.to_bytes()).unwrap();
+}
+
+#[test]
+fn the_page_refuses_what_a_forger_makes() {
+    let world = built();
+    world.done(HANDOVER);
+    for how in ["threshold", "stripped"] {
+        refuses(&world, &[how], "the roots signed the trust document");
+    }
+    refuses(&world, &["untrusted"], "the roots signed the certificate");
+    // a thief of another key: the forger's own work is good where the key is the right one
+    let good = forged(&world, &["signed", "keys/bundle.key", "keys/bundle.cert"]);
+    assert!(text(&good.stdout).contains("this is test 66.6.6"), "{}", text(&good.stdout));
+    assert!(good.status.success() && text(&good.stdout).contains("all of it is good"));
+    refuses(&world, &["signed", "keys/license.key", "keys/license.cert"], "the certificate is for bundles");
+    certify(&world, "elsewhere", &["--product", "other"]);
+    refuses(&world, &["signed", "keys/elsewhere.key", "keys/elsewhere.cert"], "the certificate is for test");
+    let long_ago = "s/\"created\":\"[^\"]*\"/\"created\":\"2001-01-01T00:00:00Z\"/";
+    refuses(
+        &world,
+        &["signed", "keys/bundle.key", "keys/bundle.cert", long_ago],
+        "2001-01-01T00:00:00Z lies",
+    );
+    let other_key = ["signed", "keys/elsewhere.key", "keys/bundle.cert"];
+    refuses(&world, &other_key, "the certified key signed the manifest");
+    let license = ["kind", "keys/bundle.key", "keys/bundle.cert"];
+    refuses(&world, &license, "the certified key signed the manifest");
+    says_it_is_good(&world.path("out"));
+}
+
+#[test]
+fn the_page_refuses_a_revoked_key_and_an_older_trust_document() {
+    let world = built();
+    world.certified("other");
+    let first = world.read("keys/trust.json");
+    world.done(HANDOVER);
+    move_trust(&world, Some("bundle"));
+    fs::write(world.path("out/trust.json"), world.read("keys/trust.json")).unwrap();
+    with_new_sums(&world.path("out"));
+    let output = follow(&world.path("out"), |script| script);
+    assert!(text(&output.stdout).contains("NOT GOOD: its key was not revoked"), "{}", text(&output.stdout));
+    assert!(!output.status.success());
+    fs::remove_dir_all(world.path("out")).unwrap();
+    world.done("build release --key keys/other.key -o b.tar.zst");
+    world.done("handover b.tar.zst -o out --trust keys/trust.json --installer wt-install");
+    says_it_is_good(&world.path("out"));
+    fs::write(world.path("out/trust.json"), first).unwrap();
+    with_new_sums(&world.path("out"));
+    let output = follow(&world.path("out"), |script| script);
+    assert!(text(&output.stdout).contains("NOT GOOD: the trust document is not older"));
+    assert!(!output.status.success());
 }
 
 #[test]
@@ -106,7 +214,7 @@ fn every_command_of_the_page_works_on_volumes_and_finds_a_flipped_byte() {
     let names = world.names("out");
     assert_eq!(names.iter().filter(|name| name.starts_with("b.tar.zst.00")).count(), 4, "{names:?}");
     says_it_is_good(&world.path("out"));
-    finds(&world, "b.tar.zst.003", 99, "every chunk");
+    finds(&world, "b.tar.zst.003", 99, "good: every chunk");
     let mut verify = Command::new("./wt-install");
     verify.args(["verify", "b.tar.zst.001", "--trust", "trust.json"]).current_dir(world.path("out"));
     assert!(verify.output().unwrap().status.success());

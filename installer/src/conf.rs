@@ -13,7 +13,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use wt_keys::durable;
+use wt_keys::{durable, folder_of};
 
 pub use self::change::{Change, reconcile};
 pub use self::variables::{render, render_secret};
@@ -90,11 +90,11 @@ impl Conf {
         for file in &self.files {
             let change = file.change()?;
             if let Some((path, text)) = file.outcome(&change) {
-                durable::create_folder(&durable::folder_of(&path), 0o755)?;
+                durable::create_folder(&folder_of(&path), 0o755)?;
                 durable::write_if_changed(&path, text.as_bytes(), 0o644)?;
                 touched.push((file.name.as_str(), change));
             }
-            durable::create_folder(&durable::folder_of(&file.record), 0o700)?;
+            durable::create_folder(&folder_of(&file.record), 0o700)?;
             durable::write_if_changed(&file.record, file.wanted.as_bytes(), 0o600)?;
         }
         Ok(touched)

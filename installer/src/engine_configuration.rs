@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 
 use serde_json::{Map, Value, json};
-use wt_keys::{Sha256Digest, durable};
+use wt_keys::{Sha256Digest, capped, durable, folder_of};
 
 use crate::{Error, Places, Result};
 
@@ -41,7 +41,7 @@ pub fn complete(places: &Places) -> Result<Vec<&'static str>> {
             0o600,
         )?;
     }
-    durable::create_folder(&durable::folder_of(&path), 0o755)?;
+    durable::create_folder(&folder_of(&path), 0o755)?;
     durable::write(&path, &bytes, 0o644)?;
     Ok(names)
 }
@@ -57,7 +57,7 @@ pub fn restore(places: &Places) -> Result<bool> {
     if !copy.exists() {
         return Ok(false);
     }
-    let before = durable::read_capped(&copy, "the engine's former configuration", LIMIT)?;
+    let before = capped::read(&copy, "the engine's former configuration", LIMIT)?;
     let written = fs::read_to_string(places.engine_configuration_ours()).unwrap_or_default();
     let path = places.engine_configuration();
     let unchanged = Sha256Digest::of(&read(places)?).to_string() == written;
@@ -75,7 +75,7 @@ fn read(places: &Places) -> Result<Vec<u8>> {
     let path = places.engine_configuration();
     match fs::symlink_metadata(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(NOTHING.to_vec()),
-        _ => Ok(durable::read_capped(&path, "the engine's configuration", LIMIT)?),
+        _ => Ok(capped::read(&path, "the engine's configuration", LIMIT)?),
     }
 }
 

@@ -219,6 +219,7 @@ impl Explain for Error {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a list")]
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Keys(error) => return error.hint(),

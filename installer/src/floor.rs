@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use wt_keys::{Utc, durable};
+use wt_keys::{Utc, capped, durable};
 
 use crate::installation::Installed;
 use crate::{Error, Places, Result};
@@ -45,7 +45,7 @@ fn read(places: &Places) -> Result<BTreeMap<String, Floor>> {
     if !path.try_exists().map_err(Error::io("look for", &path))? {
         return Ok(BTreeMap::new());
     }
-    let bytes = durable::read_capped(&path, "the floors", LIMIT)?;
+    let bytes = capped::read(&path, "the floors", LIMIT)?;
     serde_json::from_slice(&bytes).map_err(|error| Error::io("read", &path)(error.into()))
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use wt_keys::durable;
+use wt_keys::{durable, folder_of};
 use wt_manifests::RelativePath;
 use wt_manifests::manifest::Entry;
 
@@ -30,7 +30,7 @@ fn write_scripts(installation: &Installation, script: &RelativePath, folder: &Pa
     let beside = |entry: &&Entry| entry.path.starts_with("scripts") || entry.path == *script;
     for entry in installation.manifest().entries.iter().filter(beside) {
         let path = folder.join(entry.path.as_str());
-        durable::create_folder(&durable::folder_of(&path), 0o700)?;
+        durable::create_folder(&folder_of(&path), 0o700)?;
         let bytes = installation.release.read_entry(entry.path.as_str(), SCRIPT_LIMIT)?;
         durable::write(&path, &bytes, entry.mode.bits() & 0o700)?;
     }

@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use wt_keys::{Utc, durable};
+use wt_keys::{Utc, durable, folder_of};
 
 use crate::{Error, Places, Result};
 
@@ -63,7 +63,7 @@ impl Journal {
             .and_then(|()| file.sync_all())
             .map_err(Error::io("write", &self.path))?;
         if new {
-            durable::sync_folder(&durable::folder_of(&self.path))?;
+            durable::sync_folder(&folder_of(&self.path))?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use wt_keys::console::Progress;
-use wt_keys::{Sha256Digest, Utc, durable};
+use wt_keys::{Sha256Digest, Utc, capped, durable};
 
 use crate::conf::left;
 use crate::installation::Installed;
@@ -78,7 +78,7 @@ impl Operation {
         if !path.try_exists().map_err(Error::io("look for", &path))? {
             return Ok(None);
         }
-        let bytes = durable::read_capped(&path, "an operation", LIMIT)?;
+        let bytes = capped::read(&path, "an operation", LIMIT)?;
         let found: Self =
             serde_json::from_slice(&bytes).map_err(|error| Error::io("read", &path)(error.into()))?;
         let installed = Installed::read(places)?;

@@ -17,7 +17,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use wt_keys::console::{Phase, Progress};
-use wt_keys::durable;
+use wt_keys::{durable, folder_of};
 use wt_manifests::Manifest;
 use wt_manifests::bundle::{Bundle, reader};
 use wt_manifests::manifest::{Package, PackageSet};
@@ -150,7 +150,7 @@ impl Staging {
     /// Creates the folder anew; one that an interrupted run left goes first.
     fn create(folder: &Path) -> Result<Self> {
         Self::remove(folder)?;
-        durable::create_folder(&durable::folder_of(folder), 0o700)?;
+        durable::create_folder(&folder_of(folder), 0o700)?;
         fs::create_dir(folder).map_err(Error::io("create the folder", folder))?;
         fs::set_permissions(folder, Permissions::from_mode(0o700))
             .map_err(Error::io("create the folder", folder))?;

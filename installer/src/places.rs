@@ -149,7 +149,7 @@ impl Places {
         self.state().join("metrics/wt.prom")
     }
 
-    /// Where node_exporter looks for such files, on hosts that have it.
+    /// Where `node_exporter` looks for such files, on hosts that have it.
     pub fn exporter_folder(&self) -> PathBuf {
         self.root.join("var/lib/prometheus/node-exporter")
     }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use wt_keys::durable;
+use wt_keys::{durable, folder_of};
 
 use crate::command::Command;
 use crate::steps::folders;
@@ -118,7 +118,7 @@ impl Schedule {
         let manager = self.manager();
         self.remove_all(self.stale(manager).collect())?;
         for file in self.files(manager) {
-            durable::create_folder(&durable::folder_of(&file.path), 0o755)?;
+            durable::create_folder(&folder_of(&file.path), 0o755)?;
             durable::write_if_changed(&file.path, file.text.as_bytes(), file.mode)?;
         }
         match manager {
@@ -277,7 +277,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let with = schedule(root.path(), Some("02:30"));
         for file in [with.files(Manager::Systemd), with.files(Manager::Cron)].concat() {
-            durable::create_folder(&durable::folder_of(&file.path), 0o755).unwrap();
+            durable::create_folder(&folder_of(&file.path), 0o755).unwrap();
             durable::write(&file.path, file.text.as_bytes(), file.mode).unwrap();
         }
         let names = |manager| -> Vec<String> {

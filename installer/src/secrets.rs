@@ -1,7 +1,7 @@
 //! The secrets of a site: what they are, and what the engine calls them. The engine never shows a value again, so the
 //! name of an object tells one value from another: another value is another object, and nothing is ever overwritten.
 
-use wt_keys::{Sha256Digest, durable};
+use wt_keys::{Sha256Digest, capped};
 use wt_licensor::install_key;
 use zeroize::Zeroizing;
 
@@ -60,8 +60,7 @@ pub fn ensure(installation: &Installation, engine: &Engine, names: &[String]) ->
 /// parts are digests, so each has its place.
 fn mark(places: &Places, name: &str, value: &[u8]) -> Result<String> {
     install_key::load_or_make(&places.installation_key())?;
-    let key =
-        Zeroizing::new(durable::read_capped(&places.installation_key(), "an installation key", KEY_LIMIT)?);
+    let key = Zeroizing::new(capped::read(&places.installation_key(), "an installation key", KEY_LIMIT)?);
     let parts = [MARK_CONTEXT, &key, name.as_bytes(), value].map(|part| *Sha256Digest::of(part).as_bytes());
     Ok(Sha256Digest::of(&parts.concat()).to_string())
 }

@@ -3,19 +3,18 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use wt_keys::{Trust, durable};
+use wt_keys::{Trust, durable, signed_file};
 
 use crate::{Error, Places, Result};
 
 /// The trust document that this program was built with (`WT_ROOTS` at build time); empty where there was none.
 const BUILT_IN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/trust.json"));
-const TRUST_LIMIT: u64 = 16 << 20;
 
 /// What is pinned on this host; else what the operator names; else what is built in. A trust file that was named, or is
 /// built in, moves the pinned one forward where it is its successor.
 pub fn load(places: &Places, named: Option<&Path>) -> Result<Trust> {
     let offered = match named {
-        Some(path) => Some(Trust::parse(&durable::read_capped(path, "a trust document", TRUST_LIMIT)?)?),
+        Some(path) => Some(signed_file::read_trust(path)?),
         None if BUILT_IN.is_empty() => None,
         None => Some(Trust::parse(BUILT_IN)?),
     };
@@ -27,7 +26,7 @@ pub fn load(places: &Places, named: Option<&Path>) -> Result<Trust> {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(Error::NotRoot),
         Err(error) => return Err(Error::io("look for", &pinned)(error)),
     }
-    let pinned = Trust::parse(&durable::read_capped(&pinned, "a trust document", TRUST_LIMIT)?)?;
+    let pinned = signed_file::read_trust(&pinned)?;
     match offered {
         Some(offered) => Ok(pinned.advance(offered.envelope())?),
         None => Ok(pinned),

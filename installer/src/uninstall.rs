@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use wt_keys::console::{Progress, Size};
 use wt_keys::durable;
 
-pub use self::scope::Scope;
+pub use self::scope::{Phase, Scope};
 use crate::engine::SwarmState;
 use crate::floor::Floor;
 use crate::installation::Installed;
@@ -147,7 +147,7 @@ fn packages(
     }
     let phase = progress.phase("removing Docker", None);
     let removal = Removal::plan(places, &record)?;
-    scope.leave_engine(places)?;
+    scope.reach(Phase::EngineGone, places)?;
     removal.carry_out(places, &record)?;
     drop(phase);
     if !removal.needed.is_empty() {
@@ -159,7 +159,7 @@ fn packages(
 
 /// Whether one was begun and not finished.
 pub fn is_pending(places: &Places) -> Result<bool> {
-    Ok(Scope::read(places)?.is_some_and(|scope| !scope.done))
+    Ok(Scope::read(places)?.is_some_and(|scope| scope.phase != Phase::Done))
 }
 
 /// What `uninstall` would take away, in words.

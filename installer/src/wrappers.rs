@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use wt_keys::durable;
+use wt_keys::{durable, folder_of};
 
 use crate::Result;
 use crate::steps::folders;
@@ -85,7 +85,7 @@ pub fn are_there(home: &Path) -> bool {
 pub fn write(home: &Path) -> Result<()> {
     for wrapper in &WRAPPERS {
         let path = home.join(wrapper.path);
-        durable::create_folder(&durable::folder_of(&path), 0o755)?;
+        durable::create_folder(&folder_of(&path), 0o755)?;
         durable::write_if_changed(&path, wrapper.text(home).as_bytes(), MODE)?;
     }
     Ok(())
@@ -101,7 +101,7 @@ mod tests {
     fn what_a_script_is_given_reaches_the_program_and_its_exit_code_comes_back() {
         let home = tempfile::tempdir().unwrap();
         let program = folders::program(home.path());
-        durable::create_folder(&durable::folder_of(&program), 0o755).unwrap();
+        durable::create_folder(&folder_of(&program), 0o755).unwrap();
         durable::write(&program, b"#!/bin/sh\nprintf '<%s>' \"$@\"\nexit 7\n", 0o755).unwrap();
         write(home.path()).unwrap();
         assert!(are_there(home.path()));

@@ -10,6 +10,7 @@ mod output;
 mod passphrase;
 mod program;
 mod progress;
+mod stdout;
 
 pub use clock::now;
 pub use confirm::{ask, confirm, is_interactive};
@@ -19,6 +20,7 @@ pub use output::{Output, Size, escaped};
 pub use passphrase::PassphraseFile;
 pub use program::{Program, run};
 pub use progress::{Phase, Progress};
+pub use stdout::write_stdout;
 
 /// What a verb returns.
 pub type Done = std::result::Result<(), Failure>;

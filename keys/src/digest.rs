@@ -73,7 +73,7 @@ impl FromStr for Sha256Digest {
     fn from_str(text: &str) -> Result<Self, Error> {
         let mut bytes = [0; 32];
         if text.bytes().any(|b| b.is_ascii_uppercase()) || hex::decode_to_slice(text, &mut bytes).is_err() {
-            return Err(Error::Digest { found: text.chars().take(80).collect() });
+            return Err(Error::Digest { found: text.to_owned() });
         }
         Ok(Self(bytes))
     }

@@ -1,39 +1,31 @@
-//! Files that are complete or absent, also after a power cut: write beside, fsync, rename, fsync the folder.
+//! Files that are complete or absent, also after a power cut: write without a name, fsync, name, fsync the folder.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
-use crate::{Error, Result};
+use crate::nameless::Nameless;
+use crate::{Error, Result, folder_of};
 
 /// Replaces `path` with `bytes` under `mode`. Returns once the content and the name are on the disk.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    stage(path, bytes, mode)?.persist(path).map_err(|refused| Error::io("write", path)(refused.error))?;
-    sync_folder(&folder_of(path))
+    written(path, bytes, mode)?.replace(path)
 }
 
 /// As [`write`], but never over a file that is there.
 pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    stage(path, bytes, mode)?
-        .persist_noclobber(path)
-        .map_err(|refused| Error::io("create", path)(refused.error))?;
+    written(path, bytes, mode)?.take_name(path)?;
     sync_folder(&folder_of(path))
 }
 
-/// The content beside its place, on the disk already.
-fn stage(path: &Path, bytes: &[u8], mode: u32) -> Result<tempfile::NamedTempFile> {
-    let folder = folder_of(path);
-    let mut staged = tempfile::Builder::new()
-        .prefix(".wt-")
-        .permissions(fs::Permissions::from_mode(mode))
-        .tempfile_in(&folder)
-        .map_err(Error::io("create a file in", &folder))?;
-    staged.write_all(bytes).map_err(Error::io("write", path))?;
+fn written(path: &Path, bytes: &[u8], mode: u32) -> Result<Nameless> {
+    let nameless = Nameless::create(path, mode)?;
+    let mut file = nameless.file();
     // the umask may have taken bits away
-    staged.as_file().set_permissions(fs::Permissions::from_mode(mode)).map_err(Error::io("write", path))?;
-    staged.as_file().sync_all().map_err(Error::io("write", path))?;
-    Ok(staged)
+    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(Error::io("write", path))?;
+    file.write_all(bytes).map_err(Error::io("write", path))?;
+    Ok(nameless)
 }
 
 /// As [`write`], but leaves a file alone that already says the same. Tells whether it wrote.
@@ -88,37 +80,6 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync the folder", folder))
 }
 
-/// The folder that `path` is in: `.` for a bare file name.
-pub fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ if path.is_absolute() => PathBuf::from("/"),
-        _ => PathBuf::from("."),
-    }
-}
-
-/// Reads a whole regular file of at most `limit` bytes; the size is checked before anything is allocated.
-pub fn read_capped(path: &Path, what: &'static str, limit: u64) -> Result<Vec<u8>> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()) // a FIFO must not hang us
-        .open(path)
-        .map_err(Error::io("open", path))?;
-    let found = file.metadata().map_err(Error::io("read", path))?;
-    if !found.is_file() {
-        return Err(Error::io("read", path)(std::io::Error::other("not a regular file")));
-    }
-    if found.len() > limit {
-        return Err(Error::TooLarge { what, limit, found: found.len() });
-    }
-    let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-    if bytes.len() as u64 > limit {
-        return Err(Error::TooLarge { what, limit, found: bytes.len() as u64 });
-    }
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,15 +94,5 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
-    }
-
-    #[test]
-    fn a_file_over_the_cap_is_not_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a");
-        fs::write(&path, [0; 11]).unwrap();
-        assert!(matches!(read_capped(&path, "test", 10), Err(Error::TooLarge { found: 11, .. })));
-        assert_eq!(read_capped(&path, "test", 11).unwrap().len(), 11);
-        assert!(read_capped(folder.path(), "test", 10).is_err());
     }
 }

@@ -36,9 +36,8 @@ pub trait Document: Serialize + DeserializeOwned {
     fn from_payload(payload: &[u8]) -> Result<Self> {
         match Self::beyond_us(payload) {
             Some(need) => Err(Error::BeyondUs { what: Self::NAME, need }),
-            None => {
-                serde_json::from_slice(payload).map_err(|source| Error::Payload { what: Self::NAME, source })
-            }
+            None => serde_json::from_slice(payload)
+                .map_err(|error| Error::Payload { what: Self::NAME, source: error.into() }),
         }
     }
 }
@@ -104,7 +103,7 @@ impl Envelope {
     pub fn parse(bytes: &[u8], what: &'static str) -> Result<Self> {
         let malformed = || Error::Malformed { what };
         let spelling: Spelling =
-            serde_json::from_slice(bytes).map_err(|source| Error::Json { what, source })?;
+            serde_json::from_slice(bytes).map_err(|error| Error::Json { what, source: error.into() })?;
         if spelling.signatures.len() > MOST_SIGNATURES {
             return Err(malformed());
         }
@@ -134,6 +133,11 @@ impl Envelope {
                 .collect(),
         };
         serde_json::to_vec(&spelling).unwrap_or_default() // strings only: cannot fail
+    }
+
+    /// Whether it holds exactly what was signed there. Nothing is read, and nothing is proven of who signed this copy.
+    pub(crate) fn holds<D: Document>(&self, document: &Verified<D>) -> bool {
+        self.payload_type == D::TYPE && Sha256Digest::of(&self.payload) == document.payload
     }
 
     /// The ids that the envelope names as its signers; hints, not proof.
@@ -238,8 +242,8 @@ fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 impl Envelope {
     /// Serialises the document once and signs those bytes.
     pub fn seal<D: Document>(document: &D, signers: &[&crate::SigningKey]) -> Result<Self> {
-        let payload =
-            serde_json::to_vec(document).map_err(|source| Error::Payload { what: D::NAME, source })?;
+        let payload = serde_json::to_vec(document)
+            .map_err(|error| Error::Payload { what: D::NAME, source: error.into() })?;
         let message = pre_authentication_encoding(D::TYPE, &payload);
         let mut signatures = Vec::new();
         for signer in signers {

@@ -2,18 +2,22 @@
 
 use std::path::PathBuf;
 
+use crate::shown::{Shown, shown, shown_path};
 use crate::{KeyId, Role, Utc};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("cannot {action} `{}`", path.display())]
+    #[error("cannot {action} `{}`", shown_path(path))]
     Io { action: &'static str, path: PathBuf, source: std::io::Error },
 
-    #[error("`{found}` is not a SHA-256 digest\n  expected 64 lower-case hexadecimal digits")]
+    #[error("`{}` is not a SHA-256 digest\n  expected 64 lower-case hexadecimal digits", shown(found))]
     Digest { found: String },
-    #[error("`{found}` is not a time\n  expected UTC with whole seconds, such as `2026-11-23T08:00:00Z`")]
+    #[error(
+        "`{}` is not a time\n  expected UTC with whole seconds, such as `2026-11-23T08:00:00Z`",
+        shown(found)
+    )]
     Time { found: String },
     #[error("not an Ed25519 public key\n  expected a DER SubjectPublicKeyInfo of 44 bytes, in base64")]
     PublicKey,
@@ -22,26 +26,40 @@ pub enum Error {
 
     #[error("the kernel gave no random bytes")]
     Random,
-    #[error("`{}` is not a key file that wt can read", path.display())]
+    #[error("`{}` is not a key file that wt can read", shown_path(path))]
     KeyFile { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("`{}` holds a public key that does not belong to its private key", path.display())]
+    #[error("`{}` holds a public key that does not belong to its private key", shown_path(path))]
     KeyPair { path: PathBuf },
-    #[error("`{}` is encrypted and no passphrase was given", path.display())]
+    #[error("`{}` is encrypted and no passphrase was given", shown_path(path))]
     PassphraseNeeded { path: PathBuf },
-    #[error("the passphrase does not open `{}`", path.display())]
+    #[error("the passphrase does not open `{}`", shown_path(path))]
     PassphraseWrong { path: PathBuf },
-    #[error("`{}` can be read by others\n  expected mode 0600\n  found    mode {mode:04o}", path.display())]
+    #[error("`{}` can be read by others\n  expected mode 0600\n  found    mode {mode:04o}", shown_path(path))]
     KeyFileMode { path: PathBuf, mode: u32 },
 
-    #[error("`{}` belongs to somebody else\n  expected user {me}\n  found    user {owner}", path.display())]
+    #[error(
+        "others can exchange what is in `{}`\n  expected mode 0755 or less\n  found    mode {mode:04o}",
+        shown_path(path)
+    )]
+    KeyFolderMode { path: PathBuf, mode: u32 },
+    #[error("the passphrase has {found} characters\n  expected {least} or more")]
+    PassphraseShort { least: usize, found: usize },
+    #[error("`{}` belongs to somebody else\n  expected user {me}\n  found    user {owner}", shown_path(path))]
     KeyFileOwner { path: PathBuf, me: u32, owner: u32 },
-    #[error("`{}` has no certificate\n  expected it in `{}`", key.display(), certificate.display())]
+    #[error("`{}` has no certificate\n  expected it in `{}`", shown_path(key), shown_path(certificate))]
     NoCertificate { key: PathBuf, certificate: PathBuf },
-    #[error("`{}` is a root key: it has no certificate, and signs nothing but certificates", path.display())]
+    #[error("`{}` is there already", shown_path(certificate))]
+    CertificateExists { certificate: PathBuf },
+    #[error("`{}` says that the key signs {has}s; a key has one role", shown_path(certificate))]
+    SecondRole { certificate: PathBuf, has: Role },
+    #[error(
+        "`{}` is a root key: it has no certificate, and signs nothing but certificates",
+        shown_path(path)
+    )]
     RootKey { path: PathBuf },
-    #[error("`{}` is not a {what} that can be used", path.display())]
+    #[error("`{}` is not a {what} that can be used", shown_path(path))]
     SignedFile { path: PathBuf, what: &'static str, source: Box<Self> },
-    #[error("`{}` does not end in `.key`, as key files do", path.display())]
+    #[error("`{}` does not end in `.key`, as key files do", shown_path(path))]
     KeyFileName { path: PathBuf },
 
     #[error("{what} is larger than allowed\n  expected at most {limit} bytes\n  found    {found} bytes")]
@@ -49,12 +67,12 @@ pub enum Error {
     #[error("{what} is not a signed document in its one valid spelling")]
     Malformed { what: &'static str },
     #[error("{what} is not a signed document")]
-    Json { what: &'static str, source: serde_json::Error },
-    #[error("a signed document of another kind\n  expected {expected}\n  found    {found}")]
+    Json { what: &'static str, source: Shown<serde_json::Error> },
+    #[error("a signed document of another kind\n  expected {expected}\n  found    {}", shown(found))]
     PayloadType { expected: &'static str, found: String },
     #[error("the content of the signed {what} is not valid")]
-    Payload { what: &'static str, source: serde_json::Error },
-    #[error("the {what} needs {need}, which this program does not know")]
+    Payload { what: &'static str, source: Shown<serde_json::Error> },
+    #[error("the {what} needs {}, which this program does not know", shown(need))]
     BeyondUs { what: &'static str, need: String },
     #[error("the {what} is not signed by the key it names\n  key      {key}")]
     BadSignature { what: &'static str, key: KeyId },
@@ -69,21 +87,37 @@ pub enum Error {
     TrustInvalid(&'static str),
     #[error("two different trust documents carry version {version}")]
     TrustFork { version: u64 },
+    #[error("the trust documents do not stand oldest first: version {found} follows version {before}")]
+    TrustOrder { before: u64, found: u64 },
     #[error(
-        "{product} {found} was withdrawn by the vendor\n  expected at least {expected}\n  found    {found}"
+        "the trust document is older than the one it was signed under\n  expected version {expected} or later\n  found    version {found}"
+    )]
+    TrustOlder { expected: u64, found: u64 },
+    #[error("the key {key} is a root and also signs documents; a key has one role")]
+    RootCertified { key: KeyId },
+    #[error(
+        "{} {} was withdrawn by the vendor\n  expected at least {}\n  found    {}",
+        shown(product),
+        shown(found),
+        shown(expected),
+        shown(found)
     )]
     Withdrawn { product: String, expected: semver::Version, found: semver::Version },
-    #[error("the key {key} was revoked: {reason}")]
+    #[error("the key {key} was revoked: {}", shown(reason))]
     KeyRevoked { key: KeyId, reason: String },
     #[error("the certificate is for another role\n  expected {expected}\n  found    {found}")]
     Role { expected: Role, found: Role },
-    #[error("the certificate is for another product\n  expected `{expected}`\n  found    `{found}`")]
+    #[error(
+        "the certificate is for another product\n  expected `{}`\n  found    `{}`",
+        shown(expected),
+        shown(found)
+    )]
     Product { expected: String, found: String },
     #[error(
         "signed outside the validity of the signer's certificate\n  expected {not_before} to {not_after}\n  found    {issued}"
     )]
     Validity { not_before: Utc, not_after: Utc, issued: Utc },
-    #[error("`{}` is for another key than `{}`", certificate.display(), key.display())]
+    #[error("`{}` is for another key than `{}`", shown_path(certificate), shown_path(key))]
     CertificateKey { certificate: PathBuf, key: PathBuf },
     #[error("the certificate limits licenses to {limit} days\n  found    {found} days")]
     TermTooLong { limit: u32, found: u32 },
@@ -118,6 +152,8 @@ impl crate::console::Explain for Error {
             | Self::SelfCheck
             | Self::CertificateKey { .. }
             | Self::NoCertificate { .. }
+            | Self::CertificateExists { .. }
+            | Self::SecondRole { .. }
             | Self::RootKey { .. }
             | Self::TermTooLong { .. }
             | Self::KeyFile { .. }
@@ -125,9 +161,11 @@ impl crate::console::Explain for Error {
             | Self::PassphraseNeeded { .. }
             | Self::PassphraseWrong { .. }
             | Self::KeyFileMode { .. }
+            | Self::KeyFolderMode { .. }
+            | Self::PassphraseShort { .. }
             | Self::KeyFileOwner { .. } => Exit::Failed,
             Self::SignedFile { source, .. } => source.exit(),
-            Self::Digest { .. } | Self::Time { .. } | Self::KeyFileName { .. } => Exit::Usage,
+            Self::Time { .. } | Self::KeyFileName { .. } => Exit::Usage,
             _ => Exit::NotTrusted,
         }
     }
@@ -138,23 +176,33 @@ impl crate::console::Explain for Error {
                 "pass `--passphrase-file FILE`, or run on a terminal to be asked for it".into()
             }
             Self::KeyFileMode { path, .. } => {
-                format!("chmod 600 `{}`, and consider whether the key was seen by others", path.display())
+                format!("chmod 600 `{}`, and consider who has seen it", shown_path(path))
+            }
+            Self::KeyFolderMode { path, .. } => format!("chmod go-w `{}`", shown_path(path)),
+            Self::PassphraseShort { .. } => {
+                "who gets the file can try passphrases as fast as machines can; five words of a dictionary hold".into()
             }
             Self::UntrustedKey { .. } | Self::BadSignature { .. } => {
                 "the file was changed, or comes from somebody else; get it again from the vendor".into()
             }
             Self::BeyondUs { .. } => "use the programs that came with it, or newer ones".into(),
+            Self::TrustOlder { .. } => {
+                "its end was exchanged for an older one; get it again from the vendor".into()
+            }
             Self::Withdrawn { .. } => "ask the vendor for a current release".into(),
             Self::SignedFile { what: TRUST, .. } => {
-                "it is the trust.json that `wt-keys init --dir DIR` made in DIR".into()
+                "it is the trust.json that came with the bundle, or that `wt-keys init --dir DIR` made in DIR"
+                    .into()
             }
             Self::SignedFile { source, .. } => return source.hint(),
             Self::RootKey { path } => {
                 let certified = path.with_file_name("bundle.key");
-                format!("name the key that the roots certified, such as `--key {}`", certified.display())
+                format!("name the key that the roots certified, such as `--key {}`", shown_path(&certified))
             }
+            Self::CertificateExists { .. } => "`--replace` writes it anew".into(),
+            Self::SecondRole { .. } => "name another key; it is made if it is not there".into(),
             Self::NoCertificate { certificate, .. } => {
-                format!("`wt-keys certify` writes `{}`", certificate.display())
+                format!("`wt-keys certify` writes `{}`", shown_path(certificate))
             }
             Self::CertificateKey { .. } => "put the certificate of this key beside it".into(),
             _ => return None,

@@ -90,6 +90,14 @@ impl<'de> Deserialize<'de> for PublicKey {
     }
 }
 
+/// From the kernel.
+#[cfg(feature = "sign")]
+pub(crate) fn random<const N: usize>() -> Result<zeroize::Zeroizing<[u8; N]>> {
+    let mut bytes = zeroize::Zeroizing::new([0; N]);
+    getrandom::fill(bytes.as_mut()).map_err(|_| Error::Random)?;
+    Ok(bytes)
+}
+
 /// A private key. Its memory is wiped when it is dropped; it can be neither printed nor serialised.
 #[cfg(feature = "sign")]
 pub struct SigningKey(ed25519_dalek::SigningKey);
@@ -102,8 +110,7 @@ impl SigningKey {
     }
 
     pub fn generate() -> Result<Self> {
-        let mut seed = zeroize::Zeroizing::new([0; 32]);
-        getrandom::fill(seed.as_mut()).map_err(|_| Error::Random)?;
+        let seed = random()?;
         Ok(Self::from_seed(&seed))
     }
 

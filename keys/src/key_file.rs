@@ -1,21 +1,22 @@
 //! Private keys on disk: PKCS#8 version 1 in PEM (OpenSSL 3.0 reads it), encrypted with PBES2 (scrypt, AES-256-CBC)
 //! unless the caller insists, mode 0600. The certificate of `NAME.key` lies beside it as `NAME.cert`.
 
-use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use ed25519_dalek::pkcs8::{
-    DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes, spki::der::pem::LineEnding,
+use ed25519::KeypairBytes;
+use pkcs8::der::pem::PemLabel as _;
+use pkcs8::pkcs5::{pbes2, scrypt};
+use pkcs8::{
+    DecodePrivateKey as _, EncodePrivateKey as _, EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef,
 };
 use zeroize::Zeroizing;
 
-use crate::{
-    Certificate, Document as _, Envelope, Error, PublicKey, Result, SigningKey, Trust, TrustDocument, durable,
-};
+use crate::key::random;
+use crate::{Error, Result, SigningKey, capped, durable, private_file};
 
 const KEY_FILE_LIMIT: u64 = 64 * 1024;
-const SIGNED_FILE_LIMIT: u64 = 16 * 1024 * 1024;
+/// The binary logarithm of N, r and p: 16 MiB, five times. OpenSSL 3.0 gives scrypt no more than 32 MiB.
+const SCRYPT: (u8, u32, u32) = (14, 8, 5);
 
 /// How a key file is protected on disk.
 #[derive(Debug)]
@@ -31,19 +32,38 @@ pub type AskPassphrase<'a> = &'a dyn Fn(&Path) -> Result<Zeroizing<String>>;
 pub fn write(path: &Path, key: &SigningKey, protection: &Protection) -> Result<()> {
     // without the public half this is version 1; OpenSSL before 3.5 reads no other
     let bytes = KeypairBytes { secret_key: *key.seed(), public_key: None };
+    let failed = |source: pkcs8::Error| Error::KeyFile { path: path.to_owned(), source: source.into() };
     let pem = match protection {
-        Protection::Passphrase(passphrase) => bytes.to_pkcs8_encrypted_pem(passphrase, LineEnding::LF),
-        Protection::None => bytes.to_pkcs8_pem(LineEnding::LF),
+        Protection::Passphrase(passphrase) => {
+            encrypted(&bytes, passphrase, random()?, random()?).map_err(failed)?
+        }
+        Protection::None => bytes.to_pkcs8_pem(LineEnding::LF).map_err(failed)?,
     };
-    let pem = pem.map_err(|source| Error::KeyFile { path: path.to_owned(), source: source.into() })?;
+    private_file::check_folder(path)?;
     durable::create(path, pem.as_bytes(), 0o600)
 }
 
+fn encrypted(
+    key: &KeypairBytes,
+    passphrase: &str,
+    salt: Zeroizing<[u8; 16]>,
+    iv: Zeroizing<[u8; 16]>,
+) -> pkcs8::Result<Zeroizing<String>> {
+    let (log_n, r, p) = SCRYPT;
+    let cost = scrypt::Params::new(log_n, r, p).map_err(|_| pkcs8::Error::ParametersMalformed)?;
+    let parameters = pbes2::Parameters::generate_scrypt_aes256cbc(cost, &*salt, *iv)?;
+    let key = key.to_pkcs8_der()?;
+    let key: PrivateKeyInfoRef<'_> = key.decode_msg()?;
+    Ok(key
+        .encrypt_with_params(parameters, passphrase)?
+        .to_pem(EncryptedPrivateKeyInfoRef::PEM_LABEL, LineEnding::LF)?)
+}
+
 pub fn read(path: &Path, ask: AskPassphrase<'_>) -> Result<SigningKey> {
-    check_private(path)?;
+    let file = private_file::open(path)?;
     let unreadable =
         |source: Box<dyn std::error::Error + Send + Sync>| Error::KeyFile { path: path.to_owned(), source };
-    let bytes = Zeroizing::new(durable::read_capped(path, "a key file", KEY_FILE_LIMIT)?);
+    let bytes = Zeroizing::new(capped::read_file(&file, path, "a key file", KEY_FILE_LIMIT)?);
     let pem = std::str::from_utf8(&bytes).map_err(|error| unreadable(error.into()))?;
     let pair = if pem.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
         KeypairBytes::from_pkcs8_encrypted_pem(pem, ask(path)?.as_bytes())
@@ -60,51 +80,6 @@ pub fn read(path: &Path, ask: AskPassphrase<'_>) -> Result<SigningKey> {
     }
 }
 
-/// A file with a secret in it belongs to who uses it, and nobody else can read it.
-pub fn check_private(path: &Path) -> Result<()> {
-    let found = fs::metadata(path).map_err(Error::io("open", path))?;
-    let mode = found.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(Error::KeyFileMode { path: path.to_owned(), mode });
-    }
-    let me = rustix::process::geteuid().as_raw();
-    if found.uid() != me {
-        return Err(Error::KeyFileOwner { path: path.to_owned(), me, owner: found.uid() });
-    }
-    Ok(())
-}
-
-/// A key with what a reader needs to trust it: loaded from `NAME.key`, `NAME.cert` and a trust file.
-#[derive(Debug)]
-pub struct Signer {
-    pub key: SigningKey,
-    pub certificate: Certificate,
-    pub certificate_envelope: Envelope,
-    pub trust: Trust,
-}
-
-impl Signer {
-    /// Loads the key, its certificate beside it, and the trust document: `trust`, or `trust.json` beside the key.
-    pub fn load(key_path: &Path, trust: Option<&Path>, ask: AskPassphrase<'_>) -> Result<Self> {
-        let trust_path =
-            trust.map_or_else(|| durable::folder_of(key_path).join("trust.json"), Path::to_owned);
-        let trust = read_trust(&trust_path)?;
-        let certificate_path = certificate_path(key_path)?;
-        check_certified(key_path, &certificate_path)?;
-        let (certificate_envelope, certificate) = read_certificate(&certificate_path, &trust)?;
-        trust.check_not_revoked(certificate.key.id())?;
-        let key = read(key_path, ask)?;
-        if certificate.key != key.public() {
-            return Err(Error::CertificateKey { certificate: certificate_path, key: key_path.to_owned() });
-        }
-        Ok(Self { key, certificate, certificate_envelope, trust })
-    }
-
-    pub fn public(&self) -> PublicKey {
-        self.key.public()
-    }
-}
-
 /// `D/bundle.key` → `D/bundle.cert`; another ending is refused, so that the two can never be one file.
 pub fn certificate_path(key_path: &Path) -> Result<PathBuf> {
     match key_path.extension() {
@@ -113,38 +88,11 @@ pub fn certificate_path(key_path: &Path) -> Result<PathBuf> {
     }
 }
 
-/// A root key has no certificate; whoever names one by mistake is told so.
-fn check_certified(key: &Path, certificate: &Path) -> Result<()> {
-    if certificate.exists() || !key.exists() {
-        return Ok(());
-    }
-    let is_root = key.file_stem().is_some_and(|name| name.to_string_lossy().starts_with("root-"));
-    Err(if is_root {
-        Error::RootKey { path: key.to_owned() }
-    } else {
-        Error::NoCertificate { key: key.to_owned(), certificate: certificate.to_owned() }
-    })
-}
-
-/// Reads a certificate and checks that the roots signed it.
-pub fn read_certificate(path: &Path, trust: &Trust) -> Result<(Envelope, Certificate)> {
-    let read = || {
-        let bytes = durable::read_capped(path, "a certificate", SIGNED_FILE_LIMIT)?;
-        let envelope = Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(&bytes), Certificate::NAME)?;
-        let certificate = trust.verify::<Certificate>(&envelope)?.into_content();
-        Ok((envelope, certificate))
-    };
-    read().map_err(Error::signed_file(Certificate::NAME, path))
-}
-
-pub fn read_trust(path: &Path) -> Result<Trust> {
-    durable::read_capped(path, "a trust document", SIGNED_FILE_LIMIT)
-        .and_then(|bytes| Trust::parse(&bytes))
-        .map_err(Error::signed_file(TrustDocument::NAME, path))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn never(_: &Path) -> Result<Zeroizing<String>> {
@@ -185,19 +133,6 @@ mod tests {
         assert!(certificate_path(&path).is_ok());
         assert!(certificate_path(&folder.path().join("x.cert")).is_err());
         assert!(certificate_path(&folder.path().join("x")).is_err());
-    }
-
-    #[test]
-    fn a_signed_file_that_cannot_be_used_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("trust.json");
-        for wrong in [&b""[..], b"{}", &[b'x'; 20]] {
-            fs::write(&path, wrong).unwrap();
-            let refused = read_trust(&path).unwrap_err();
-            assert!(refused.to_string().contains("trust.json"), "{refused}");
-            assert!(matches!(refused, Error::SignedFile { .. }));
-        }
-        assert!(matches!(read_trust(&folder.path().join("none")), Err(Error::Io { .. })));
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl FromStr for Utc {
         let moment = text.parse::<Timestamp>().ok().and_then(|moment| Self::from_unix(moment.as_second()));
         moment
             .filter(|moment| moment.to_string() == text)
-            .ok_or_else(|| Error::Time { found: text.chars().take(40).collect() })
+            .ok_or_else(|| Error::Time { found: text.to_owned() })
     }
 }
 

@@ -1,7 +1,5 @@
 //! The trust document: which roots there are, and what they have revoked. It only ever moves forward.
 
-use std::cmp::Ordering;
-
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
@@ -94,11 +92,32 @@ impl Trust {
         Self::pin(Envelope::parse(line, TrustDocument::NAME)?)
     }
 
-    /// Moves to a newer document; an older one changes nothing. Either must be signed by a threshold of the roots in
-    /// force, which is checked before anything in it is read, and by a threshold of its own.
+    /// Moves to a newer document; an older one, and another copy of the one in force, change nothing.
     pub fn advance(self, envelope: &Envelope) -> Result<Self> {
-        if *envelope == self.envelope {
-            return Ok(self);
+        let next = self.check(envelope)?;
+        Ok(self.newer(next))
+    }
+
+    /// Moves forward along the documents of a chain, which stand oldest first. Those before the one in force must have
+    /// led up to it; nothing that they say is used. Returns the version of the last one, too.
+    pub fn follow(&self, chain: &[Envelope]) -> Result<(Self, u64)> {
+        let in_force = chain.iter().position(|envelope| envelope.holds(&self.document)).unwrap_or(0);
+        check_predecessors(&chain[..chain.len().min(in_force + 1)])?;
+        let (mut trust, mut last) = (self.clone(), 0);
+        for envelope in &chain[in_force..] {
+            let next = trust.check(envelope)?;
+            last = next.above(last)?;
+            trust = trust.newer(next);
+        }
+        Ok((trust, last))
+    }
+
+    /// A document that goes before or after the one in force is signed by a threshold of the roots in force, which is
+    /// checked before anything in it is read, and by a threshold of its own. For a copy of the one in force its own are
+    /// enough: it says the same, whoever else signed it.
+    fn check(&self, envelope: &Envelope) -> Result<Self> {
+        if envelope.holds(&self.document) {
+            return Self::pin(envelope.clone());
         }
         let in_force = (&self.document.roots[..], self.document.threshold);
         let document: Verified<TrustDocument> = envelope
@@ -106,11 +125,20 @@ impl Trust {
                 (trust.roots.clone(), trust.threshold)
             })?;
         document.check()?;
-        match document.version.cmp(&self.document.version) {
-            Ordering::Less => Ok(self),
-            Ordering::Equal => Err(Error::TrustFork { version: self.document.version }),
-            Ordering::Greater => Ok(Self { document, envelope: envelope.clone() }),
+        if document.version == self.document.version {
+            return Err(Error::TrustFork { version: document.version });
         }
+        Ok(Self { document, envelope: envelope.clone() })
+    }
+
+    fn newer(self, other: Self) -> Self {
+        if other.document.version > self.document.version { other } else { self }
+    }
+
+    /// Its version, which must be above that of the document before it.
+    fn above(&self, before: u64) -> Result<u64> {
+        let found = self.document.version;
+        if found > before { Ok(found) } else { Err(Error::TrustOrder { before, found }) }
     }
 
     /// Verifies a document that the roots sign themselves.
@@ -128,7 +156,7 @@ impl Trust {
 
     /// As it is kept in a file: the envelope and a line feed.
     pub fn to_bytes(&self) -> Vec<u8> {
-        [&self.envelope.to_bytes()[..], b"\n"].concat()
+        crate::signed_file::to_file(&self.envelope)
     }
 
     /// Refuses a release that was withdrawn.
@@ -144,12 +172,31 @@ impl Trust {
         }
     }
 
+    /// Refuses a root key that signs documents.
+    pub fn check_no_root(&self, key: &PublicKey) -> Result<()> {
+        if self.document.roots.contains(key) { Err(Error::RootCertified { key: key.id() }) } else { Ok(()) }
+    }
+
     pub fn check_not_revoked(&self, key: KeyId) -> Result<()> {
         match self.document.revoked_keys.iter().find(|revoked| revoked.key == key) {
             Some(revoked) => Err(Error::KeyRevoked { key, reason: revoked.reason.clone() }),
             None => Ok(()),
         }
     }
+}
+
+/// Each document after the first follows the one before it, by a threshold of its roots.
+fn check_predecessors(chain: &[Envelope]) -> Result<()> {
+    let Some((first, others)) = chain.split_first().filter(|(_, others)| !others.is_empty()) else {
+        return Ok(());
+    };
+    let mut trust = Trust::pin(first.clone())?;
+    for envelope in others {
+        let next = trust.check(envelope)?;
+        next.above(trust.document.version)?;
+        trust = next;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -230,6 +277,65 @@ mod tests {
         assert!(trust.check_release("other", &"1.0.0".parse().unwrap()).is_ok());
         let refused = trust.check_release("acme", &"1.9.9".parse().unwrap());
         assert!(matches!(refused, Err(Error::Withdrawn { .. })));
+    }
+
+    /// v1 of root 1, and v2 of root 2, which both roots signed.
+    fn rotated() -> (Envelope, Envelope) {
+        (signed(&document(1, 1, &[1]), &[1]), signed(&document(2, 1, &[2]), &[1, 2]))
+    }
+
+    #[test]
+    fn a_copy_with_fewer_signatures_is_the_same_document() {
+        let (first, second) = rotated();
+        let stripped = signed(&document(2, 1, &[2]), &[2]);
+        let site = Trust::pin(stripped.clone()).unwrap();
+        assert_eq!(site.clone().advance(&second).unwrap().document().version, 2);
+        let whole = Trust::pin(second.clone()).unwrap();
+        assert_eq!(whole.advance(&stripped).unwrap().document().version, 2);
+        // with it a rotation still stands on both roots
+        assert!(Trust::pin(first.clone()).unwrap().advance(&stripped).is_err());
+        assert_eq!(site.follow(&[first, second]).unwrap().0.document().version, 2);
+    }
+
+    #[test]
+    fn a_copy_that_its_own_roots_did_not_sign_is_not_the_same_document() {
+        let site = Trust::pin(signed(&document(2, 2, &[1, 2, 3]), &[1, 2])).unwrap();
+        for by in [&[1][..], &[9], &[1, 9]] {
+            assert!(site.clone().advance(&signed(&document(2, 2, &[1, 2, 3]), by)).is_err(), "{by:?}");
+        }
+        assert!(site.advance(&signed(&document(2, 2, &[1, 2, 3]), &[2, 3])).is_ok());
+    }
+
+    #[test]
+    fn what_stands_before_the_pinned_document_led_up_to_it() {
+        let (first, second) = rotated();
+        let third = signed(&document(3, 1, &[3]), &[2, 3]);
+        let site = Trust::pin(third.clone()).unwrap();
+        assert!(site.follow(&[first.clone(), second.clone(), third.clone()]).is_ok());
+        let junk = signed(&document(1, 1, &[9]), &[9]);
+        let nonsense = Envelope::seal_for_test(TrustDocument::TYPE, b"{ not JSON", &[&key(9)]);
+        for wrong in [
+            &[junk, third.clone()][..],
+            &[nonsense, third.clone()],
+            &[first.clone(), third.clone()],
+            &[second.clone(), first.clone(), third.clone()],
+            &[second.clone(), second.clone(), third.clone()],
+            &[first, second.clone(), third.clone(), third.clone()],
+            &[third.clone(), second, third],
+        ] {
+            assert!(site.follow(wrong).is_err());
+        }
+    }
+
+    #[test]
+    fn documents_stand_oldest_first() {
+        let [one, two, three] = [1, 2, 3].map(|version| signed(&document(version, 1, &[1]), &[1]));
+        let site = Trust::pin(one.clone()).unwrap();
+        assert!(site.follow(&[two.clone(), three.clone()]).is_ok());
+        assert!(matches!(site.follow(&[three.clone(), two.clone()]), Err(Error::TrustOrder { .. })));
+        // a site that is ahead of all of them
+        let ahead = Trust::pin(signed(&document(7, 1, &[1]), &[1])).unwrap();
+        assert_eq!(ahead.follow(&[one, two]).unwrap().1, 2);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use wt_keys::{Error as KeyError, Trust, Trusted, Utc, durable};
+use wt_keys::{Error as KeyError, Trust, Trusted, Utc, capped};
 
 use crate::score::{self, Likelihood};
 use crate::verdict::Terms;
@@ -56,7 +56,7 @@ pub enum Host<'a> {
 }
 
 pub fn check(inputs: &LicenseInputs<'_>) -> Verdict {
-    let license = match durable::read_capped(inputs.license, "a license", LARGEST_FILE) {
+    let license = match capped::read(inputs.license, "a license", LARGEST_FILE) {
         Ok(license) => license,
         Err(KeyError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
             return Verdict::new(State::Missing, Reason::LicenseMissing);

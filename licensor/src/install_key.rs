@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use wt_keys::key_file::{self, Protection};
-use wt_keys::{Error as KeyError, SigningKey, durable};
+use wt_keys::{Error as KeyError, SigningKey, durable, folder_of};
 
 use crate::Result;
 
@@ -14,7 +14,7 @@ pub fn load_or_make(path: &Path) -> Result<SigningKey> {
         return Ok(key_file::read(path, &no_passphrase)?);
     }
     let key = SigningKey::generate()?;
-    durable::create_folder(&durable::folder_of(path), 0o700)?;
+    durable::create_folder(&folder_of(path), 0o700)?;
     key_file::write(path, &key, &Protection::None)?;
     Ok(key)
 }

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use wt_keys::{Document, Envelope, PublicKey, Utc, Verified, durable};
+use wt_keys::{Document, Envelope, PublicKey, Utc, Verified, capped};
 
 use crate::fingerprint::install_key_tag;
 use crate::{Component, Environment, Error, Fingerprint, Id, Info, Quality, Result};
@@ -95,7 +95,7 @@ fn check_component(component: &Component) -> Result<()> {
 impl Request {
     /// Reads and verifies the file; whatever is wrong with it is reported as not being a request.
     pub fn read(path: &Path) -> Result<Verified<Self>> {
-        let bytes = durable::read_capped(path, "a hardware request", LARGEST_FILE)?;
+        let bytes = capped::read(path, "a hardware request", LARGEST_FILE)?;
         Self::parse(&bytes)
             .map_err(|source| Error::NotARequest { path: path.to_owned(), source: Box::new(source) })
     }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use wt_keys::{PublicKey, Utc, durable};
+use wt_keys::{PublicKey, Utc, capped, durable, folder_of};
 
 use crate::{Component, Error, Fingerprint, Result, fingerprint};
 
@@ -44,12 +44,12 @@ impl Snapshot {
     pub fn write(&self, path: &Path) -> Result<()> {
         let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default(); // our own struct: cannot fail
         bytes.push(b'\n');
-        durable::create_folder(&durable::folder_of(path), 0o755)?;
+        durable::create_folder(&folder_of(path), 0o755)?;
         Ok(durable::write(path, &bytes, 0o444)?)
     }
 
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = durable::read_capped(path, "a host snapshot", LARGEST_FILE)?;
+        let bytes = capped::read(path, "a host snapshot", LARGEST_FILE)?;
         let snapshot: Self = serde_json::from_slice(&bytes)
             .map_err(|source| Error::Snapshot { path: path.to_owned(), source })?;
         if snapshot.schema != Self::SCHEMA {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use assert_cmd::Command;
-use wt_keys::issue::{issue_certificate, issue_trust};
 use wt_keys::key_file::{self, Protection};
-use wt_keys::{Certificate, Envelope, Role, SigningKey, TrustDocument, Utc};
+use wt_keys::testkit::Vendor;
+use wt_keys::{Envelope, Role, SigningKey, Utc};
 use wt_licensor::request::{Node, Occasion};
 use wt_licensor::{Id, Kind, Quality, Request, Tag, fingerprint};
 
@@ -18,32 +18,13 @@ struct Desk(tempfile::TempDir);
 impl Desk {
     fn new() -> Self {
         let desk = Self(tempfile::tempdir().unwrap());
-        let (root, signer) = (SigningKey::from_seed(&[1; 32]), SigningKey::from_seed(&[2; 32]));
         let (start, end): (Utc, Utc) =
             ("2020-01-01T00:00:00Z".parse().unwrap(), "2099-01-01T00:00:00Z".parse().unwrap());
-        let document = TrustDocument {
-            version: 1,
-            issued: start,
-            threshold: 1,
-            roots: vec![root.public()],
-            revoked_keys: vec![],
-            revoked_licenses: vec![],
-            lowest_releases: vec![],
-        };
-        let roots = [root];
-        let trust = issue_trust(&document, &roots).unwrap();
-        let certificate = Certificate {
-            key: signer.public(),
-            role: Role::License,
-            product: "worktile".into(),
-            not_before: start,
-            not_after: end,
-            longest_term_days: Some(366),
-        };
-        let certificate = issue_certificate(&certificate, &roots, &trust).unwrap();
-        key_file::write(&desk.path("license.key"), &signer, &Protection::None).unwrap();
-        fs::write(desk.path("license.cert"), certificate.to_bytes()).unwrap();
-        fs::write(desk.path("trust.json"), trust.to_bytes()).unwrap();
+        let vendor = Vendor::insecure(1).trusting(|trust| trust.issued = start);
+        let signer = vendor.signer(2, Role::License, |certificate| certificate.not_after = end);
+        key_file::write(&desk.path("license.key"), &signer.key, &Protection::None).unwrap();
+        fs::write(desk.path("license.cert"), signer.certificate_envelope.to_bytes()).unwrap();
+        fs::write(desk.path("trust.json"), signer.trust.to_bytes()).unwrap();
         desk
     }
 

@@ -6,8 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use wt_keys::issue::{issue_certificate, issue_trust};
-use wt_keys::{Certificate, Envelope, Role, Signer, SigningKey, Trust, TrustDocument, Utc};
+use wt_keys::testkit::Vendor;
+use wt_keys::{Envelope, Role, Signer, SigningKey, Trust, Utc};
 use wt_licensor::check::{Bench, Host, judge};
 use wt_licensor::issue::{Plan, Weak, draft, end_of_day, issue_license};
 use wt_licensor::request::{Node, Occasion};
@@ -26,28 +26,8 @@ fn golden(name: &str) -> PathBuf {
 }
 
 fn signer() -> Signer {
-    let (root, key) = (SigningKey::from_seed(&[1; 32]), SigningKey::from_seed(&[3; 32]));
-    let document = TrustDocument {
-        version: 1,
-        issued: now(),
-        threshold: 1,
-        roots: vec![root.public()],
-        revoked_keys: vec![],
-        revoked_licenses: vec![],
-        lowest_releases: vec![],
-    };
-    let roots = [root];
-    let trust = issue_trust(&document, &roots).unwrap();
-    let certificate = Certificate {
-        key: key.public(),
-        role: Role::License,
-        product: PRODUCT.into(),
-        not_before: now(),
-        not_after: now().plus_days(365),
-        longest_term_days: Some(366),
-    };
-    let certificate_envelope = issue_certificate(&certificate, &roots, &trust).unwrap();
-    Signer { key, certificate, certificate_envelope, trust }
+    let vendor = Vendor::insecure(1).trusting(|trust| trust.issued = now());
+    vendor.signer(3, Role::License, |certificate| certificate.product = PRODUCT.into())
 }
 
 fn component(kind: Kind, values: &[&str]) -> Component {

@@ -12,14 +12,13 @@ pub mod assemble;
 pub mod body_writer;
 pub mod chunk;
 pub mod cut;
+pub mod found;
 pub mod frame;
 #[cfg(feature = "write")]
 pub mod frame_writer;
 pub mod head;
 pub mod kept;
 mod lookalike;
-#[cfg(feature = "write")]
-pub mod nameless;
 pub mod reader;
 #[cfg(feature = "write")]
 pub mod sealing;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use wt_keys::written_as_string;
+use wt_keys::{shown, written_as_string};
 
 /// A number of bytes, written `512 MiB` or `4 GiB`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,8 +24,9 @@ impl FromStr for ByteSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refuse =
-            || format!("`{text}` is not a size; expected a whole number and a unit, such as `512 MiB`");
+        let refuse = || {
+            format!("`{}` is not a size; expected a whole number and a unit, such as `512 MiB`", shown(text))
+        };
         let (number, unit) = text.split_once(' ').ok_or_else(refuse)?;
         let factor = match UNITS.iter().find(|(name, _)| *name == unit) {
             Some((_, factor)) => *factor,

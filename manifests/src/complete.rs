@@ -10,6 +10,7 @@ mod shell;
 use std::fmt;
 
 use serde_json::Value;
+use wt_keys::shown;
 
 use crate::release::ReleaseFile;
 use crate::{ImageName, Stack, stack};
@@ -35,7 +36,7 @@ pub struct File<'a> {
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.what)
+        write!(f, "{}: {}", shown(&self.place), shown(&self.what).up_to(1000))
     }
 }
 

@@ -10,6 +10,7 @@ pub mod byte_size;
 pub mod complete;
 pub mod error;
 pub mod image;
+pub mod image_name;
 pub mod manifest;
 pub mod platform;
 pub mod relative_path;
@@ -18,9 +19,11 @@ pub mod site;
 pub mod stack;
 #[cfg(feature = "templates")]
 pub mod template;
+#[cfg(any(feature = "testkit", test))]
+pub mod testkit;
 
 pub use error::{Error, Result};
-pub use image::ImageName;
+pub use image_name::ImageName;
 pub use manifest::Manifest;
 pub use platform::Platform;
 pub use relative_path::RelativePath;

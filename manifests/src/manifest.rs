@@ -7,9 +7,9 @@ use std::collections::HashSet;
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 use wt_keys::chain::Certified;
-use wt_keys::{Document, Role, Sha256Digest, Utc};
+use wt_keys::{Document, Role, Sha256Digest, TrustDocument, Utc, shown};
 
-use crate::image::Image;
+use crate::image::{Image, blob_path};
 use crate::platform::Platform;
 use crate::site::Site;
 use crate::{Error, RelativePath, Result};
@@ -17,9 +17,13 @@ use crate::{Error, RelativePath, Result};
 pub const FORMAT: u32 = 1;
 /// Images whose registry's own blobs and manifest are kept.
 pub const VERBATIM: &str = "verbatim";
+/// Images that say where they came from.
+pub const IMAGE_SOURCE: &str = "image-source";
 /// A site's life beyond its installation: hooks around what is done, roles, logs, how stores are held still.
 pub const LIFECYCLE: &str = "lifecycle";
-const FEATURES: [&str; 2] = [LIFECYCLE, VERBATIM];
+/// The trust document that the signer had, which the head's must not be older than.
+pub const TRUST_VERSION: &str = "trust-version";
+const FEATURES: [&str; 4] = [IMAGE_SOURCE, LIFECYCLE, TRUST_VERSION, VERBATIM];
 pub const CHUNK_SIZE: u64 = 4 << 20;
 
 /// FORMAT.md section 3.
@@ -35,6 +39,9 @@ pub struct Manifest {
     pub release: String,
     pub platform: Platform,
     pub created: Utc,
+    /// The version of the signer's trust document; left out at 1, which nothing is older than.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust_version: Option<u64>,
     pub upgrades_from: VersionReq,
     /// The bytes behind the head.
     pub body: Body,
@@ -74,6 +81,20 @@ pub struct Entry {
     pub sha256: Sha256Digest,
     /// The index of the frame that holds it.
     pub frame: usize,
+}
+
+impl Entry {
+    /// Whether it is a blob at its place: there, and nowhere else, images find it.
+    pub fn is_blob(&self) -> bool {
+        self.path == blob_path(self.sha256)
+    }
+
+    /// Whether the vendor wrote it; everything else follows from images and packages.
+    pub fn is_of_release(&self) -> bool {
+        self.path.as_str() == "stack.yaml"
+            || self.path.starts_with("conf")
+            || self.path.starts_with("scripts")
+    }
 }
 
 /// A file is data or a program.
@@ -140,7 +161,7 @@ impl Document for Manifest {
             return Some(format!("bundle format {}", needs.format));
         }
         let unknown = needs.features.into_iter().find(|feature| !FEATURES.contains(&&**feature))?;
-        Some(format!("the feature `{}`", unknown.escape_debug()))
+        Some(format!("the feature `{}`", shown(unknown)))
     }
 }
 
@@ -154,9 +175,35 @@ impl Certified for Manifest {
     fn issued(&self) -> Utc {
         self.created
     }
+
+    fn trust_version(&self) -> Option<u64> {
+        self.trust_version
+    }
+
+    /// A manifest that was signed under newer trust before keeps saying so.
+    fn under(mut self, trust: &TrustDocument) -> Self {
+        self.trust_version = self.trust_version.max(Some(trust.version)).filter(|version| *version > 1);
+        self.name_features();
+        self
+    }
 }
 
 impl Manifest {
+    /// Names the features that it uses, as [`Self::check`] wants them.
+    pub fn name_features(&mut self) {
+        self.features = self.used_features().map(str::to_owned).collect();
+    }
+
+    fn used_features(&self) -> impl Iterator<Item = &'static str> {
+        let uses = [
+            self.images.iter().any(|image| image.source.is_some()),
+            self.site.has_lifecycle(),
+            self.trust_version.is_some(),
+            self.images.iter().any(|image| image.verbatim.is_some()),
+        ];
+        FEATURES.into_iter().zip(uses).filter_map(|(feature, used)| used.then_some(feature))
+    }
+
     pub fn entry(&self, path: &str) -> Result<&Entry> {
         self.entries
             .iter()
@@ -173,6 +220,6 @@ impl Manifest {
     pub fn layers(&self) -> impl Iterator<Item = &Entry> {
         let layers: HashSet<Sha256Digest> =
             self.images.iter().flat_map(|image| image.stored().iter().copied()).collect();
-        self.entries.iter().filter(move |entry| layers.contains(&entry.sha256))
+        self.entries.iter().filter(move |entry| layers.contains(&entry.sha256) && entry.is_blob())
     }
 }

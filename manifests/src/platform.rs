@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use wt_keys::written_as_string;
+use wt_keys::{shown, written_as_string};
 
 /// An operating system, a machine and perhaps a variant of it, as Docker names them: `linux/amd64`, `linux/arm/v7`.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -52,8 +52,7 @@ impl FromStr for Platform {
 }
 
 fn unlike(text: &str) -> String {
-    let text: String = text.chars().take(80).collect();
-    format!("the platform `{}` is not like `linux/amd64`", text.escape_debug())
+    format!("the platform `{}` is not like `linux/amd64`", shown(text))
 }
 
 impl fmt::Display for Platform {

@@ -55,7 +55,7 @@ impl FromStr for RelativePath {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let refuse = |why| Err(Error::Path { found: text.chars().take(300).collect(), why });
+        let refuse = |why| Err(Error::Path { found: text.to_owned(), why });
         let plain = |c: u8| c.is_ascii_alphanumeric() || b"._-+~%@,=".contains(&c);
         if text.split('/').any(|name| matches!(name, "" | "." | "..")) {
             return refuse("an empty name, `.`, `..`, or a `/` at an end");

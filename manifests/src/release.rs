@@ -15,7 +15,9 @@ use crate::{Error, ImageName, Result};
 
 const RELEASE_FILE: &str = "release.toml";
 const RELEASE_FILE_LIMIT: u64 = 4 << 20;
-const TRANSPORTS: &[&str] = &["docker", "docker-daemon", "docker-archive", "oci", "oci-archive", "rootfs"];
+/// Where an image can come from, by the names that skopeo gives them.
+pub const TRANSPORTS: [&str; 6] =
+    ["docker", "docker-daemon", "docker-archive", "oci", "oci-archive", "rootfs"];
 
 /// A release folder, read and checked.
 #[derive(Debug)]
@@ -69,7 +71,7 @@ pub struct ReleaseFile {
 #[serde(from = "ImageAsWritten")]
 pub struct ImageSource {
     pub name: ImageName,
-    /// `docker-daemon:`, `docker-archive:`, `oci:` or `rootfs:` with what follows it.
+    /// One of [`TRANSPORTS`], a colon, and what follows it.
     pub source: String,
     pub config: RootfsConfig,
 }
@@ -112,8 +114,8 @@ impl From<ImageAsWritten> for ImageSource {
 fn known_transport<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<String, D::Error> {
     let source = String::deserialize(deserializer)?;
     let Some((found, _)) = source.split_once(':') else { return Ok(source) };
-    match meant::nearest(found, TRANSPORTS.iter().copied()) {
-        Some(_) if !TRANSPORTS.contains(&found) => Err(serde::de::Error::unknown_variant(found, TRANSPORTS)),
+    match meant::nearest(found, TRANSPORTS) {
+        Some(_) if !TRANSPORTS.contains(&found) => Err(serde::de::Error::unknown_variant(found, &TRANSPORTS)),
         _ => Ok(source),
     }
 }
@@ -196,7 +198,7 @@ impl Release {
 
 impl ReleaseFile {
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = wt_keys::durable::read_capped(path, "a release file", RELEASE_FILE_LIMIT)?;
+        let bytes = wt_keys::capped::read(path, "a release file", RELEASE_FILE_LIMIT)?;
         let text = String::from_utf8(bytes)
             .map_err(|_| Error::Release { path: path.to_owned(), why: "it is not UTF-8 text".to_owned() })?;
         let file: Self = toml::from_str(&text)

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use wt_keys::written_as_string;
+use wt_keys::{shown, written_as_string};
 
 use crate::RelativePath;
 use crate::byte_size::ByteSize;
@@ -211,7 +211,8 @@ impl FromStr for Owner {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let parts = text.split_once(':').and_then(|(u, g)| Some((u.parse().ok()?, g.parse().ok()?)));
-        let (user, group) = parts.ok_or_else(|| format!("`{text}` is not an owner like `10001:10001`"))?;
+        let (user, group) =
+            parts.ok_or_else(|| format!("`{}` is not an owner like `10001:10001`", shown(text)))?;
         Ok(Self { user, group })
     }
 }
@@ -221,7 +222,7 @@ impl FromStr for FolderMode {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let bits = u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o777 && text.len() == 4);
-        bits.map(Self).ok_or_else(|| format!("`{text}` is not a mode like `0750`"))
+        bits.map(Self).ok_or_else(|| format!("`{}` is not a mode like `0750`", shown(text)))
     }
 }
 

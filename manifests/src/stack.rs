@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
-use wt_keys::Sha256Digest;
+use wt_keys::{Sha256Digest, shown};
 
 use crate::image::Image;
 use crate::{Error, ImageName, Manifest, Result};
@@ -110,7 +110,7 @@ impl Stack {
         // `mode: 0400` is octal to everybody who writes it; `yes` and `on` are words.
         let options = serde_saphyr::options! { legacy_octal_numbers: true, strict_booleans: true };
         let value: Value = serde_saphyr::from_str_with_options(text, options)
-            .map_err(|source| Error::StackYaml { source: Box::new(source) })?;
+            .map_err(|error| Error::StackYaml { source: Box::new(shown(error).up_to(1000)) })?;
         let Value::Object(mut root) = value else { return Err(invalid("it is not a mapping")) };
         root.retain(|key, _| !key.starts_with("x-")); // they were there for their anchors
         check::stack(&root)?;
@@ -215,21 +215,12 @@ fn leave_out(root: &mut Value, surroundings: &impl Surroundings) {
 }
 
 /// Which of the bundle's images a service names.
-fn find_image<'a>(
-    mut names: impl Iterator<Item = &'a ImageName>,
-    service: &str,
-    image: &str,
-) -> Result<&'a ImageName> {
-    let wanted = image.parse::<ImageName>().ok().map(|name| name.canonical());
-    names
-        .find(|name| Some(name.canonical()) == wanted)
-        .ok_or_else(|| Error::StackImage { service: service.to_owned(), image: image.to_owned() })
-}
-
 fn image_of<'a>(images: &'a [Image], service: &str, image: &str) -> Result<&'a Image> {
-    let name = find_image(images.iter().map(|image| &image.name), service, image)?;
-    let missing = || Error::StackImage { service: service.to_owned(), image: image.to_owned() };
-    images.iter().find(|image| image.name == *name).ok_or_else(missing)
+    let wanted = image.parse::<ImageName>().ok().map(|name| name.canonical());
+    images
+        .iter()
+        .find(|image| Some(image.name.canonical()) == wanted)
+        .ok_or_else(|| Error::StackImage { service: service.to_owned(), image: image.to_owned() })
 }
 
 /// Adds a label. Those of a service are not those of its containers: where only they change, nothing is restarted.

@@ -6,56 +6,39 @@ use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use wt_keys::issue::{issue_certificate, issue_trust};
-use wt_keys::{Certificate, Role, Sha256Digest, Signer, SigningKey, Trust, TrustDocument, Utc};
+use wt_keys::testkit::Vendor;
+use wt_keys::{Chain, Role, Sha256Digest, Signer, Trust, TrustDocument, Utc};
 use wt_manifests::bundle::body_writer::BodyWriter;
 use wt_manifests::bundle::frame_writer::{Compression, FrameWriter};
 use wt_manifests::bundle::head::BODY_ALIGNMENT;
 use wt_manifests::bundle::{Bundle, Kept, tar};
-use wt_manifests::image::{Image, ManifestType, Verbatim, blob_path};
-use wt_manifests::manifest::{CHUNK_SIZE, FORMAT, Manifest, Mode};
-use wt_manifests::site::{Quiesce, Site, Store};
-use wt_manifests::{Error, RelativePath};
+use wt_manifests::image::{Image, ManifestType, ResolvedSource, Verbatim, blob_path};
+use wt_manifests::manifest::{CHUNK_SIZE, Manifest, Mode};
+use wt_manifests::site::{Quiesce, Store};
+use wt_manifests::{Error, RelativePath, testkit};
 
 struct World {
     folder: tempfile::TempDir,
     signer: Signer,
-    root: SigningKey,
+    vendor: Vendor,
 }
 
 fn now() -> Utc {
     "2026-11-23T08:00:00Z".parse().unwrap()
 }
 
-fn trust_of(root: &SigningKey) -> Trust {
-    let document = TrustDocument {
-        version: 1,
-        issued: now(),
-        threshold: 1,
-        roots: vec![root.public()],
-        revoked_keys: vec![],
-        revoked_licenses: vec![],
-        lowest_releases: vec![],
-    };
-    issue_trust(&document, std::slice::from_ref(root)).unwrap()
-}
-
 impl World {
     fn new() -> Self {
-        let (root, key) = (SigningKey::from_seed(&[1; 32]), SigningKey::from_seed(&[2; 32]));
-        let trust = trust_of(&root);
-        let certificate = Certificate {
-            key: key.public(),
-            role: Role::Bundle,
-            product: "acme".into(),
-            not_before: now(),
-            not_after: now().plus_days(365),
-            longest_term_days: None,
-        };
-        let certificate_envelope =
-            issue_certificate(&certificate, std::slice::from_ref(&root), &trust).unwrap();
-        let signer = Signer { key, certificate, certificate_envelope, trust };
-        Self { folder: tempfile::tempdir().unwrap(), signer, root }
+        Self::trusting(|_| {})
+    }
+
+    fn trusting(change: impl FnOnce(&mut TrustDocument)) -> Self {
+        let vendor = Vendor::insecure(1).trusting(|trust| {
+            trust.issued = now();
+            change(trust);
+        });
+        let signer = vendor.signer(2, Role::Bundle, |certificate| certificate.product = "acme".into());
+        Self { folder: tempfile::tempdir().unwrap(), signer, vendor }
     }
 
     fn path(&self) -> PathBuf {
@@ -95,19 +78,10 @@ impl World {
         }
         let bundle = body.finish();
         let mut manifest = Manifest {
-            format: FORMAT,
-            features: vec![],
-            product: "acme".into(),
-            version: "1.0.0".parse().unwrap(),
-            release: "v1".into(),
-            platform: "linux/amd64".parse().unwrap(),
             created: now(),
-            upgrades_from: semver::VersionReq::STAR,
             body: bundle.body.clone(),
             entries: bundle.entries.clone(),
-            images: vec![],
-            packages: vec![],
-            site: Site::default(),
+            ..testkit::manifest()
         };
         change(&mut manifest);
         bundle.sign(&manifest, &self.signer)?;
@@ -244,9 +218,25 @@ fn a_file_cut_anywhere_or_lengthened_is_refused_before_anything_is_read() {
 fn another_vendors_roots_do_not_open_it() {
     let world = World::new();
     world.write(&[&[("a", 1)]], 1);
-    let stranger = trust_of(&SigningKey::from_seed(&[9; 32]));
-    let refused = Bundle::open(&world.path(), &stranger).unwrap_err();
+    let refused = Bundle::open(&world.path(), &Vendor::insecure(9).trust).unwrap_err();
     assert!(refused.to_string().contains("trust"), "{refused}");
+}
+
+#[test]
+fn a_head_whose_trust_document_was_exchanged_for_an_older_one_is_refused() {
+    let world = World::trusting(|trust| trust.version = 2);
+    world.write(&[&[("a", 1)]], 1);
+    let bundle = world.open().unwrap();
+    assert_eq!(bundle.manifest().trust_version, Some(2));
+    let older = World::new().signer.trust;
+    let exchanged = Chain { trust: vec![older.envelope().clone()], ..bundle.chain().clone() };
+    let head = wt_manifests::bundle::head::to_bytes(&exchanged.to_bytes()).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(world.path()).unwrap();
+    file.write_all_at(&head, 0).unwrap();
+    for site in [&older, &world.signer.trust] {
+        let refused = Bundle::open(&world.path(), site).unwrap_err();
+        assert!(matches!(refused, Error::Keys(wt_keys::Error::TrustOlder { .. })), "{refused}");
+    }
 }
 
 #[test]
@@ -255,19 +245,18 @@ fn a_key_signs_only_its_product_its_time_and_its_role() {
     let one: &[&[(&str, u64)]] = &[&[("a", 1)]];
     assert!(world.write_with(one, 1, |manifest| manifest.product = "other".into()).is_err());
     assert!(world.write_with(one, 1, |manifest| manifest.created = now().plus_days(400)).is_err());
-    let license_key = Certificate { role: Role::License, ..world.signer.certificate.clone() };
-    let mut signer = World::new().signer;
-    signer.certificate_envelope =
-        issue_certificate(&license_key, std::slice::from_ref(&world.root), &world.signer.trust).unwrap();
-    signer.certificate = license_key;
-    let other = World { folder: tempfile::tempdir().unwrap(), signer, root: SigningKey::from_seed(&[1; 32]) };
+    let signer = world.vendor.signer(2, Role::License, |certificate| certificate.product = "acme".into());
+    let other = World { signer, ..World::new() };
     assert!(other.write_with(one, 1, |_| {}).is_err());
     assert!(!other.path().exists(), "nothing stands under the final name");
 }
 
 /// An image whose every blob is the first entry.
 fn image(manifest: &Manifest, stored: Option<Vec<Sha256Digest>>) -> Image {
-    let digest = manifest.entries[0].sha256;
+    image_of(manifest.entries[0].sha256, stored)
+}
+
+fn image_of(digest: Sha256Digest, stored: Option<Vec<Sha256Digest>>) -> Image {
     let verbatim = stored.map(|layers| Verbatim { media_type: ManifestType::Docker, layers });
     Image {
         name: "acme/a:1".parse().unwrap(),
@@ -275,6 +264,7 @@ fn image(manifest: &Manifest, stored: Option<Vec<Sha256Digest>>) -> Image {
         manifest: digest,
         layers: vec![digest],
         verbatim,
+        source: None,
     }
 }
 
@@ -301,7 +291,7 @@ fn what_a_newer_program_wrote_is_refused_by_name() {
     let world = World::new();
     let refused = |change: fn(&mut Manifest)| world.write_with(FRAMES, 1, change).unwrap_err().to_string();
     assert!(refused(|manifest| manifest.format = 2).contains("bundle format 2"));
-    assert!(refused(|manifest| manifest.features.push("delta".into())).contains("the feature `delta`"));
+    assert!(refused(|manifest| manifest.features.push("delta".into())).contains("`delta`"));
     let unreadable = br#"{"format":1,"features":["verbatim","sbom"],"sboms":[]}"#;
     assert_eq!(<Manifest as wt_keys::Document>::beyond_us(unreadable).as_deref(), Some("the feature `sbom`"));
 }
@@ -321,6 +311,8 @@ fn a_manifest_that_contradicts_its_body_is_not_even_signed() {
             let last = manifest.entries.len() - 1;
             manifest.entries[last].size = u64::MAX - 511 - 512;
         },
+        |manifest| manifest.features.push("image-source".into()),
+        |manifest| manifest.trust_version = Some(2), // signing says under which
         |manifest| manifest.release = "v1\nv2".into(),
         |manifest| manifest.images = vec![image(manifest, None)], // its blobs are elsewhere
         |manifest| manifest.body.length += 1,
@@ -380,32 +372,86 @@ fn leftovers(folder: &Path) -> usize {
 }
 
 /// A small bundle as format 1 writes it, kept as text: the documents of its head, and its body in hexadecimal.
-/// `WT_BLESS=1 cargo test` writes it anew, which is right only together with a new format.
+struct Golden(PathBuf);
+
+impl Golden {
+    fn of(name: &str) -> Self {
+        Self(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name))
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.0.join(name)).unwrap()
+    }
+
+    /// The bundle and its trust document, from the text.
+    fn open(&self, folder: &Path) -> Bundle {
+        let hexadecimal = String::from_utf8(self.read("body.hex")).unwrap();
+        let digit = |at: usize| u8::from_str_radix(&hexadecimal[at..at + 2], 16).unwrap();
+        let body: Vec<u8> = (0..hexadecimal.len()).step_by(2).map(digit).collect();
+        let head = wt_manifests::bundle::head::to_bytes(&self.read("head.jsonl")).unwrap();
+        let path = folder.join("golden.tar.zst");
+        fs::write(&path, [head, body].concat()).unwrap();
+        let bundle = Bundle::open(&path, &Trust::parse(&self.read("trust.json")).unwrap()).unwrap();
+        bundle.verify_body(&|_| {}).unwrap();
+        bundle
+    }
+
+    /// `WT_BLESS=1 cargo test` writes it anew, which is right only together with a new format.
+    fn is_written_so_today(&self, world: &World) {
+        let today = fs::read(world.path()).unwrap();
+        let body = usize::try_from(world.open().unwrap().body_offset()).unwrap();
+        let documents = String::from_utf8(today[17..body].to_vec()).unwrap();
+        let hexadecimal: String =
+            today[body..].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let files = [
+            ("head.jsonl", documents.trim_end_matches('\0').as_bytes().to_vec()),
+            ("body.hex", hexadecimal.into_bytes()),
+            ("trust.json", world.signer.trust.to_bytes()),
+        ];
+        for (name, bytes) in files {
+            if std::env::var_os("WT_BLESS").is_some() {
+                fs::create_dir_all(&self.0).unwrap();
+                fs::write(self.0.join(name), &bytes).unwrap();
+            }
+            assert!(self.read(name) == bytes, "{name} is not what format 1 says");
+        }
+        assert_eq!(body, ALIGNMENT);
+    }
+}
+
+const SMALL: &[&[(&str, u64)]] =
+    &[&[("stack.yaml", 40), ("conf/a", 0)], &[("blobs/sha256/one", 1500), ("SHA256SUMS", 77)]];
+
 #[test]
 fn the_golden_bundle_of_format_1_opens_and_is_written_so_today() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-1");
-    let world = World::new();
+    let (world, golden) = (World::new(), Golden::of("format-1"));
+    world.write(SMALL, 2);
+    golden.is_written_so_today(&world);
+    let bundle = golden.open(world.folder.path());
+    assert_eq!((bundle.manifest().features.len(), bundle.manifest().trust_version), (0, None));
+}
+
+/// Signed under version 2 of the trust, with an image that says where it came from.
+#[test]
+fn the_golden_bundle_with_features_opens_and_is_written_so_today() {
+    let (world, golden) = (World::trusting(|trust| trust.version = 2), Golden::of("format-1-features"));
+    let blob = Sha256Digest::of(&noise(1500));
+    let path = blob_path(blob);
+    let files: &[&[(&str, u64)]] = &[&[("stack.yaml", 40)], &[(path.as_str(), 1500), ("SHA256SUMS", 77)]];
     world
-        .write(&[&[("stack.yaml", 40), ("conf/a", 0)], &[("blobs/sha256/one", 1500), ("SHA256SUMS", 77)]], 2);
-    let today = fs::read(world.path()).unwrap();
-    let body = usize::try_from(world.open().unwrap().body_offset()).unwrap();
-    let documents: String =
-        String::from_utf8(today[17..body].to_vec()).unwrap().trim_end_matches('\0').to_owned();
-    let hexadecimal: String =
-        today[body..].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    let files = [
-        ("head.jsonl", documents.into_bytes()),
-        ("body.hex", hexadecimal.into_bytes()),
-        ("trust.json", world.signer.trust.to_bytes()),
-    ];
-    for (name, bytes) in files {
-        if std::env::var_os("WT_BLESS").is_some() {
-            fs::create_dir_all(&golden).unwrap();
-            fs::write(golden.join(name), &bytes).unwrap();
-        }
-        assert!(fs::read(golden.join(name)).unwrap() == bytes, "{name} is not what format 1 says");
-    }
-    assert_eq!(body, ALIGNMENT);
+        .write_with(files, 2, |manifest| {
+            let source = ResolvedSource::new("docker://example.com/acme/a:1", Sha256Digest::of(b"index"));
+            manifest.images = vec![Image { source: Some(source.unwrap()), ..image_of(blob, None) }];
+            manifest.name_features();
+        })
+        .unwrap();
+    golden.is_written_so_today(&world);
+    let bundle = golden.open(world.folder.path());
+    assert_eq!(bundle.manifest().features, ["image-source", "trust-version"]);
+    assert_eq!(bundle.manifest().trust_version, Some(2));
+    assert_eq!(bundle.read_entry(path.as_str(), 1500).unwrap(), noise(1500));
+    let older = Vendor::insecure(1).trusting(|trust| trust.issued = now()).trust;
+    assert!(Bundle::open(bundle.path(), &older).is_ok(), "a site that is behind");
 }
 
 #[test]
@@ -421,8 +467,6 @@ fn what_a_site_keeps_of_a_bundle_is_read_as_the_bundle_was() {
     assert!(matches!(kept.read_entry("stack.yaml", 999), Err(Error::EntryTooLarge { .. })));
     assert!(kept.read_entry("blobs/sha256/one", u64::MAX).is_err(), "images are the engine's to keep");
     assert!(!folder.join("files/blobs").exists());
-    let other = Bundle::open(&world.path(), &trust_of(&SigningKey::from_seed(&[3; 32])));
-    assert!(other.is_err());
     for (file, at) in [("chain", 100), ("trust.json", 100), ("files/stack.yaml", 0)] {
         let path = folder.join(file);
         let good = fs::read(&path).unwrap();

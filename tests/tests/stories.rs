@@ -393,12 +393,31 @@ fn the_page_on_checking_by_hand_is_true() {
     fs::copy(key("trust.json"), folder.join("trust.json")).unwrap();
     let script = format!("set -euo pipefail\n{}", commands.concat());
     let by_hand = |script: &str| Ran::of(Command::new("bash").arg("-c").arg(script).current_dir(&folder));
-    by_hand(&script).expect(0).says("every chunk is the signed one").says("Loaded image");
+    by_hand(&script)
+        .expect(0)
+        .says("every chunk is the signed one")
+        .says("all of it is good")
+        .says("Loaded image");
+    // and refuses what somebody makes who has the vendor's public roots and no key
+    for (how, why) in [
+        ("threshold", "the roots signed the trust document"),
+        ("stripped", "the roots signed the trust document"),
+        ("untrusted", "the roots signed the certificate"),
+    ] {
+        let forge = repository().join("bundler/tests/forge.sh");
+        let mut forger = Command::new("bash");
+        Ran::of(forger.arg(forge).args([BUNDLE, "trust.json", how]).current_dir(&folder)).expect(0);
+        let refused = by_hand(&script);
+        assert!(refused.code != 0 && !refused.stdout.contains("Loaded image"), "{how}: {}", refused.stdout);
+        assert!(refused.stdout.contains(&format!("NOT GOOD: {why}")), "{how}: {}", refused.stdout);
+        fs::copy(bundle(), folder.join(BUNDLE)).unwrap();
+        fs::copy(key("trust.json"), folder.join("trust.json")).unwrap();
+    }
     // the same page finds a changed byte
     let file = fs::OpenOptions::new().write(true).open(folder.join(BUNDLE)).unwrap();
     file.write_all_at(b"!", file.metadata().unwrap().len() / 2).unwrap();
     let found = by_hand(&script.replace("| zstd -t", "> /dev/null").replace("| tar --zstd -tf -", "| cat"));
-    assert!(found.code != 0 && !found.stdout.contains("every chunk"), "{}", found.stdout);
+    assert!(found.code != 0 && !found.stdout.contains("good: every chunk"), "{}", found.stdout);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use wt_manifests::image::Image;
 use wt_manifests::image::blob_path;
-use wt_manifests::manifest::{Body, FORMAT, Frame, Package, PackageSet};
-use wt_manifests::site::Site;
+use wt_manifests::manifest::{Body, Frame, Package, PackageSet};
+use wt_manifests::testkit;
 
 use super::*;
 
@@ -16,6 +16,7 @@ fn image(name: &str, layers: &[&str]) -> Image {
         manifest: digest(&format!("{name} {layers:?} manifest")),
         layers: layers.iter().map(|layer| digest(layer)).collect(),
         verbatim: None,
+        source: None,
     }
 }
 
@@ -33,21 +34,8 @@ fn manifest(images: Vec<Image>, packages: &[(&str, &str)], files: &[(&str, &str)
         .collect();
     let frames = vec![Frame { length: 10, size: 1024 }; entries.len()];
     let set = PackageSet { target: "debian-12".into(), install: vec![], sources: vec![], packages };
-    Manifest {
-        format: FORMAT,
-        features: vec![],
-        product: "acme".into(),
-        version: semver::Version::new(1, 0, 0),
-        release: "v1".into(),
-        platform: "linux/amd64".parse().unwrap(),
-        created: wt_keys::Utc::START,
-        upgrades_from: semver::VersionReq::STAR,
-        body: Body { length: 0, chunks: vec![], frames },
-        entries,
-        images,
-        packages: vec![set],
-        site: Site::default(),
-    }
+    let body = Body { length: 0, chunks: vec![], frames };
+    Manifest { body, entries, images, packages: vec![set], ..testkit::manifest() }
 }
 
 fn package(name: &str, version: &str) -> Package {

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use wt_keys::console::{Done, Output, PassphraseFile, Size};
-use wt_keys::{Signer, Utc, key_file};
+use wt_keys::{Signer, Utc, signed_file};
 use wt_manifests::release::Release;
 
 use super::cache_flags::CacheFlags;
@@ -96,7 +96,7 @@ impl BuildVerb {
             return Err(Error::NoKeyFile { path: key.clone() });
         }
         if let Some(trust) = &self.trust {
-            key_file::read_trust(trust)?;
+            signed_file::read_trust(trust)?;
         }
         Ok(Signer::load(key, self.trust.as_deref(), &|path| self.passphrase.ask(path))?)
     }

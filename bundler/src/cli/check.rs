@@ -56,7 +56,9 @@ pub fn check(
         cache_size: None, // what was kept would be compared with itself
         progress: output.progress(),
     };
-    let anew = build.make()?.manifest;
+    let mut anew = build.make()?.manifest;
+    anew.trust_version = bundle.manifest().trust_version; // the signer's
+    anew.name_features();
     if let Some(difference) = Difference::first(bundle.manifest(), &anew) {
         return Err(Error::Different { bundle: path.to_owned(), difference }.into());
     }

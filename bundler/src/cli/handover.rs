@@ -54,8 +54,10 @@ impl HandoverVerb {
 
 /// What was made, and what is left to do.
 pub fn said(output: Output, bundle: &Bundle, folder: &Path) {
-    output.say("tell the customer the fingerprints of your roots another way:");
-    for root in &bundle.trusted().trust.document().roots {
+    let trust = bundle.trusted().trust.document();
+    output.say("tell the customer the fingerprints of your roots, and how many must sign, another way:");
+    output.say(format_args!("  {} of {}", trust.threshold, trust.roots.len()));
+    for root in &trust.roots {
         output.say(format_args!("  {}", root.id()));
     }
     output.data(format_args!("{}\n", folder.display()));

@@ -3,8 +3,9 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use wt_keys::chain::Certified as _;
 use wt_keys::console::{Done, Failure, Output, PassphraseFile, Phase, Size, confirm};
-use wt_keys::{Chain, Sha256Digest, Signer, durable, key_file};
+use wt_keys::{Chain, Sha256Digest, Signer, durable, signed_file};
 use wt_manifests::Manifest;
 use wt_manifests::bundle::assemble::assemble_bundle;
 use wt_manifests::bundle::unsigned::{self, UnsignedBundle};
@@ -63,6 +64,7 @@ impl Sign {
     fn sign_manifest(&self) -> Result<PathBuf, Failure> {
         let manifest = unsigned::read_manifest(&self.file)?;
         let signer = self.signer()?;
+        let manifest = manifest.under(signer.trust.document());
         self.ask(&manifest, &signer)?;
         let chain = Chain::seal(&manifest, &signer)?;
         let target = self.target(|| self.file.with_extension("head"));
@@ -76,8 +78,9 @@ impl Sign {
             (unsigned::read_head(head)?, self.trust.read()?)
         } else {
             let signer = self.signer()?;
-            self.ask(&bundle.manifest, &signer)?;
-            (Chain::seal(&bundle.manifest, &signer)?, signer.trust)
+            let manifest = bundle.manifest.clone().under(signer.trust.document());
+            self.ask(&manifest, &signer)?;
+            (Chain::seal(&manifest, &signer)?, signer.trust)
         };
         let target = self.target(|| without_ending(&self.file));
         let phase = writing(output, &bundle.manifest);
@@ -85,7 +88,7 @@ impl Sign {
         Ok(target)
     }
 
-    /// The manifest stays; who vouches for it changes.
+    /// The manifest stays, but for the trust that it is signed under; who vouches for it changes.
     fn sign_again(&self, output: Output) -> Result<PathBuf, Failure> {
         let signer = self.signer()?;
         let bundle = Bundle::open(&self.file, &signer.trust)?;
@@ -97,8 +100,9 @@ impl Sign {
             return Err(Error::OlderTrust { carried: *carried, ours: *ours }.into());
         }
         let before = bundle.trusted().certificate.key.id();
-        self.ask(bundle.manifest(), &signer)?;
-        let chain = Chain::seal(bundle.manifest(), &signer)?;
+        let manifest = bundle.manifest().clone().under(signer.trust.document());
+        self.ask(&manifest, &signer)?;
+        let chain = Chain::seal(&manifest, &signer)?;
         let target = self.target(|| self.file.clone());
         {
             let phase = writing(output, bundle.manifest());
@@ -118,7 +122,7 @@ impl Sign {
             return Err(Error::NoKeyFile { path: key.clone() });
         }
         if let Some(trust) = &self.trust.trust {
-            key_file::read_trust(trust)?;
+            signed_file::read_trust(trust)?;
         }
         Ok(Signer::load(key, self.trust.trust.as_deref(), &|path| self.passphrase.ask(path))?)
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags};
 use tempfile::TempDir;
 use wt_keys::digest::Hasher;
-use wt_keys::{Sha256Digest, durable};
+use wt_keys::{Sha256Digest, durable, folder_of};
 
 use crate::{Error, Result};
 
@@ -21,7 +21,7 @@ pub struct Staging {
 
 impl Staging {
     pub fn beside(output: &Path) -> Result<Self> {
-        let parent = durable::folder_of(output);
+        let parent = folder_of(output);
         let folder = tempfile::Builder::new()
             .prefix(".wt-handover-")
             .permissions(Permissions::from_mode(0o755))
@@ -86,7 +86,7 @@ impl Staging {
             other => other.map_err(|errno| Error::io("create the folder", output)(errno.into()))?,
         }
         let _ = self.folder.keep(); // nothing lies there any more
-        durable::sync_folder(&durable::folder_of(output))?;
+        durable::sync_folder(&folder_of(output))?;
         Ok(())
     }
 }

@@ -59,6 +59,7 @@ fn checked(parts: &Parts) -> Result<()> {
         manifest: Sha256Digest::of(&document),
         layers: if parts.verbatim { vec![Sha256Digest::of(LAYER)] } else { layers },
         verbatim: parts.verbatim.then_some(verbatim),
+        source: None,
     };
     let bundle = small_bundle(&folder.path().join("acme.tar.zst"), &files, |manifest| {
         manifest.features = if parts.verbatim { vec![VERBATIM.into()] } else { vec![] };

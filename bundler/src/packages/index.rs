@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use wt_keys::Sha256Digest;
-use wt_keys::durable;
+use wt_keys::capped;
 use wt_manifests::manifest::PackageSource;
 use wt_manifests::release::{PackageTarget, meant};
 
@@ -150,7 +150,7 @@ fn files(lists: &Path) -> Result<Vec<PathBuf>> {
 
 /// What a signed release file says of itself; `url` is where it came from, with `_` for `/`.
 fn source(file: &Path, url: &str) -> Result<PackageSource> {
-    let bytes = durable::read_capped(file, "a release file of an archive", RELEASE_LIMIT)?;
+    let bytes = capped::read(file, "a release file of an archive", RELEASE_LIMIT)?;
     let text = String::from_utf8_lossy(&bytes);
     let date = text.lines().find_map(|line| line.strip_prefix("Date: ")).unwrap_or_default().to_owned();
     let suite = url.rsplit_once("_dists_").map_or(url, |(_, suite)| suite).to_owned();

@@ -14,7 +14,7 @@ use std::path::Path;
 use serde::Deserialize;
 use wt_keys::Sha256Digest;
 use wt_manifests::ImageName;
-use wt_manifests::image::Blob;
+use wt_manifests::image::{Blob, refuse_ambiguous_keys};
 
 use self::rationed::Rationed;
 use crate::decompress::{Coding, decompressed};
@@ -50,6 +50,8 @@ pub struct Archive {
     kept: Amount,
     most: Amount,
 }
+
+const KEYS: [&str; 3] = ["Config", "RepoTags", "Layers"];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -195,8 +197,11 @@ impl Archive {
 
     fn manifest(&self) -> Result<Vec<ArchiveImage>> {
         let bytes = self.document("manifest.json")?;
-        let images: Option<Vec<ArchiveImage>> = serde_json::from_slice(bytes).map_err(|source| {
-            Error::Document { origin: self.origin.clone(), document: "manifest.json".to_owned(), source }
+        let images = refuse_ambiguous_keys(bytes, &KEYS).and_then(|()| serde_json::from_slice(bytes));
+        let images: Option<Vec<ArchiveImage>> = images.map_err(|source| Error::Document {
+            origin: self.origin.clone(),
+            document: "manifest.json".to_owned(),
+            source,
         })?;
         images.ok_or_else(|| self.wrong("its manifest.json names no images"))
     }
@@ -220,6 +225,7 @@ impl Archive {
             config: self.document(&image.config)?.clone(),
             layers: image.layers.iter().map(|path| self.layer(path)).collect::<Result<_>>()?,
             manifest: None,
+            resolved: None,
         })
     }
 

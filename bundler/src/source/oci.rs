@@ -15,7 +15,7 @@ use std::io::Read as _;
 use serde::de::DeserializeOwned;
 use wt_keys::Sha256Digest;
 use wt_manifests::Platform;
-use wt_manifests::image::{Blob, Config, ManifestType};
+use wt_manifests::image::{Blob, Config, ManifestType, OCI_KEYS, refuse_ambiguous_keys};
 
 pub use self::archive::Archive;
 pub use self::blobs::{Blobs, Stored};
@@ -80,13 +80,15 @@ impl<'a, B: Blobs> Images<'a, B> {
         for layer in &layers {
             self.coding(layer)?; // before any is fetched
         }
+        let resolved = Some(image.digest()?);
         match self.keep {
             Keep::Layers => {
                 let layers = self.layers(&layers, &Config::parse(&config)?.layers()?, press)?;
-                Ok(Content { config, layers, manifest: None })
+                Ok(Content { config, layers, manifest: None, resolved })
             }
             Keep::Verbatim => {
-                Ok(Content { config, layers: self.as_stored(&layers, press)?, manifest: Some(manifest) })
+                let layers = self.as_stored(&layers, press)?;
+                Ok(Content { config, layers, manifest: Some(manifest), resolved })
             }
         }
     }
@@ -215,7 +217,8 @@ impl<'a, B: Blobs> Images<'a, B> {
     }
 
     fn parse<T: DeserializeOwned>(&self, bytes: &[u8], document: &str) -> Result<T> {
-        serde_json::from_slice(bytes).map_err(|source| Error::Document {
+        let parsed = refuse_ambiguous_keys(bytes, &OCI_KEYS).and_then(|()| serde_json::from_slice(bytes));
+        parsed.map_err(|source| Error::Document {
             origin: self.blobs.origin(),
             document: document.to_owned(),
             source,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
-use wt_keys::{Utc, durable};
+use wt_keys::{Utc, capped, durable};
 
 use super::{Finding, Report};
 use crate::{Error, Installation, Places, Result};
@@ -51,7 +51,7 @@ impl Alarms {
         if !path.try_exists().map_err(Error::io("look for", &path))? {
             return Ok(Self::default());
         }
-        let bytes = durable::read_capped(&path, "the alarms", LIMIT)?;
+        let bytes = capped::read(&path, "the alarms", LIMIT)?;
         Ok(serde_json::from_slice(&bytes).unwrap_or_default())
     }
 

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use wt_keys::durable;
+use wt_keys::{capped, durable, folder_of};
 
 use super::facts::Facts;
 use super::{Level, Report, metrics};
@@ -20,7 +20,7 @@ const LOGS_KEPT: usize = 4;
 
 /// The last report; `None` where there is none that can be read.
 pub fn read(places: &Places) -> Option<Report> {
-    let bytes = durable::read_capped(&places.check_report(), "the last check", LIMIT).ok()?;
+    let bytes = capped::read(&places.check_report(), "the last check", LIMIT).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
 
@@ -29,7 +29,7 @@ pub fn write(places: &Places, report: &Report, facts: &Facts) -> Result<()> {
     bytes.push(b'\n');
     durable::write(&places.check_report(), &bytes, 0o644)?;
     let text = metrics::text(report, facts);
-    durable::create_folder(&durable::folder_of(&places.metrics()), 0o755)?;
+    durable::create_folder(&folder_of(&places.metrics()), 0o755)?;
     durable::write(&places.metrics(), text.as_bytes(), 0o644)?;
     if places.exporter_folder().is_dir() {
         durable::write(&exported(places, &report.product), text.as_bytes(), 0o644)?;
@@ -37,7 +37,7 @@ pub fn write(places: &Places, report: &Report, facts: &Facts) -> Result<()> {
     add_line(&places.check_log(&report.product), &line(report))
 }
 
-/// Among the files that node_exporter reads.
+/// Among the files that `node_exporter` reads.
 pub fn exported(places: &Places, product: &str) -> PathBuf {
     places.exporter_folder().join(format!("wt-{product}.prom"))
 }
@@ -60,7 +60,7 @@ fn line(report: &Report) -> String {
 }
 
 fn add_line(path: &Path, line: &str) -> Result<()> {
-    durable::create_folder(&durable::folder_of(path), 0o755)?;
+    durable::create_folder(&folder_of(path), 0o755)?;
     put_aside(path)?;
     let mut options = OpenOptions::new();
     let mut file =

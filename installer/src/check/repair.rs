@@ -78,7 +78,7 @@ fn plan(services: &[ServiceFact], paused: &[Paused]) -> Vec<Repair> {
         }
         match fact.replicas {
             Some(replicas) if service.wanted < replicas => {
-                repairs.push(Repair::Scale { name: fact.name.clone(), id: service.id.clone(), replicas })
+                repairs.push(Repair::Scale { name: fact.name.clone(), id: service.id.clone(), replicas });
             }
             _ if service.wanted > 0 && !service.tasks.iter().any(|task| task.wanted) => {
                 repairs.push(Repair::Restart { name: fact.name.clone() });

@@ -30,28 +30,26 @@ struct Row {
     wrong: Option<String>,
 }
 
-impl Images {
-    pub fn run(self, output: Output, places: &Places) -> Done {
-        super::require_root()?;
-        let installation = Installation::current(places, now)?;
-        let engine = Engine::connect()?;
-        let mut failed = None;
-        let mut images = Vec::new();
-        for image in &installation.manifest().images {
-            let compared = engine.compare_image(image);
-            images.push(Row {
-                name: image.name.to_string(),
-                id: engine.info().store.image_id(image).to_oci(),
-                layers: image.layers.len(),
-                wrong: compared.as_ref().err().map(ToString::to_string),
-            });
-            failed = failed.or(compared.err());
-        }
-        let version = installation.manifest().version.to_string();
-        let report = Report { schema: "wt.images.v1", version, images };
-        output.report(&report, &report);
-        failed.map_or(Ok(()), |error| Err(error.into()))
+pub fn run(output: Output, places: &Places) -> Done {
+    super::require_root()?;
+    let installation = Installation::current(places, now)?;
+    let engine = Engine::connect()?;
+    let mut failed = None;
+    let mut images = Vec::new();
+    for image in &installation.manifest().images {
+        let compared = engine.compare_image(image);
+        images.push(Row {
+            name: image.name.to_string(),
+            id: engine.info().store.image_id(image).to_oci(),
+            layers: image.layers.len(),
+            wrong: compared.as_ref().err().map(ToString::to_string),
+        });
+        failed = failed.or(compared.err());
     }
+    let version = installation.manifest().version.to_string();
+    let report = Report { schema: "wt.images.v1", version, images };
+    output.report(&report, &report);
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 impl fmt::Display for Report {

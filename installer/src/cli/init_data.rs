@@ -9,16 +9,14 @@ use crate::{Installation, Places};
 #[command(after_help = "Example:\n  wt-install init-data")]
 pub struct InitData {}
 
-impl InitData {
-    pub fn run(self, output: Output, places: &Places) -> Done {
-        super::require_root()?;
-        let _lock = Lock::take(places)?;
-        let installation = Installation::current(places, now)?;
-        let outcome = steps::run(&steps::InitData, &installation, &|| Ok(()), &output.progress())?;
-        output.say(match outcome {
-            Outcome::Changed(done) => done,
-            _ => "nothing to do: the data stores were filled before".to_owned(),
-        });
-        Ok(())
-    }
+pub fn run(output: Output, places: &Places) -> Done {
+    super::require_root()?;
+    let _lock = Lock::take(places)?;
+    let installation = Installation::current(places, now)?;
+    let outcome = steps::run(&steps::InitData, &installation, &|| Ok(()), &output.progress())?;
+    output.say(match outcome {
+        Outcome::Changed(done) => done,
+        _ => "nothing to do: the data stores were filled before".to_owned(),
+    });
+    Ok(())
 }

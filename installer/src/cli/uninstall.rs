@@ -9,6 +9,7 @@ use crate::{Error, Places};
 
 /// Remove the product from this host; its data stays unless it is told twice
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(
     after_help = "Example:\n  wt-install uninstall --dry-run\n  wt-install uninstall --packages --data --data-again --yes      as if it had never been here"
 )]

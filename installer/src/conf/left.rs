@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use wt_keys::durable;
+use wt_keys::{durable, folder_of};
 
 use super::{Change, Conf, NEW, content, reconcile, recorded, rendered};
 use crate::release::Release;
@@ -21,11 +21,11 @@ pub fn copy(installation: &Installation, release: &Release) -> Result<()> {
     for conf in &manifest.site.conf {
         let Some(found) = content(&from.join(conf.template.as_str()))? else { continue };
         let to = unfinished.join(conf.template.as_str());
-        durable::create_folder(&durable::folder_of(&to), 0o700)?;
+        durable::create_folder(&folder_of(&to), 0o700)?;
         durable::write(&to, &found, 0o600)?;
     }
     fs::rename(&unfinished, &folder).map_err(Error::io("write", &folder))?;
-    Ok(durable::sync_folder(&durable::folder_of(&folder))?)
+    Ok(durable::sync_folder(&folder_of(&folder))?)
 }
 
 /// Brings the files back to how `installation`'s release left them. `newer` is the release that came in between; what was

@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 
 use wt_keys::Sha256Digest;
 use wt_manifests::bundle::{Bundle, reader, tar};
-use wt_manifests::image::{Image, OCI_LAYOUT, blob_path, docker_manifest, oci_index};
+use wt_manifests::image::{self, Image, blob_path};
 use wt_manifests::manifest::{Entry, Manifest, Mode};
 use wt_manifests::{RelativePath, Result as BundleResult};
 
@@ -27,7 +27,7 @@ pub fn write(
     progress: impl Fn(&str, u64),
 ) -> Result<()> {
     for (path, content) in documents(bundle.manifest(), &plan.images)? {
-        put(&document_entry(&path, &content)?, &mut content.as_slice(), out, &progress)?;
+        put(&document_entry(path, &content), &mut content.as_slice(), out, &progress)?;
     }
     let wanted: HashSet<RelativePath> = plan.blobs().into_iter().map(blob_path).collect();
     bundle.for_each_entry(
@@ -38,26 +38,16 @@ pub fn write(
 }
 
 /// The documents that make the blobs images.
-fn documents(manifest: &Manifest, images: &[Image]) -> Result<[(String, Vec<u8>); 3]> {
+fn documents(manifest: &Manifest, images: &[Image]) -> Result<[(RelativePath, Vec<u8>); 3]> {
     let sizes: Vec<u64> = images
         .iter()
         .map(|image| Ok(manifest.entry(blob_path(image.manifest).as_str())?.size))
         .collect::<BundleResult<_>>()?;
-    Ok([
-        ("oci-layout".to_owned(), OCI_LAYOUT.to_vec()),
-        ("index.json".to_owned(), oci_index(images.iter().zip(sizes))),
-        ("manifest.json".to_owned(), docker_manifest(images)),
-    ])
+    Ok(image::documents(images.iter().zip(sizes)))
 }
 
-fn document_entry(path: &str, content: &[u8]) -> Result<Entry> {
-    Ok(Entry {
-        path: path.parse()?,
-        size: content.len() as u64,
-        mode: Mode::Data,
-        sha256: Sha256Digest::of(content),
-        frame: 0,
-    })
+fn document_entry(path: RelativePath, content: &[u8]) -> Entry {
+    Entry { path, size: content.len() as u64, mode: Mode::Data, sha256: Sha256Digest::of(content), frame: 0 }
 }
 
 fn as_blob(entry: &Entry) -> Entry {
@@ -103,8 +93,8 @@ mod tests {
     #[test]
     fn the_documents_name_the_planned_images_and_no_other() {
         let manifest = manifest(vec![image("web", &["base", "web"]), image("im", &["base"])]);
-        let [layout, index, docker] = documents(&manifest, &manifest.images[..1]).unwrap();
-        assert_eq!(layout, ("oci-layout".to_owned(), OCI_LAYOUT.to_vec()));
+        let [index, docker, layout] = documents(&manifest, &manifest.images[..1]).unwrap();
+        assert_eq!(layout.0.as_str(), "oci-layout");
         for (path, content) in [index, docker] {
             let text = String::from_utf8(content).unwrap();
             assert!(text.contains("acme/web:1") && !text.contains("acme/im:1"), "{path}: {text}");
@@ -114,9 +104,13 @@ mod tests {
     #[test]
     fn a_file_is_a_header_its_bytes_and_zeros() {
         let mut out = Vec::new();
-        put(&document_entry("a", b"abc").unwrap(), &mut &b"abcdef"[..], &mut out, &|_, _| ()).unwrap();
+        put(&document_entry("a".parse().unwrap(), b"abc"), &mut &b"abcdef"[..], &mut out, &|_, _| ())
+            .unwrap();
         assert_eq!(out.len(), 1024);
         assert_eq!(&out[512..516], b"abc\0");
-        assert!(put(&document_entry("a", b"abc").unwrap(), &mut &b"ab"[..], &mut out, &|_, _| ()).is_err());
+        assert!(
+            put(&document_entry("a".parse().unwrap(), b"abc"), &mut &b"ab"[..], &mut out, &|_, _| ())
+                .is_err()
+        );
     }
 }

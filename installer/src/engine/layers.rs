@@ -85,7 +85,8 @@ impl ImagePlan {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use wt_manifests::manifest::{Body, Entry, FORMAT, Mode};
+    use wt_manifests::manifest::{Entry, Mode};
+    use wt_manifests::testkit;
 
     use super::*;
 
@@ -100,6 +101,7 @@ pub(super) mod tests {
             manifest: digest(&format!("{name} manifest")),
             layers: layers.iter().map(|layer| digest(layer)).collect(),
             verbatim: None,
+            source: None,
         }
     }
 
@@ -107,21 +109,7 @@ pub(super) mod tests {
         let blobs: BTreeSet<_> =
             images.iter().flat_map(|i| [i.config, i.manifest].into_iter().chain(i.layers.clone())).collect();
         let entry = |sha256| Entry { path: blob_path(sha256), size: 10, mode: Mode::Data, sha256, frame: 0 };
-        Manifest {
-            format: FORMAT,
-            features: Vec::new(),
-            product: "acme".into(),
-            version: "1.0.0".parse().unwrap(),
-            release: "v1".into(),
-            platform: "linux/amd64".parse().unwrap(),
-            created: wt_keys::Utc::from_unix(0).unwrap(),
-            upgrades_from: semver::VersionReq::STAR,
-            body: Body { length: 0, chunks: Vec::new(), frames: Vec::new() },
-            entries: blobs.into_iter().map(entry).collect(),
-            images,
-            packages: Vec::new(),
-            site: wt_manifests::site::Site::default(),
-        }
+        Manifest { entries: blobs.into_iter().map(entry).collect(), images, ..testkit::manifest() }
     }
 
     #[test]

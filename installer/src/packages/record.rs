@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use wt_keys::durable;
+use wt_keys::{capped, durable};
 use wt_manifests::manifest::Package;
 
 use crate::{Error, Places, Result};
@@ -42,7 +42,7 @@ impl Record {
         if !path.try_exists().map_err(Error::io("look for", &path))? {
             return Ok(None);
         }
-        let bytes = durable::read_capped(&path, "the packages", LIMIT)?;
+        let bytes = capped::read(&path, "the packages", LIMIT)?;
         serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::io("read", &path)(error.into()))
     }
 

@@ -3,7 +3,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use wt_keys::console::Progress;
-use wt_keys::durable;
+use wt_keys::{durable, folder_of};
 use wt_manifests::site::DataFolder;
 
 use super::{Need, Step};
@@ -67,7 +67,7 @@ fn same_program(kept: &Path) -> Result<bool> {
 }
 
 fn keep_program(kept: &Path) -> Result<()> {
-    durable::create_folder(&durable::folder_of(kept), 0o755)?;
+    durable::create_folder(&folder_of(kept), 0o755)?;
     let this = fs::read(THIS_PROGRAM).map_err(Error::io("read", THIS_PROGRAM))?;
     durable::write_if_changed(kept, &this, 0o755)?;
     Ok(())

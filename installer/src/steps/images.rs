@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use wt_keys::console::{Progress, Size};
-use wt_keys::durable;
+use wt_keys::{durable, folder_of};
 use wt_manifests::ImageName;
 
 use super::{Need, Step};
@@ -56,7 +56,7 @@ impl Step for LoadImages {
             engine.remove_names(&doubtful(installation)?)?;
         }
         let mark = installation.places.loading(installation.product());
-        durable::create_folder(&durable::folder_of(&mark), 0o755)?;
+        durable::create_folder(&folder_of(&mark), 0o755)?;
         durable::write(&mark, b"", 0o644)?;
         let plan = engine.plan_images(installation.manifest(), &installation.known_images()?)?;
         let started = Instant::now();

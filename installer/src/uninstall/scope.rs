@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wt_keys::{Utc, durable};
+use wt_keys::{Utc, capped, durable};
 
 use crate::engine::Engine;
 use crate::installation::Installed;
@@ -24,22 +24,29 @@ pub struct Scope {
     pub packages: bool,
     pub data: bool,
     pub began: Utc,
+    pub phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    Begun,
     /// Nothing of ours is in the engine any more, and its packages are on their way out.
-    pub engine_gone: bool,
+    EngineGone,
     /// It went to its end; what is left can still be taken away.
-    pub done: bool,
+    Done,
 }
 
 impl Scope {
     /// The engine, where there is one that may hold something of ours.
     pub(super) fn engine(&self) -> Result<Option<Engine>> {
-        if self.engine_gone { Ok(None) } else { Engine::find() }
+        if self.phase == Phase::EngineGone { Ok(None) } else { Engine::find() }
     }
 
     /// What is installed, half installed, or was left by an uninstall before; `None` where there is nothing.
     pub fn of(places: &Places, now: Utc) -> Result<Option<Self>> {
         let before = Self::read(places)?;
-        if before.as_ref().is_some_and(|before| !before.done) {
+        if before.as_ref().is_some_and(|before| before.phase != Phase::Done) {
             return Ok(before);
         }
         let pending = Operation::pending(places)?;
@@ -74,8 +81,7 @@ impl Scope {
             packages: false,
             data: false,
             began: now,
-            engine_gone: false,
-            done: false,
+            phase: Phase::Begun,
         }))
     }
 
@@ -84,26 +90,24 @@ impl Scope {
         if !path.try_exists().map_err(Error::io("look for", &path))? {
             return Ok(None);
         }
-        let bytes = durable::read_capped(&path, "an uninstall", LIMIT)?;
+        let bytes = capped::read(&path, "an uninstall", LIMIT)?;
         serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::io("read", &path)(error.into()))
     }
 
-    pub(super) fn begin(&self, places: &Places) -> Result<()> {
-        self.write(places, false)
+    pub(super) fn begin(&mut self, places: &Places) -> Result<()> {
+        if self.phase == Phase::Done {
+            self.phase = Phase::Begun;
+        }
+        self.write(places)
     }
 
-    pub(super) fn leave_engine(&mut self, places: &Places) -> Result<()> {
-        self.engine_gone = true;
-        self.write(places, false)
+    pub(super) fn reach(&mut self, phase: Phase, places: &Places) -> Result<()> {
+        self.phase = phase;
+        self.write(places)
     }
 
-    pub(super) fn end(&self, places: &Places) -> Result<()> {
-        self.write(places, true)
-    }
-
-    fn write(&self, places: &Places, done: bool) -> Result<()> {
-        let scope = Self { done, ..self.clone() };
-        let bytes = serde_json::to_vec_pretty(&scope).unwrap_or_default(); // paths came from JSON or TOML: UTF-8
+    fn write(&self, places: &Places) -> Result<()> {
+        let bytes = serde_json::to_vec_pretty(self).unwrap_or_default(); // paths came from JSON or TOML: UTF-8
         durable::create_folder(&places.state(), 0o700)?;
         durable::write_if_changed(&places.uninstall(), &bytes, 0o600)?;
         Ok(())

@@ -59,19 +59,18 @@ impl Host {
             packages: false,
             data,
             began: wt_keys::Utc::START,
-            engine_gone: false,
-            done: false,
+            phase: Phase::Begun,
         }
     }
 
     /// The parts that are about files.
     fn run(&self, data: bool) -> Vec<Left> {
-        let scope = self.scope(data);
+        let mut scope = self.scope(data);
         scope.begin(&self.places).unwrap();
         let mut left = Vec::new();
         traces::folders(&self.places, &scope, &mut left).unwrap();
         traces::data(&scope, &mut left).unwrap();
-        traces::state(&self.places, &scope, &mut left).unwrap();
+        traces::state(&self.places, &mut scope, &mut left).unwrap();
         left
     }
 
@@ -119,7 +118,7 @@ fn data_and_what_belongs_to_it_stays_unless_it_is_told() {
     assert_eq!(left.len(), 2, "{left:?}");
     assert!(!is_pending(&host.places).unwrap());
     let again = Scope::of(&host.places, wt_keys::Utc::START).unwrap().unwrap();
-    assert!(again.done, "what is left can still be taken away");
+    assert_eq!(again.phase, Phase::Done, "what is left can still be taken away");
     host.run(true);
     assert_eq!(host.files(), ["var/lib/wt-install/floors.json", "var/lib/wt-install/trust.json"]);
 }
@@ -145,7 +144,7 @@ fn what_is_not_ours_stays_and_is_named() {
 #[test]
 fn a_run_that_was_killed_is_run_again() {
     let host = Host::new();
-    let scope = host.scope(false);
+    let mut scope = host.scope(false);
     scope.begin(&host.places).unwrap();
     assert!(is_pending(&host.places).unwrap());
     traces::folders(&host.places, &scope, &mut Vec::new()).unwrap();

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use wt_keys::durable;
+use wt_keys::{durable, folder_of};
 
-use super::{Left, Scope};
+use super::{Left, Phase, Scope};
 use crate::check::record;
 use crate::steps::request::request_path;
 use crate::{Error, Places, Result, wrappers};
@@ -38,7 +38,7 @@ pub(super) fn folders(places: &Places, scope: &Scope, left: &mut Vec<Left>) -> R
     }
     let run = places.run(&scope.product);
     durable::remove_folder(&run)?;
-    remove_empty(&durable::folder_of(&run))?;
+    remove_empty(&folder_of(&run))?;
     durable::remove_folder(&places.logs(&scope.product))?;
     durable::remove_file(&record::exported(places, &scope.product))?;
     Ok(was_there.then(|| format!("{} is gone", home.display())))
@@ -51,7 +51,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     copy_into(from, &unfinished)?;
     durable::remove_folder(to)?;
     fs::rename(&unfinished, to).map_err(Error::io("write", to))?;
-    Ok(durable::sync_folder(&durable::folder_of(to))?)
+    Ok(durable::sync_folder(&folder_of(to))?)
 }
 
 fn copy_into(from: &Path, to: &Path) -> Result<()> {
@@ -97,7 +97,7 @@ pub(super) fn data(scope: &Scope, left: &mut Vec<Left>) -> Result<Option<String>
 }
 
 /// Our own records; last of all the one that says that this was begun.
-pub(super) fn state(places: &Places, scope: &Scope, left: &mut Vec<Left>) -> Result<Option<String>> {
+pub(super) fn state(places: &Places, scope: &mut Scope, left: &mut Vec<Left>) -> Result<Option<String>> {
     let state = places.state();
     let last = places.uninstall();
     let stays = |name: &str| FOR_EVER.contains(&name) || (!scope.data && WITH_DATA.contains(&name));
@@ -109,7 +109,7 @@ pub(super) fn state(places: &Places, scope: &Scope, left: &mut Vec<Left>) -> Res
     }
     let is_needed = !scope.data || (!scope.packages && places.packages().exists());
     if is_needed {
-        scope.end(places)?;
+        scope.reach(Phase::Done, places)?;
     } else {
         durable::remove_file(&last)?;
     }
@@ -139,7 +139,7 @@ fn remove(path: &Path) -> Result<()> {
 /// One with something in it, or mounted there, stays.
 fn remove_empty(folder: &Path) -> Result<()> {
     match fs::remove_dir(folder) {
-        Ok(()) => Ok(durable::sync_folder(&durable::folder_of(folder))?),
+        Ok(()) => Ok(durable::sync_folder(&folder_of(folder))?),
         Err(error)
             if matches!(
                 error.kind(),

@@ -1,10 +1,10 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::init::write_certificate;
 use crate::certificate::ANY_PRODUCT;
 use crate::console::{Done, Failure, Output, PassphraseFile};
 use crate::issue::issue_certificate;
-use crate::{Certificate, Role, SigningKey, Utc, key_file};
+use crate::signed_file::to_file;
+use crate::{Certificate, Error, Role, SigningKey, Trust, Utc, durable, key_file, shown_path, signed_file};
 
 /// Certify a bundle or license key with the root keys
 #[derive(Debug, clap::Args)]
@@ -33,6 +33,9 @@ pub struct Certify {
     /// The longest license that it may sign, in days (license keys only)
     #[arg(long, value_name = "DAYS", default_value_t = 366)]
     longest_term: u32,
+    /// Replace the certificate that the key has, by another of the same role
+    #[arg(long)]
+    replace: bool,
     #[command(flatten)]
     passphrase: PassphraseFile,
     /// Write a key that is made now unencrypted
@@ -42,12 +45,10 @@ pub struct Certify {
 
 impl Certify {
     pub fn run(self, output: Output, now: Utc) -> Done {
-        let path = key_file::certificate_path(&self.key)?; // before a key is made
-        let trust_path = self
-            .trust
-            .clone()
-            .unwrap_or_else(|| crate::durable::folder_of(&self.roots[0]).join("trust.json"));
-        let trust = key_file::read_trust(&trust_path)?;
+        let path = key_file::certificate_path(&self.key)?;
+        let trust_path = self.trust.clone().unwrap_or_else(|| signed_file::trust_beside(&self.roots[0]));
+        let trust = signed_file::read_trust(&trust_path)?;
+        self.refuse_to_overwrite(&path, &trust)?; // before a key is made
         let ask = |path: &std::path::Path| self.passphrase.ask(path);
         let roots =
             self.roots.iter().map(|path| key_file::read(path, &ask)).collect::<crate::Result<Vec<_>>>()?;
@@ -63,15 +64,33 @@ impl Certify {
         let envelope = issue_certificate(&certificate, &roots, &trust).map_err(|error| {
             Failure::from(error).or_hint("repeat `--root FILE` until the threshold is reached")
         })?;
-        write_certificate(&path, &envelope)?;
+        if self.replace {
+            durable::write(&path, &to_file(&envelope), 0o644)?;
+        } else {
+            durable::create(&path, &to_file(&envelope), 0o644)?;
+        }
         output.say(format_args!(
             "`{}` says: key {} may sign {}s until {}",
-            path.display(),
+            shown_path(&path),
             key.public().id(),
             self.role,
             certificate.not_after
         ));
         Ok(())
+    }
+
+    /// A certificate is replaced only where that was asked for, and never by one of another role.
+    fn refuse_to_overwrite(&self, path: &Path, trust: &Trust) -> Result<(), Failure> {
+        if path.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        match signed_file::read_certificate(path, trust) {
+            Ok((_, found)) if found.role != self.role => {
+                Err(Error::SecondRole { certificate: path.to_owned(), has: found.role }.into())
+            }
+            _ if self.replace => Ok(()),
+            _ => Err(Error::CertificateExists { certificate: path.to_owned() }.into()),
+        }
     }
 
     fn read_or_make_key(&self) -> crate::Result<SigningKey> {

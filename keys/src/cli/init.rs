@@ -4,7 +4,9 @@ use crate::certificate::ANY_PRODUCT;
 use crate::console::{Done, Failure, Output, PassphraseFile};
 use crate::issue::{issue_certificate, issue_trust};
 use crate::key_file::{self, Protection};
-use crate::{Certificate, Role, SigningKey, Trust, TrustDocument, Utc, durable};
+use crate::signed_file::to_file;
+use crate::staged_folder::StagedFolder;
+use crate::{Certificate, Role, SigningKey, Trust, TrustDocument, Utc, durable, shown_path};
 
 const CERTIFICATE_DAYS: u32 = 5 * 365;
 const LONGEST_LICENSE_DAYS: u32 = 5 * 366;
@@ -15,7 +17,7 @@ const LONGEST_LICENSE_DAYS: u32 = 5 * 366;
     after_help = "Example:\n  wt-keys init --dir keys --roots 3 --threshold 2\n\nKeep the root keys off line, each in another place: they are needed again only to certify another key."
 )]
 pub struct Init {
-    /// The folder to write to; made if it is not there
+    /// The folder to make
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
     /// How many root keys to make
@@ -48,42 +50,47 @@ impl Init {
         } else {
             Protection::Passphrase(self.passphrase.choose(&self.dir)?)
         };
-        durable::create_folder(&self.dir, 0o700)?;
-        let (roots, trust) = self.make_roots(&protection, now)?;
+        // no key has a place before all of them are there
+        let folder = StagedFolder::create(&self.dir, 0o700)?;
+        let (roots, trust) = self.make_roots(folder.path(), &protection, now)?;
         for role in [Role::Bundle, Role::License] {
-            self.make_signer(role, &protection, &roots, &trust, now)?;
+            self.make_signer(folder.path(), role, &protection, &roots, &trust, now)?;
         }
-        // written last: a folder with a trust document is complete
-        durable::write(&self.dir.join("trust.json"), &trust.to_bytes(), 0o644)?;
+        durable::create(&folder.path().join("trust.json"), &trust.to_bytes(), 0o644)?;
+        folder.publish()?;
         output.say(format_args!(
             "keys written to `{}`: {} root(s), threshold {}; keep root-*.key off line",
-            self.dir.display(),
+            shown_path(&self.dir),
             self.roots,
             self.threshold
         ));
         Ok(())
     }
 
-    /// Every key is created, never written over; this says so before the first one is made.
+    /// Keys go to a folder of their own; this says so before the first one is made.
     fn refuse_to_overwrite(&self) -> Done {
-        let roots = (1..=self.roots).map(|number| format!("root-{number}.key"));
-        let signers = ["bundle.key", "bundle.cert", "license.key", "license.cert", "trust.json"];
-        for name in roots.chain(signers.map(str::to_owned)) {
-            let path = self.dir.join(name);
-            if path.symlink_metadata().is_ok() {
-                return Err(Failure::usage(
-                    format!("`{}` is there already", path.display()),
-                    "keys are never overwritten; choose another `--dir`",
-                ));
-            }
+        let is_empty = |folder: std::fs::ReadDir| folder.count() == 0;
+        let there = self.dir.symlink_metadata().is_ok() && !self.dir.read_dir().is_ok_and(is_empty);
+        let unnamed = self.dir.file_name().is_none();
+        if !there && !unnamed {
+            return Ok(());
         }
-        Ok(())
+        let what = if unnamed { "has no name of its own" } else { "is there already" };
+        Err(Failure::usage(
+            format!("`{}` {what}", shown_path(&self.dir)),
+            "keys go to a folder of their own and are never overwritten; choose another `--dir`",
+        ))
     }
 
-    fn make_roots(&self, protection: &Protection, now: Utc) -> crate::Result<(Vec<SigningKey>, Trust)> {
+    fn make_roots(
+        &self,
+        folder: &Path,
+        protection: &Protection,
+        now: Utc,
+    ) -> crate::Result<(Vec<SigningKey>, Trust)> {
         let roots = (0..self.roots).map(|_| SigningKey::generate()).collect::<crate::Result<Vec<_>>>()?;
         for (number, root) in (1..).zip(&roots) {
-            key_file::write(&self.dir.join(format!("root-{number}.key")), root, protection)?;
+            key_file::write(&folder.join(format!("root-{number}.key")), root, protection)?;
         }
         let document = TrustDocument {
             version: 1,
@@ -100,6 +107,7 @@ impl Init {
 
     fn make_signer(
         &self,
+        folder: &Path,
         role: Role,
         protection: &Protection,
         roots: &[SigningKey],
@@ -115,15 +123,9 @@ impl Init {
             not_after: now.plus_days(CERTIFICATE_DAYS),
             longest_term_days: (role == Role::License).then_some(LONGEST_LICENSE_DAYS),
         };
-        let path = self.dir.join(format!("{role}.key"));
+        let path = folder.join(format!("{role}.key"));
         key_file::write(&path, &key, protection)?;
-        write_certificate(
-            &key_file::certificate_path(&path)?,
-            &issue_certificate(&certificate, roots, trust)?,
-        )
+        let certificate = issue_certificate(&certificate, roots, trust)?;
+        durable::create(&key_file::certificate_path(&path)?, &to_file(&certificate), 0o644)
     }
-}
-
-pub fn write_certificate(path: &Path, certificate: &crate::Envelope) -> crate::Result<()> {
-    durable::write(path, &[&certificate.to_bytes()[..], b"\n"].concat(), 0o644)
 }

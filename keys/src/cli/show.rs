@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::console::{Done, Output, PassphraseFile};
-use crate::{Certificate, KeyId, PublicKey, TrustDocument, durable, key_file};
+use crate::signed_file::{read_certificate, read_trust, trust_beside};
+use crate::{Certificate, KeyId, PublicKey, TrustDocument, key_file, shown};
 
 /// Show what a key, a certificate or a trust document says
 #[derive(Debug, clap::Args)]
@@ -61,12 +62,11 @@ impl Show {
                 Ok(What::Key { id: key.id(), public: key })
             }
             Some("cert") => {
-                let trust =
-                    self.trust.clone().unwrap_or_else(|| durable::folder_of(&self.file).join("trust.json"));
-                let trust = key_file::read_trust(&trust)?;
-                Ok(What::Certificate(key_file::read_certificate(&self.file, &trust)?.1))
+                let trust = self.trust.clone().unwrap_or_else(|| trust_beside(&self.file));
+                let trust = read_trust(&trust)?;
+                Ok(What::Certificate(read_certificate(&self.file, &trust)?.1))
             }
-            _ => Ok(What::Trust(key_file::read_trust(&self.file)?.document().clone())),
+            _ => Ok(What::Trust(read_trust(&self.file)?.document().clone())),
         }
     }
 }
@@ -93,19 +93,22 @@ impl What {
                     line("root", &root.id());
                 }
                 for revoked in &trust.revoked_keys {
-                    line("revoked", &format_args!("key {}: {}", revoked.key, revoked.reason));
+                    line("revoked", &format_args!("key {}: {}", revoked.key, shown(&revoked.reason)));
                 }
                 for revoked in &trust.revoked_licenses {
-                    line("revoked", &format_args!("license {}: {}", revoked.license, revoked.reason));
+                    line(
+                        "revoked",
+                        &format_args!("license {}: {}", shown(&revoked.license), shown(&revoked.reason)),
+                    );
                 }
                 for lowest in &trust.lowest_releases {
-                    line("lowest", &format_args!("{} {}", lowest.product, lowest.version));
+                    line("lowest", &format_args!("{} {}", shown(&lowest.product), shown(&lowest.version)));
                 }
             }
             Self::Certificate(certificate) => {
                 line("certificate", &format_args!("for {} signatures", certificate.role));
                 line("key", &certificate.key.id());
-                line("product", &certificate.product);
+                line("product", &shown(&certificate.product));
                 line("valid", &format_args!("{} to {}", certificate.not_before, certificate.not_after));
                 if let Some(days) = certificate.longest_term_days {
                     line("longest", &format_args!("licenses of {days} days"));
@@ -114,5 +117,23 @@ impl What {
             Self::Key { id, .. } => line("key", id),
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::Vendor;
+    use crate::trust::RevokedLicense;
+
+    #[test]
+    fn what_a_document_says_begins_no_line_of_its_own() {
+        let vendor = Vendor::insecure(1).trusting(|trust| {
+            let reason = "lost\nthreshold    9 of 9 roots".into();
+            trust.revoked_licenses = vec![RevokedLicense { license: "a\nb".into(), reason }];
+        });
+        let text = What::Trust(vendor.trust.document().clone()).to_text();
+        assert_eq!(text.lines().count(), 4, "{text}");
+        assert!(text.ends_with("revoked      license a\\nb: lost\\nthreshold    9 of 9 roots\n"), "{text}");
     }
 }

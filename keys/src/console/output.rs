@@ -3,7 +3,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
-use super::Progress;
+use super::{Failure, Progress, write_stdout};
+use crate::shown::is_harmless;
 
 /// The flags that every command has.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -30,11 +31,12 @@ impl Output {
         }
     }
 
-    /// Data, on stdout. A reader that went away is no error.
+    /// Data, on stdout; where it cannot be written, the program says so and ends.
     pub fn data(self, text: impl fmt::Display) {
-        let mut out = io::stdout().lock();
-        if write!(out, "{text}").and_then(|()| out.flush()).is_err() {
-            std::process::exit(super::Exit::Failed as i32);
+        if let Err(error) = write_stdout(text.to_string().as_bytes()) {
+            let failure = Failure::from(error);
+            let _ = writeln!(io::stderr(), "{failure}");
+            std::process::exit(failure.exit() as i32);
         }
     }
 
@@ -64,39 +66,24 @@ impl Output {
     }
 }
 
-/// Characters that show nothing, or turn the direction of what follows.
-const INVISIBLE: [std::ops::RangeInclusive<char>; 9] = [
-    '\u{ad}'..='\u{ad}',
-    '\u{61c}'..='\u{61c}',
-    '\u{180e}'..='\u{180e}',
-    '\u{200b}'..='\u{200f}',
-    '\u{2028}'..='\u{202e}',
-    '\u{2060}'..='\u{206f}',
-    '\u{feff}'..='\u{feff}',
-    '\u{fff9}'..='\u{fffb}',
-    '\u{e0000}'..='\u{e007f}',
-];
-
-/// Text from a file or another machine, with everything made visible that could steer a terminal.
+/// A text of lines, with everything made visible that could steer a terminal. What comes from elsewhere into a line is
+/// [`crate::shown::shown`] there, or it could begin lines of its own.
 pub fn escaped(text: &str) -> String {
-    text.chars().flat_map(|c| if is_harmless(c) { vec![c] } else { c.escape_unicode().collect() }).collect()
+    let keep = |c: char| c == '\n' || is_harmless(c);
+    text.chars().flat_map(|c| if keep(c) { vec![c] } else { c.escape_unicode().collect() }).collect()
 }
 
 /// The same for JSON, which stays the same JSON: outside of strings there is nothing to escape.
 fn escaped_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
-        if is_harmless(c) {
+        if c == '\n' || is_harmless(c) {
             escaped.push(c);
         } else {
             escaped.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
         }
     }
     escaped
-}
-
-fn is_harmless(c: char) -> bool {
-    c == '\n' || !(c.is_control() || INVISIBLE.iter().any(|range| range.contains(&c)))
 }
 
 /// A number of bytes for people: `587.3 MiB`.

@@ -3,7 +3,10 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::{Error, Result, durable};
+use crate::{Error, Result, capped, private_file, shown_path};
+
+/// Characters of a new passphrase.
+const SHORTEST: usize = 12;
 
 /// Where passphrases come from: a file, or the terminal; never an argument or the environment.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -18,26 +21,35 @@ impl PassphraseFile {
     pub fn ask(&self, key: &Path) -> Result<Zeroizing<String>> {
         match &self.passphrase_file {
             Some(file) => first_line(file),
-            None => prompt(&format!("Passphrase of {}: ", key.display()), key),
+            None => prompt(&format!("Passphrase of {}: ", shown_path(key)), key),
         }
     }
 
     /// A passphrase for keys that are about to be made; typed twice on a terminal.
     pub fn choose(&self, folder: &Path) -> Result<Zeroizing<String>> {
         if let Some(file) = &self.passphrase_file {
-            return first_line(file);
+            return long_enough(first_line(file)?);
         }
         loop {
-            let once = prompt("New passphrase: ", folder)?;
-            if *once == *prompt("The same again: ", folder)? && !once.is_empty() {
+            let once = long_enough(prompt("New passphrase: ", folder)?)?;
+            if *once == *prompt("The same again: ", folder)? {
                 return Ok(once);
             }
         }
     }
 }
 
+/// Of keys that are made; an older one opens with what it has.
+fn long_enough(passphrase: Zeroizing<String>) -> Result<Zeroizing<String>> {
+    match passphrase.chars().count() {
+        found @ ..SHORTEST => Err(Error::PassphraseShort { least: SHORTEST, found }),
+        _ => Ok(passphrase),
+    }
+}
+
 fn first_line(file: &Path) -> Result<Zeroizing<String>> {
-    let bytes = Zeroizing::new(durable::read_capped(file, "a passphrase file", 4096)?);
+    let opened = private_file::open(file)?;
+    let bytes = Zeroizing::new(capped::read_file(&opened, file, "a passphrase file", 4096)?);
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let not_text = || Error::io("read a passphrase from", file)(std::io::Error::other("empty, or not UTF-8"));

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use clap::builder::Resettable;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, value_parser};
 
-use super::Done;
+use super::{Done, Failure, write_stdout};
 
 /// A program's command line.
 pub trait Program: CommandFactory + FromArgMatches {
@@ -23,14 +23,14 @@ pub fn run<P: Program>() -> ExitCode {
         .subcommand(clap::Command::new("man").about("Print the manual page"));
     let command = without_empty_variables(command);
     let matches = command.clone().get_matches();
-    if let Some(printed) = print_shell_support(command, &matches) {
-        return printed;
-    }
-    let program = match P::from_arg_matches(&matches) {
-        Ok(program) => program,
-        Err(usage) => usage.exit(),
+    let done = match shell_support(command, &matches) {
+        Some(text) => write_stdout(&text).map_err(Failure::from),
+        None => match P::from_arg_matches(&matches) {
+            Ok(program) => program.run(),
+            Err(usage) => usage.exit(),
+        },
     };
-    match program.run() {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(std::io::stderr(), "{failure}");
@@ -54,7 +54,8 @@ fn keep_memory_private() {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
-fn print_shell_support(mut command: clap::Command, matches: &ArgMatches) -> Option<ExitCode> {
+/// What only a shell or a manual page asks for.
+fn shell_support(mut command: clap::Command, matches: &ArgMatches) -> Option<Vec<u8>> {
     let mut text = Vec::new();
     match matches.subcommand()? {
         ("completions", arguments) => {
@@ -65,6 +66,5 @@ fn print_shell_support(mut command: clap::Command, matches: &ArgMatches) -> Opti
         ("man", _) => clap_mangen::Man::new(command).render(&mut text).ok()?,
         _ => return None,
     }
-    let printed = std::io::stdout().write_all(&text);
-    Some(if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Some(text)
 }

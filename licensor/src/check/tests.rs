@@ -1,3 +1,4 @@
+use wt_keys::durable;
 use wt_keys::trust::{RevokedKey, RevokedLicense};
 
 use super::*;
@@ -218,11 +219,8 @@ fn revoked_licenses_and_keys_are_refused_by_a_later_trust_document() {
 fn a_license_of_somebody_else_is_not_trusted() {
     let desk = Desk::new();
     let license = desk.sign(&Desk::license(&Machine::metal()));
-    let stranger = wt_keys::SigningKey::from_seed(&[9; 32]);
-    let mut document = desk.signer.trust.document().clone();
-    document.roots = vec![stranger.public()];
-    let trust = wt_keys::issue::issue_trust(&document, &[stranger]).unwrap();
-    let verdict = judge(&license, &Host::NotCompared, &bench(&trust));
+    let stranger = wt_keys::testkit::Vendor::insecure(9);
+    let verdict = judge(&license, &Host::NotCompared, &bench(&stranger.trust));
     assert_eq!(verdict.state, State::Untrusted);
     assert_eq!(verdict.license, None);
 }

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use wt_keys::console::{Done, Output};
-use wt_keys::{Trust, Utc, durable, key_file};
+use wt_keys::{Trust, Utc, capped, signed_file};
 
 use crate::check::{Bench, Host, judge};
 use crate::{Error, LicenseInputs, Request, Result, Snapshot, Verdict, check, snapshot};
@@ -29,8 +29,8 @@ pub struct Verify {
 
 impl Verify {
     pub fn run(self, output: Output, now: Utc) -> Done {
-        let trust = key_file::read_trust(&self.trust)?;
-        let license = durable::read_capped(&self.license, "a license", LARGEST_LICENSE)?;
+        let trust = signed_file::read_trust(&self.trust)?;
+        let license = capped::read(&self.license, "a license", LARGEST_LICENSE)?;
         let bench = Bench { trust: &trust, product: None, release: None, now, past: Utc::START };
         let verdict = match (&self.hardware, &self.snapshot) {
             (Some(request), _) => with_request(&license, &*Request::read(request)?, bench),

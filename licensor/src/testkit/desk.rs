@@ -1,29 +1,17 @@
-use wt_keys::issue::{issue_certificate, issue_trust};
-use wt_keys::{Certificate, PublicKey, Role, Signer, SigningKey, Trust, TrustDocument};
+use wt_keys::testkit::Vendor;
+use wt_keys::{Certificate, PublicKey, Role, Signer, Trust, TrustDocument};
 
 use super::{Machine, PRODUCT, install_key, now, request};
 use crate::issue::{Plan, Weak, draft, issue_license};
 use crate::{Id, License};
 
-fn key(n: u8) -> SigningKey {
-    SigningKey::from_seed(&[n; 32])
-}
-
-fn trust_document(version: u64) -> TrustDocument {
-    TrustDocument {
-        version,
-        issued: "2026-11-01T08:00:00Z".parse().unwrap(),
-        threshold: 1,
-        roots: vec![key(1).public()],
-        revoked_keys: vec![],
-        revoked_licenses: vec![],
-        lowest_releases: vec![],
-    }
-}
-
 /// A vendor: one root, one license key.
 pub struct Desk {
     pub signer: Signer,
+}
+
+fn vendor() -> Vendor {
+    Vendor::insecure(1).trusting(|trust| trust.issued = "2026-11-01T08:00:00Z".parse().unwrap())
 }
 
 impl Desk {
@@ -32,25 +20,17 @@ impl Desk {
     }
 
     pub fn with_certificate(change: impl FnOnce(&mut Certificate)) -> Self {
-        let trust = Self::trust(|_| {});
-        let mut certificate = Certificate {
-            key: key(2).public(),
-            role: Role::License,
-            product: PRODUCT.into(),
-            not_before: "2026-11-01T08:00:00Z".parse().unwrap(),
-            not_after: "2031-11-01T08:00:00Z".parse().unwrap(),
-            longest_term_days: Some(366),
-        };
-        change(&mut certificate);
-        let certificate_envelope = issue_certificate(&certificate, &[key(1)], &trust).unwrap();
-        Self { signer: Signer { key: key(2), certificate, certificate_envelope, trust } }
+        let signer = vendor().signer(2, Role::License, |certificate| {
+            certificate.product = PRODUCT.into();
+            certificate.not_after = "2031-11-01T08:00:00Z".parse().unwrap();
+            change(certificate);
+        });
+        Self { signer }
     }
 
     /// The desk's trust document, or a later one.
     pub fn trust(change: impl FnOnce(&mut TrustDocument)) -> Trust {
-        let mut document = trust_document(1);
-        change(&mut document);
-        issue_trust(&document, &[key(1)]).unwrap()
+        vendor().trusting(change).trust
     }
 
     pub fn public(&self) -> PublicKey {

@@ -3,11 +3,12 @@
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use wt_keys::{Chain, Trust, durable};
+use wt_keys::nameless::Nameless;
+use wt_keys::{Chain, Trust};
 
+use crate::bundle::body_writer::MODE;
 use crate::bundle::chunk::Chunks;
 use crate::bundle::head;
-use crate::bundle::nameless::Nameless;
 use crate::bundle::sealing::SignedBundle;
 use crate::{Error, Result};
 
@@ -22,7 +23,7 @@ pub fn assemble_bundle(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<()> {
     let head = head::to_bytes(&chain.to_bytes())?;
-    let nameless = Nameless::create(&durable::folder_of(output))?;
+    let nameless = Nameless::create(output, MODE)?;
     let write =
         |bytes: &[u8], at| nameless.file().write_all_at(bytes, at).map_err(Error::io("write", output));
     write(&head, 0)?;

@@ -4,14 +4,16 @@ use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use wt_keys::digest::Hasher;
-use wt_keys::durable;
+use wt_keys::nameless::Nameless;
 
 use crate::bundle::frame_writer::FrameFile;
 use crate::bundle::head::BODY_ALIGNMENT;
-use crate::bundle::nameless::Nameless;
 use crate::bundle::sealing::HeadlessBundle;
 use crate::manifest::{Body, CHUNK_SIZE, Entry};
 use crate::{Error, Result};
+
+/// Of every file that a bundle lies in.
+pub(super) const MODE: u32 = 0o644;
 
 /// The body of a bundle while it grows.
 #[derive(Debug)]
@@ -28,8 +30,7 @@ pub struct BodyWriter {
 impl BodyWriter {
     /// Begins a body that will become `output`; `expected_head` is a guess at the length of the head.
     pub fn create(output: &Path, expected_head: u64) -> Result<Self> {
-        let folder = durable::folder_of(output);
-        let file = Nameless::create(&folder)?;
+        let file = Nameless::create(output, MODE)?;
         let reserved = expected_head.max(1).next_multiple_of(BODY_ALIGNMENT);
         let writer = Self {
             file,

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use wt_keys::{Chain, Sha256Digest, Trust, Trusted, durable};
+use wt_keys::{Chain, Sha256Digest, Trust, Trusted, capped, durable, folder_of};
 
 use crate::bundle::{Bundle, reader};
 use crate::manifest::{Entry, Manifest};
@@ -39,16 +39,16 @@ impl Kept {
             let mut bytes = Vec::new();
             content.read_to_end(&mut bytes).map_err(reader::unwrapped)?;
             let path = unfinished.join(FILES).join(entry.path.as_str());
-            durable::create_folder(&durable::folder_of(&path), 0o700)?;
+            durable::create_folder(&folder_of(&path), 0o700)?;
             Ok::<_, Error>(durable::write(&path, &bytes, 0o600)?)
         })?;
         fs::rename(&unfinished, folder).map_err(Error::io("write", folder))?;
-        durable::sync_folder(&durable::folder_of(folder))?;
+        durable::sync_folder(&folder_of(folder))?;
         Self::open(folder)
     }
 
     pub fn open(folder: &Path) -> Result<Self> {
-        let read = |name, what| durable::read_capped(&folder.join(name), what, CHAIN_LIMIT);
+        let read = |name, what| capped::read(&folder.join(name), what, CHAIN_LIMIT);
         let trust = Trust::parse(&read(TRUST, "a trust document")?)?;
         let chain = Chain::parse(&read(CHAIN, "the documents of a bundle")?, "the documents of a bundle")?;
         let trusted: Trusted<Manifest> = chain.verify(&trust)?;
@@ -75,7 +75,7 @@ impl Kept {
             return Err(Error::EntryTooLarge { path: path.to_owned(), limit, found: entry.size });
         }
         let place = self.folder.join(FILES).join(path);
-        let bytes = durable::read_capped(&place, "a file of the release", entry.size)?;
+        let bytes = capped::read(&place, "a file of the release", entry.size)?;
         let (expected, found) = (entry.sha256, Sha256Digest::of(&bytes));
         if expected == found {
             Ok(bytes)

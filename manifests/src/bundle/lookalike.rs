@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use wt_keys::durable;
+use wt_keys::folder_of;
 
 use crate::Error;
 use crate::bundle::head::EMPTY_FRAME;
@@ -37,7 +37,7 @@ const USTAR: std::ops::Range<usize> = 257..262;
 pub fn not_opened(path: &Path) -> impl FnOnce(io::Error) -> Error {
     move |error| match error.kind() {
         io::ErrorKind::NotFound => {
-            Error::NoBundle { path: path.to_owned(), there: bundles_in(&durable::folder_of(path)) }
+            Error::NoBundle { path: path.to_owned(), there: bundles_in(&folder_of(path)) }
         }
         _ => Error::io("open", path)(error),
     }

@@ -10,9 +10,10 @@ use wt_keys::digest::Hasher;
 use wt_keys::{Chain, Sha256Digest, Trust, Trusted};
 
 use crate::bundle::chunk::{Authenticated, Chunks};
+use crate::bundle::found::Found;
 use crate::bundle::frame::FrameReader;
 use crate::bundle::volume_problem::{VolumeProblem, VolumeProblemKind};
-use crate::bundle::volumes::{Found, Volumes};
+use crate::bundle::volumes::Volumes;
 use crate::bundle::{head, tar};
 use crate::manifest::{CHUNK_SIZE, Entry, Manifest};
 use crate::{Error, Result};

@@ -5,10 +5,11 @@ use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
 use rustix::fs::FallocateFlags;
-use wt_keys::{Chain, Signer, Trust, durable};
+use wt_keys::nameless::Nameless;
+use wt_keys::{Chain, Signer, Trust};
 
+use crate::bundle::body_writer::MODE;
 use crate::bundle::head;
-use crate::bundle::nameless::Nameless;
 use crate::bundle::split::Split;
 use crate::bundle::{Bundle, Incomplete, unsigned};
 use crate::manifest::{Body, Entry, Manifest};
@@ -49,7 +50,7 @@ impl HeadlessBundle {
     pub fn leave_unsigned(mut self, manifest: &Manifest) -> Result<()> {
         manifest.check()?;
         self.put_head(&head::unsigned_to_bytes(&unsigned::to_bytes(manifest))?)?;
-        self.file.publish(&self.output)
+        Ok(self.file.replace(&self.output)?)
     }
 
     fn put_head(&mut self, head: &[u8]) -> Result<()> {
@@ -79,9 +80,8 @@ impl HeadlessBundle {
     }
 
     fn copy_body(&mut self, head: u64) -> Result<()> {
-        let folder = durable::folder_of(&self.output);
         let failed = |error| Error::io("write", &self.output)(error);
-        let copy = Nameless::create(&folder)?;
+        let copy = Nameless::create(&self.output.with_added_extension("moved"), MODE)?;
         self.file.file().seek(SeekFrom::Start(self.reserved)).map_err(failed)?;
         copy.file().seek(SeekFrom::Start(head)).map_err(failed)?;
         io::copy(&mut self.file.file(), &mut copy.file()).map_err(failed)?;
@@ -111,7 +111,7 @@ impl SignedBundle {
     }
 
     pub fn publish(self) -> Result<()> {
-        self.file.publish(&self.output)
+        Ok(self.file.replace(&self.output)?)
     }
 
     /// Cuts it into volumes of at most `wanted` bytes. Needs room for one of them, not for all.

@@ -2,14 +2,16 @@
 //! others, gets its name last.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use wt_keys::digest::Hasher;
-use wt_keys::{Sha256Digest, durable};
+use wt_keys::nameless::Nameless;
+use wt_keys::{Sha256Digest, durable, folder_of};
 
+use crate::bundle::body_writer::MODE;
 use crate::bundle::cut::{Cut, MOST_VOLUMES};
-use crate::bundle::nameless::Nameless;
 use crate::bundle::volumes::volume_path;
 use crate::bundle::{Bundle, head};
 use crate::manifest::CHUNK_SIZE;
@@ -87,8 +89,8 @@ impl<'a> Split<'a> {
     }
 
     fn volume(&self, number: u64, progress: &dyn Fn(u64)) -> Result<(Nameless, Sha256Digest)> {
-        let volume = Nameless::create(&durable::folder_of(self.name))?;
         let path = volume_path(self.name, number);
+        let volume = Nameless::create(&path, MODE)?;
         let digest = self.each_piece(number, progress, &mut |bytes, at| {
             volume.file().write_all_at(bytes, at).map_err(Error::io("write", &path))
         })?;
@@ -130,15 +132,26 @@ impl<'a> Split<'a> {
         let sums = self.name.with_file_name(SUMS);
         let text = self.sums(&path, digest);
         for (path, volume, _) in std::mem::take(&mut self.staged) {
-            volume.publish_new(&path)?;
-            self.done.push(path); // ours now, and never one that somebody else had put there
+            self.give_name(volume, path)?;
         }
-        durable::create(&sums, text.as_bytes(), 0o644)?;
-        self.done.push(sums);
-        durable::sync_folder(&durable::folder_of(&path))?;
-        first.publish_new(&path)?;
-        self.done.push(path.clone());
-        Ok(durable::sync_folder(&durable::folder_of(&path))?)
+        let file = Nameless::create(&sums, MODE)?;
+        file.file().write_all_at(text.as_bytes(), 0).map_err(Error::io("write", &sums))?;
+        self.give_name(file, sums)?;
+        durable::sync_folder(&folder_of(&path))?;
+        self.give_name(first, path.clone())?;
+        Ok(durable::sync_folder(&folder_of(&path))?)
+    }
+
+    /// Once it has the name it is ours, and never one that somebody else had put there.
+    fn give_name(&mut self, file: Nameless, path: PathBuf) -> Result<()> {
+        file.take_name(&path).map_err(|error| match error {
+            wt_keys::Error::Io { source, .. } if source.kind() == ErrorKind::AlreadyExists => {
+                Error::VolumeExists { path: path.clone() }
+            }
+            other => other.into(),
+        })?;
+        self.done.push(path);
+        Ok(())
     }
 
     fn sums(&self, first: &Path, digest: Sha256Digest) -> String {

@@ -5,12 +5,13 @@
 
 use std::path::Path;
 
-use wt_keys::{Chain, Document as _, Sha256Digest, Trust, durable};
+use wt_keys::{Chain, Document as _, Sha256Digest, Trust, capped};
 
 use crate::bundle::assemble::assemble_bundle;
 use crate::bundle::chunk::Chunks;
+use crate::bundle::found::Found;
 use crate::bundle::head::{self, HEAD_LIMIT};
-use crate::bundle::volumes::{Found, Volumes};
+use crate::bundle::volumes::Volumes;
 use crate::{Error, Manifest, Result};
 
 /// An open bundle without signatures.
@@ -30,14 +31,14 @@ pub fn parse_manifest(bytes: &[u8]) -> Result<Manifest> {
     })?;
     manifest.check()?;
     if to_bytes(&manifest) != bytes {
-        return Err(Error::Manifest("it is not spelled as it would be signed".to_owned()));
+        return Err(Error::ManifestSpelling);
     }
     Ok(manifest)
 }
 
 /// Reads a carried manifest.
 pub fn read_manifest(path: &Path) -> Result<Manifest> {
-    parse_manifest(&durable::read_capped(path, "a manifest", HEAD_LIMIT)?)
+    parse_manifest(&capped::read(path, "a manifest", HEAD_LIMIT)?)
 }
 
 /// The bytes that signing signs.
@@ -59,6 +60,14 @@ impl UnsignedBundle {
         Ok(Self { volumes, body_offset, manifest, digest: Sha256Digest::of(&content) })
     }
 
+    /// Whether `signed` says what stands here, and nothing else but what signing adds.
+    fn is_of(&self, signed: &Manifest) -> bool {
+        let mut unsigned = self.manifest.clone();
+        unsigned.trust_version = signed.trust_version;
+        unsigned.name_features();
+        unsigned == *signed
+    }
+
     /// Puts a head on it that was made where the key is.
     pub fn put_on(
         &self,
@@ -69,8 +78,8 @@ impl UnsignedBundle {
     ) -> Result<()> {
         let trusted = chain.verify::<Manifest>(trust)?;
         trusted.document.check()?;
-        let (expected, found) = (self.digest, trusted.document.payload_digest());
-        if expected != found {
+        if !self.is_of(&trusted.document) {
+            let (expected, found) = (self.digest, trusted.document.payload_digest());
             return Err(Error::OtherManifest { expected, found });
         }
         let chunks =
@@ -81,5 +90,5 @@ impl UnsignedBundle {
 
 /// Reads a head file: the chain that signing wrote.
 pub fn read_head(path: &Path) -> Result<Chain> {
-    Ok(Chain::parse(&durable::read_capped(path, "a head", HEAD_LIMIT)?, "the head")?)
+    Ok(Chain::parse(&capped::read(path, "a head", HEAD_LIMIT)?, "the head")?)
 }

@@ -3,22 +3,22 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use wt_keys::Sha256Digest;
+use wt_keys::{Sha256Digest, shown};
 
-use super::{CHUNK_SIZE, Entry, LIFECYCLE, Manifest, VERBATIM};
+use super::{CHUNK_SIZE, Manifest};
 use crate::bundle::tar;
-use crate::image::{Image, blob_path};
 use crate::platform::is_plain;
 use crate::{Error, RelativePath, Result};
 
 const MOST_ENTRIES: usize = 1_000_000;
 
 impl Manifest {
-    /// Refuses a manifest that needs more than this program knows, or contradicts itself.
+    /// Refuses a manifest that contradicts itself. What one needs that this program does not know was refused before it
+    /// was read, by [`wt_keys::Document::beyond_us`].
     pub fn check(&self) -> Result<()> {
         self.check_names()?;
+        self.check_features()?;
         self.check_verbatim()?;
-        self.check_lifecycle()?;
         self.check_data()?;
         self.check_body()?;
         self.check_entries()?;
@@ -28,46 +28,54 @@ impl Manifest {
     /// Names that become parts of paths on site, and of the line by which a person recognises a bundle before it is signed.
     pub fn check_names(&self) -> Result<()> {
         if !is_plain(&self.product) {
-            return Err(contradiction(format_args!("the product `{}` is not a plain word", self.product)));
+            return Err(contradiction(format_args!(
+                "the product `{}` is not a plain word",
+                shown(&self.product)
+            )));
         }
         let named = |c: u8| c.is_ascii_alphanumeric() || b"._+-".contains(&c);
         if self.release.is_empty() || self.release.len() > 100 || !self.release.bytes().all(named) {
-            let release = self.release.escape_debug();
             return Err(contradiction(format_args!(
-                "the release `{release}` is not a word of A-Z a-z 0-9 . _ + -"
+                "the release `{}` is not a word of A-Z a-z 0-9 . _ + -",
+                shown(&self.release)
             )));
         }
         for package in self.packages.iter().flat_map(|set| &set.packages) {
             let debian = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"+.-".contains(&c);
             let plain = |text: &str| !text.is_empty() && !text.starts_with('.') && text.bytes().all(debian);
             if !plain(&package.name) || !plain(&package.architecture) {
-                return Err(contradiction(format_args!("`{}` is not a package's name", package.name)));
+                return Err(contradiction(format_args!(
+                    "`{}` is not a package's name",
+                    shown(&package.name)
+                )));
             }
         }
         Ok(())
     }
 
-    /// The feature is named where it is used, and a blob stands for each layer.
-    fn check_verbatim(&self) -> Result<()> {
-        if !self.features.is_sorted_by(|a, b| a < b) {
-            return Err(contradiction("the features are not in order, or one is named twice"));
+    /// Every feature is named where it is used, and no other; in order, each once.
+    fn check_features(&self) -> Result<()> {
+        if !self.used_features().eq(self.features.iter()) {
+            let used = self.used_features().collect::<Vec<_>>().join(" ");
+            let named = self.features.join(" ");
+            return Err(contradiction(format_args!(
+                "it names the features `{}` and uses `{used}`",
+                shown(named)
+            )));
         }
-        let verbatim = |image: &&Image| image.verbatim.is_some();
-        if self.features.iter().any(|feature| feature == VERBATIM) != self.images.iter().any(|i| verbatim(&i))
-        {
-            return Err(contradiction("the feature `verbatim` and the images do not agree"));
-        }
-        match self.images.iter().find(|image| image.stored().len() != image.layers.len()) {
-            Some(image) => Err(contradiction(format_args!("`{}` has not a blob for each layer", image.name))),
-            None => Ok(()),
+        match self.trust_version {
+            Some(version @ ..2) => {
+                Err(contradiction(format_args!("a trust version of {version} is left out")))
+            }
+            _ => Ok(()),
         }
     }
 
-    fn check_lifecycle(&self) -> Result<()> {
-        if self.features.iter().any(|feature| feature == LIFECYCLE) == self.site.has_lifecycle() {
-            Ok(())
-        } else {
-            Err(contradiction("the feature `lifecycle` and the site do not agree"))
+    /// A blob stands for each layer.
+    fn check_verbatim(&self) -> Result<()> {
+        match self.images.iter().find(|image| image.stored().len() != image.layers.len()) {
+            Some(image) => Err(contradiction(format_args!("`{}` has not a blob for each layer", image.name))),
+            None => Ok(()),
         }
     }
 
@@ -129,9 +137,8 @@ impl Manifest {
     }
 
     fn check_references(&self) -> Result<()> {
-        let at_its_place = |entry: &&Entry| entry.path == blob_path(entry.sha256);
         let blobs: HashSet<Sha256Digest> =
-            self.entries.iter().filter(at_its_place).map(|entry| entry.sha256).collect();
+            self.entries.iter().filter(|entry| entry.is_blob()).map(|entry| entry.sha256).collect();
         let paths: HashSet<&RelativePath> = self.entries.iter().map(|entry| &entry.path).collect();
         let mut names = HashSet::new();
         for image in &self.images {

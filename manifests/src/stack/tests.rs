@@ -1,7 +1,6 @@
 use std::path::Path;
 
-use crate::manifest::{Body, FORMAT};
-use crate::site::Site;
+use crate::testkit;
 
 use super::*;
 
@@ -107,22 +106,9 @@ fn manifest(images: &[&str]) -> Manifest {
         manifest: Sha256Digest::of(b"manifest"),
         layers: Vec::new(),
         verbatim: None,
+        source: None,
     };
-    Manifest {
-        format: FORMAT,
-        features: Vec::new(),
-        product: "acme".into(),
-        version: "1.0.0".parse().unwrap(),
-        release: "v1".into(),
-        platform: "linux/amd64".parse().unwrap(),
-        created: wt_keys::Utc::from_unix(0).unwrap(),
-        upgrades_from: semver::VersionReq::STAR,
-        body: Body { length: 0, chunks: Vec::new(), frames: Vec::new() },
-        entries: Vec::new(),
-        images: images.iter().map(image).collect(),
-        packages: Vec::new(),
-        site: Site::default(),
-    }
+    Manifest { images: images.iter().map(image).collect(), ..testkit::manifest() }
 }
 
 fn refusal(yaml: &str) -> String {

@@ -19,6 +19,9 @@ pub struct Contents<'a> {
     pub release: &'a str,
     pub platform: &'a Platform,
     pub created: Utc,
+    /// Of the trust document that the signer had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust_version: Option<u64>,
     pub upgrades_from: String,
     pub features: &'a [String],
     /// Bytes of the file.
@@ -84,6 +87,7 @@ impl<'a> Contents<'a> {
             release: &manifest.release,
             platform: &manifest.platform,
             created: manifest.created,
+            trust_version: manifest.trust_version,
             upgrades_from: manifest.upgrades_from.to_string(),
             features: &manifest.features,
             size: bundle.file_length(),

@@ -1,8 +1,8 @@
 //! One file of a bundle on stdout, byte for byte; on a terminal only what a terminal can show.
 
-use std::io::{self, IsTerminal as _, Read, Write};
+use std::io::{self, IsTerminal as _, Read};
 
-use wt_keys::console::{Exit, escaped};
+use wt_keys::console::{escaped, write_stdout};
 use wt_manifests::bundle::Bundle;
 use wt_manifests::bundle::reader::unwrapped;
 
@@ -20,7 +20,7 @@ pub fn print(bundle: &Bundle, path: &str) -> Result<()> {
             return Err(refused());
         }
         let bytes = bundle.read_entry(path, SHOWN)?;
-        return write(shown(&bytes).ok_or_else(refused)?.as_bytes());
+        return Ok(write_stdout(shown(&bytes).ok_or_else(refused)?.as_bytes())?);
     }
     bundle.for_each_entry(|other| other.path == entry.path, |_, content| copy(content))
 }
@@ -30,7 +30,7 @@ fn copy(content: &mut dyn Read) -> Result<()> {
     loop {
         match content.read(&mut buffer).map_err(unwrapped)? {
             0 => return Ok(()),
-            got => write(&buffer[..got])?,
+            got => write_stdout(&buffer[..got])?,
         }
     }
 }
@@ -39,15 +39,6 @@ fn copy(content: &mut dyn Read) -> Result<()> {
 fn shown(bytes: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))?;
     Some(text.split('\t').map(escaped).collect::<Vec<_>>().join("\t"))
-}
-
-/// A reader that went away has what it wanted.
-fn write(bytes: &[u8]) -> Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(Exit::Failed as i32),
-        written => written.map_err(Error::io("write to", "stdout")),
-    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub fn page(contents: &Contents<'_>, every_layer: bool) -> String {
     };
     section(images(contents));
     if every_layer {
+        section(sources(contents));
         section(layers(contents));
     }
     for set in contents.packages {
@@ -50,6 +51,9 @@ fn front(contents: &Contents<'_>) -> Table {
     let (version, issued) = (signer.trust_version, signer.trust_issued);
     let roots = format_args!("{} of {} roots", signer.threshold, signer.roots);
     front.row([&"trust", &format_args!("document {version} of {issued}, {roots}")]);
+    if let Some(version) = contents.trust_version {
+        front.row([&"signed under", &format_args!("document {version}; an older one is refused")]);
+    }
     front
 }
 
@@ -83,6 +87,17 @@ fn images(contents: &Contents<'_>) -> Table {
         let size = Size(contents.layers.iter().map(|layer| layer.size).sum());
         let (own, shared) = (sum(&|users| users == 1), sum(&|users| users > 1));
         table.row([&"together", &"", &contents.layers.len(), &size, &own, &shared]);
+    }
+    table
+}
+
+/// Where the images came from, with the digests that were there.
+fn sources(contents: &Contents<'_>) -> Table {
+    let mut table = Table::new(&["IMAGE", "FROM"]);
+    for image in contents.images {
+        if let Some(source) = &image.source {
+            table.row([&image.name, source]);
+        }
     }
     table
 }
@@ -125,12 +140,8 @@ fn packages(set: &PackageSet, contents: &Contents<'_>) -> Table {
 
 /// What is neither of an image nor a package.
 fn files(contents: &Contents<'_>) -> Table {
-    let small = |entry: &&Entry| {
-        let path = &entry.path;
-        path.starts_with("conf") || path.starts_with("scripts") || path.as_str() == "stack.yaml"
-    };
     let mut table = Table::new(&["FILE", "SIZE>", "MODE", ""]);
-    for entry in contents.entries.iter().filter(small) {
+    for entry in contents.entries.iter().filter(|entry| entry.is_of_release()) {
         let mode = format_args!("{:04o}", entry.mode.bits()).to_string();
         table.row([&entry.path, &Size(entry.size), &mode, &purpose(entry, contents)]);
     }

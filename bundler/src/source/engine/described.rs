@@ -31,7 +31,7 @@ impl Described {
         let config = press.cache()?.configs(platform).take(self.id.as_deref()?)?;
         let layers = self.layers_of(&config)?;
         let layers = layers.into_iter().map(|layer| press.known(layer)).collect::<Option<_>>()?;
-        Some(Content { config, layers, manifest: None })
+        Some(Content { config, layers, manifest: None, resolved: None })
     }
 
     /// Keeps the configuration for the next build; without it, that exports the image again.
@@ -96,7 +96,7 @@ mod tests {
         let ids: Vec<String> = layers.iter().map(|layer| format!("\"sha256:{}\"", layer.digest)).collect();
         let (os, ids) = (r#""architecture":"amd64","os":"linux""#, ids.join(","));
         let config = format!(r#"{{{os},"rootfs":{{"type":"layers","diff_ids":[{ids}]}}}}"#);
-        Content { config: config.into_bytes(), layers, manifest: None }
+        Content { config: config.into_bytes(), layers, manifest: None, resolved: None }
     }
 
     /// The engine's description of it, under an id that says nothing, as in containerd's store.

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use wt_keys::{Sha256Digest, durable};
+use wt_keys::{Sha256Digest, capped};
 
 use super::blobs::{Blobs, Layout, Stored};
 use super::descriptor::Descriptor;
@@ -31,7 +31,7 @@ impl Blobs for Folder<'_> {
 
 impl Layout for Folder<'_> {
     fn index(&self) -> Result<Vec<u8>> {
-        let bytes = durable::read_capped(&self.0.join("index.json"), "an index.json", DOCUMENT_LIMIT)?;
+        let bytes = capped::read(&self.0.join("index.json"), "an index.json", DOCUMENT_LIMIT)?;
         Ok(bytes)
     }
 }

@@ -178,6 +178,23 @@ fn digests_that_are_paths_or_of_another_kind_are_refused() {
 }
 
 #[test]
+fn documents_that_another_reader_understands_differently_are_refused() {
+    let layer = |digest: &str| format!(r#"{{"mediaType":"{OCI_LAYER}","digest":"{digest}","size":3}}"#);
+    let other = layer(&Sha256Digest::of(b"bad").to_oci());
+    let config = World::new().config();
+    for (what, hidden) in [
+        ("twice", format!(r#""layers":[],"Layers":[{other}]"#)),
+        ("in another case", r#""layers":[],"MediaType":"x""#.to_owned()),
+        ("long s", r#""layers":[],"layer\u017f":[]"#.to_owned()),
+    ] {
+        let world = World::new();
+        let manifest = format!(r#"{{"schemaVersion":2,"config":{config},{hidden}}}"#);
+        world.index(&world.blob(OCI_MANIFEST, manifest.as_bytes(), ""));
+        assert!(matches!(world.read(None), Err(Error::Document { .. })), "{what}");
+    }
+}
+
+#[test]
 fn documents_that_are_two_things_or_too_large_are_refused() {
     let world = World::new();
     let both =

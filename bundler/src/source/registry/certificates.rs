@@ -30,7 +30,7 @@ fn of(folder: &str, host: &str) -> Vec<PathBuf> {
 }
 
 fn read(path: &Path) -> Result<Vec<String>> {
-    let bytes = wt_keys::durable::read_capped(path, "a file of certificates", crate::image::DOCUMENT_LIMIT)?;
+    let bytes = wt_keys::capped::read(path, "a file of certificates", crate::image::DOCUMENT_LIMIT)?;
     let text = String::from_utf8_lossy(&bytes);
     let blocks: Vec<String> = text
         .split(BEGIN)

@@ -1,0 +1,195 @@
+//! The key ceremony with the real program.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
+
+const PASSPHRASE: &str = "INSECURE test passphrase";
+
+struct World(tempfile::TempDir);
+
+impl World {
+    fn new() -> Self {
+        let world = Self(tempfile::tempdir().unwrap());
+        fs::write(world.path("passphrase"), PASSPHRASE).unwrap();
+        world.set_mode("passphrase", 0o600);
+        world
+    }
+
+    fn with_keys() -> Self {
+        let world = Self::new();
+        world.done("init --dir keys --no-passphrase -q");
+        world
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn set_mode(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wt-keys"));
+        command.args(line.split(' ')).current_dir(self.0.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, line: &str) -> Output {
+        self.command(line).output().unwrap()
+    }
+
+    fn done(&self, line: &str) -> String {
+        let output = self.run(line);
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn refused(&self, line: &str, exit: i32, message: &str) {
+        let output = self.run(line);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), &*said), (Some(exit), message), "{line}");
+    }
+
+    fn names(&self, folder: &str) -> Vec<String> {
+        let names = fs::read_dir(self.path(folder)).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+const MADE: [&str; 6] =
+    ["bundle.cert", "bundle.key", "license.cert", "license.key", "root-1.key", "trust.json"];
+
+#[test]
+fn openssl_reads_the_keys() {
+    let world = World::new();
+    world.done("init --dir keys --passphrase-file passphrase -q");
+    assert_eq!(world.names("keys"), MADE);
+    let public = world.done("show keys/bundle.cert --pem");
+    let mut openssl = Command::new("openssl");
+    openssl.args(["pkey", "-in", "keys/bundle.key", "-passin", "file:passphrase", "-pubout"]);
+    let output = openssl.current_dir(world.path(".")).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), public);
+}
+
+#[test]
+fn a_killed_init_leaves_nothing_that_the_next_one_does_not_remove() {
+    let world = World::new();
+    let line = "init --dir keys --roots 3 --passphrase-file passphrase -q";
+    let started = Instant::now();
+    world.done(line);
+    let taken = started.elapsed();
+    fs::remove_dir_all(world.path("keys")).unwrap();
+    let mut half = 0;
+    for moment in 0..8 {
+        let mut child = world.command(line).spawn().unwrap();
+        std::thread::sleep(taken * moment / 8);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if world.path("keys").exists() {
+            assert_eq!(world.names("keys").len(), 8, "all or nothing");
+            fs::remove_dir_all(world.path("keys")).unwrap();
+        }
+        half += usize::from(world.path(".wt-keys").exists());
+    }
+    assert!(half > 0, "killed too late to say anything");
+    world.done(line);
+    assert_eq!(world.names("."), ["keys", "passphrase"]);
+    assert_eq!(fs::metadata(world.path("keys")).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn keys_go_to_a_folder_of_their_own() {
+    let world = World::with_keys();
+    let hint = "hint: keys go to a folder of their own and are never overwritten; choose another `--dir`\n";
+    world.refused("init --dir keys --no-passphrase", 2, &format!("error: `keys` is there already\n{hint}"));
+    world.refused("init --dir . --no-passphrase", 2, &format!("error: `.` has no name of its own\n{hint}"));
+    fs::create_dir(world.path("empty")).unwrap();
+    world.done("init --dir empty --no-passphrase -q");
+    assert_eq!(world.names("empty"), MADE);
+}
+
+#[test]
+fn a_certificate_is_replaced_only_when_told_and_a_key_has_one_role() {
+    let world = World::with_keys();
+    let before = fs::read(world.path("keys/bundle.cert")).unwrap();
+    let certify =
+        |key: &str, more: &str| format!("certify keys/{key} --root keys/root-1.key -q --role {more}");
+    world.refused(
+        &certify("bundle.key", "bundle"),
+        1,
+        "error: `keys/bundle.cert` is there already\nhint: `--replace` writes it anew\n",
+    );
+    for more in ["license", "license --replace"] {
+        world.refused(
+            &certify("bundle.key", more),
+            1,
+            "error: `keys/bundle.cert` says that the key signs bundles; a key has one role\n\
+             hint: name another key; it is made if it is not there\n",
+        );
+    }
+    assert_eq!(fs::read(world.path("keys/bundle.cert")).unwrap(), before);
+    world.done(&certify("bundle.key", "bundle --replace --product acme"));
+    assert!(world.done("show keys/bundle.cert").contains("product      acme\n"));
+    world.done(&certify("new.key", "license --no-passphrase"));
+    assert!(world.done("show keys/new.cert").contains("for license signatures"));
+    fs::write(world.path("keys/bundle.cert"), "{}\n").unwrap();
+    world.refused(
+        &certify("bundle.key", "bundle"),
+        1,
+        "error: `keys/bundle.cert` is there already\nhint: `--replace` writes it anew\n",
+    );
+    assert_eq!(world.names("keys").len(), MADE.len() + 2);
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_error_and_a_full_disk_is() {
+    let world = World::with_keys();
+    for line in ["show keys/trust.json", "show keys/trust.json --json", "completions bash", "man"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let gone = world.command(line).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!((gone.status.code(), &*gone.stderr), (Some(0), &b""[..]), "{line}");
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let full = world.command(line).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8(full.stderr).unwrap();
+        assert!(said.starts_with("error: cannot write to `stdout`\n  because: "), "{line}: {said}");
+        assert_eq!(full.status.code(), Some(1));
+    }
+}
+
+#[test]
+fn secrets_that_others_can_read_or_exchange_are_not_used() {
+    let world = World::new();
+    let init = "init --dir keys --passphrase-file passphrase -q";
+    world.set_mode("passphrase", 0o644);
+    world.refused(
+        init,
+        1,
+        "error: `passphrase` can be read by others\n  expected mode 0600\n  found    mode 0644\n\
+         hint: chmod 600 `passphrase`, and consider who has seen it\n",
+    );
+    world.set_mode("passphrase", 0o600);
+    fs::write(world.path("passphrase"), "elevenchars").unwrap();
+    world.refused(
+        init,
+        1,
+        "error: the passphrase has 11 characters\n  expected 12 or more\n\
+         hint: who gets the file can try passphrases as fast as machines can; five words of a dictionary hold\n",
+    );
+    fs::write(world.path("passphrase"), PASSPHRASE).unwrap();
+    world.done(init);
+    world.set_mode("keys", 0o777);
+    let folder = "error: others can exchange what is in `keys`\n  expected mode 0755 or less\n  found    mode 0777\n\
+                  hint: chmod go-w `keys`\n";
+    world.refused("show keys/bundle.key --passphrase-file passphrase", 1, folder);
+    world.set_mode("keys", 0o700);
+    world.done("show keys/bundle.key --passphrase-file passphrase");
+}

@@ -1,0 +1,179 @@
+//! Kills: an installation and an upgrade are ended at their state-changing system calls, one by one, and the next run must
+//! end where an undisturbed one does. Some of the calls each time, all of them with `WT_TEST_ALL`.
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+#![allow(clippy::print_stdout, reason = "how many points were tried is the result")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use wt_tests::program::{Ran, key, run};
+use wt_tests::site::Site;
+use wt_tests::vendor::{text, world};
+
+/// What changes files, or has another process do it: the engine, apt, the release's scripts.
+const CALLS: &str = "openat,write,pwrite64,fsync,fdatasync,syncfs,rename,renameat,renameat2,link,linkat,unlink,unlinkat,\
+                     mkdir,mkdirat,rmdir,ftruncate,fchmod,chmod,fchmodat,fchown,chown,fchownat,symlinkat,execve,connect,sendto";
+/// How many of them are tried where not all are.
+const SAMPLE: usize = 8;
+
+/// One service, one configuration file, a script at every point where there can be one.
+fn release(version: &str) -> PathBuf {
+    let folder = world().join(format!("small-{version}"));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(folder.join("conf")).unwrap();
+    fs::create_dir_all(folder.join("scripts")).unwrap();
+    let standin = wt_tests::repository().join("manifests/v5.2/rootfs/standin");
+    fs::write(
+        folder.join("release.toml"),
+        format!(
+            "product = \"small\"\nversion = \"{version}\"\nplatform = \"linux/amd64\"\n\
+             [[image]]\nname = \"small/one:{version}\"\nsource = \"rootfs:{}\"\nentrypoint = [\"/standin\", \"im\"]\n\
+             env = [\"VERSION={version}\"]\n\
+             healthcheck = {{ test = [\"CMD\", \"/standin\", \"probe\"], interval = \"500ms\", timeout = \"3s\", retries = 10 }}\n\
+             [hooks]\ninit-data = \"scripts/note\"\nbefore-install = \"scripts/note\"\nafter-install = \"scripts/note\"\n\
+             before-upgrade = \"scripts/note\"\nafter-upgrade = \"scripts/note\"\n\
+             [[data]]\npath = \"db\"\nowner = \"10001:10001\"\nmode = \"0750\"\n\
+             [[conf]]\ntemplate = \"one.conf\"\n\
+             [[port]]\nnumber = 80\npurpose = \"web\"\n\
+             [[journey]]\nname = \"ask\"\nport = 80\npath = \"/health\"\nstatus = 200\ncontains = \"{version}\"\n",
+            text(&standin)
+        ),
+    )
+    .unwrap();
+    fs::write(
+        folder.join("stack.yaml"),
+        format!(
+            "services:\n  one:\n    image: small/one:{version}\n    dns: [\"127.0.0.1\"]\n    stop_grace_period: 1s\n    \
+             ports: [{{ target: 8080, published: 80, mode: host }}]\n    volumes: [\"${{WT_DATA}}/db:/data\"]\n    \
+             configs: [{{ source: one.conf, target: /conf/one.conf }}]\n    \
+             deploy: {{ endpoint_mode: dnsrr, update_config: {{ failure_action: rollback, monitor: 1s }} }}\n\
+             configs: {{ one.conf: {{ external: true }} }}\n"
+        ),
+    )
+    .unwrap();
+    fs::write(folder.join("conf/one.conf"), format!("# {version}\nname = {{{{ site.company_domain }}}}\n"))
+        .unwrap();
+    let script = "#!/bin/sh\nmkdir -p \"$WT_DATA/noted\" && touch \"$WT_DATA/noted/once\"\n";
+    fs::write(folder.join("scripts/note"), script).unwrap();
+    Ran::of(std::process::Command::new("chmod").arg("755").arg(folder.join("scripts/note"))).expect(0);
+    let (output, key) = (folder.with_added_extension("tar.zst"), key("bundle.key"));
+    run("wt-bundle", &world(), ["build", text(&folder), "--key", text(&key), "--output", text(&output)])
+        .expect(0);
+    output
+}
+
+const ANSWERS: &str = "company-domain = \"acme\"\n[domains]\n[administrator]\nmail = \"a@example.com\"\nusername = \"a\"\n\
+                       name = \"A\"\npassword = \"INSECURE\"\n[[node]]\nname = \"node1\"\naddress = \"ADDRESS\"\nroles = [\"app\"]\n";
+
+/// All that tells one end from another: no times, and no numbers that the engine makes anew.
+const END: &str = "
+    find /opt/small /data /var/lib/wt-install /etc/systemd/system /run/wt -not -name '*.jsonl' -not -name host.json \
+        -not -name measured.json -not -name hw.json -printf '%p %y %m %u %g\\n' | sort
+    find /opt/small/conf /data /var/lib/wt-install/releases -type f -not -name '.small-*' -exec sha256sum {} + | sort -k 2
+    sed 's/\"collected_at.*//' /var/lib/wt-install/installed.json
+    docker service ls --format '{{.Name}} {{.Replicas}} {{.Image}}'; docker ps --format '{{.Image}} {{.Status}}' | sed 's/Up .* (/(/'
+    docker image ls --all --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}' | sort
+    docker node inspect self --format '{{.Spec.Labels}}'";
+
+/// As if nothing had been installed.
+const FORGET: &str = "
+    systemctl disable --now wt-snapshot.timer wt-snapshot.service >/dev/null 2>&1
+    docker stack rm small >/dev/null 2>&1; docker swarm leave --force >/dev/null 2>&1
+    for i in $(seq 50); do docker ps -aq | grep -q . || break; sleep 0.2; done
+    docker rm -f $(docker ps -aq) >/dev/null 2>&1; docker image prune -af >/dev/null 2>&1
+    rm -rf /opt/small /data /var/lib/wt-install /run/wt /etc/systemd/system/wt-*; systemctl daemon-reload; true";
+
+struct Sweep<'a> {
+    site: &'a Site,
+    /// What is killed.
+    bundle: String,
+    /// Brings the host back to where it began.
+    back: String,
+    end: String,
+}
+
+impl Sweep<'_> {
+    /// The calls that an undisturbed run makes, each with how many of its kind it is; the host is back at the beginning
+    /// afterwards.
+    fn calls(&mut self) -> Vec<(String, usize)> {
+        let trace = format!(
+            "cd /root && strace -o /root/calls -e trace={CALLS} ./wt-install {} >/dev/null 2>&1 && cat /root/calls",
+            self.bundle
+        );
+        let said = self.site.sh(&trace).expect(0).stdout;
+        self.end = self.site.sh(END).expect(0).stdout;
+        self.site.sh(&self.back).expect(0);
+        let mut seen = BTreeMap::<String, usize>::new();
+        let mut count = |line: &str| {
+            let (name, arguments) = line.split_once('(')?;
+            let count = seen.entry(name.to_owned()).or_default();
+            *count += 1;
+            changes_state(name, arguments).then(|| (name.to_owned(), *count))
+        };
+        said.lines().filter_map(&mut count).collect()
+    }
+
+    /// Tells whether the run came so far.
+    fn kill_at(&self, (name, number): &(String, usize)) -> bool {
+        let call = format!("{name} {number}");
+        let killed = self.site.sh(&format!(
+            "cd /root && strace -o /dev/null -e trace={name} -e inject={name}:signal=KILL:when={number} ./wt-install {}",
+            self.bundle
+        ));
+        // a run that waited less made fewer calls, and came to its end before
+        let was_killed = killed.code != 0;
+        let again = self.site.wt(&self.bundle);
+        assert_eq!(again.code, 0, "after a kill at call {call}:\n{}{}", again.stdout, again.stderr);
+        let end = self.site.sh(END).expect(0).stdout;
+        for (expected, found) in self.end.lines().zip(end.lines()) {
+            assert_eq!(expected, found, "after a kill at call {call}");
+        }
+        assert_eq!(self.end.lines().count(), end.lines().count(), "after a kill at call {call}");
+        self.site.wt(&self.bundle).expect(0).says("nothing to do");
+        self.site.sh(&self.back).expect(0);
+        was_killed
+    }
+
+    fn run(&mut self, what: &str) {
+        let calls = self.calls();
+        let all = std::env::var_os("WT_TEST_ALL").is_some();
+        let step = if all { 1 } else { calls.len().div_ceil(SAMPLE) };
+        // a fixed start: the same calls each time
+        let tried: Vec<_> = calls.iter().skip(step / 2).step_by(step).collect();
+        let killed = tried.iter().filter(|call| self.kill_at(call)).count();
+        assert!(killed * 2 > tried.len(), "{what}: only {killed} of {} were killed", tried.len());
+        println!("{what}: killed at {killed} of {} system calls, and ended well each time", calls.len());
+    }
+}
+
+/// A file that is only read, and a line on the terminal, change nothing.
+fn changes_state(name: &str, arguments: &str) -> bool {
+    match name {
+        "openat" => ["O_WRONLY", "O_RDWR", "O_CREAT"].iter().any(|flag| arguments.contains(flag)),
+        "write" => !["1,", "2,"].iter().any(|terminal| arguments.starts_with(terminal)),
+        _ => true,
+    }
+}
+
+fn site() -> Site {
+    let site = Site::bare_as("kills", "debian-12-docker");
+    site.answer(&ANSWERS.replace("ADDRESS", &site.host.address));
+    site
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn a_kill_at_any_system_call_is_mended_by_the_next_run() {
+    let site = site();
+    let (first, second) = (site.bring(&release("1.0.0")), site.bring(&release("1.1.0")));
+    Sweep { site: &site, bundle: first.clone(), back: FORGET.into(), end: String::new() }.run("installation");
+    site.wt(&first).expect(0);
+    let kept = site.sh("ls /var/lib/wt-install/releases").expect(0).stdout;
+    let back = format!(
+        "cd /root && ./wt-install rollback --yes >/dev/null 2>&1
+         cd /var/lib/wt-install/releases && ls | grep -v {} | xargs -r rm -r; docker container prune -f >/dev/null; docker image rm small/one:1.1.0 >/dev/null",
+        kept.trim()
+    );
+    Sweep { site: &site, bundle: second, back, end: String::new() }.run("upgrade");
+}
