@@ -16,20 +16,22 @@ use wt_manifests::bundle::{
     sealing::HeadlessBundle,
 };
 use wt_manifests::bundle::{split, unsigned};
+use wt_manifests::complete::SmallFile;
 use wt_manifests::manifest::{Body, CHUNK_SIZE, Entry, FORMAT, Manifest};
 use wt_manifests::release::{Release, ReleaseFile};
 use wt_manifests::site::Site;
 
-use crate::cache::{self, LayerCache};
+use crate::cache::{self, LayerCache, PackageCache};
 use crate::image::{Collected, Keep};
-use crate::packages::{self, Resolved};
+use crate::packages::{Plan, Resolved};
 use crate::press::{Frames, Press};
+use crate::problems::Problems;
 use crate::source::{Images, RegistryAccess};
-use crate::{Error, Result, documents, files};
+use crate::{Error, Result, documents, release_files};
 
 /// Measured on the benchmark's workload (eight images, 1.91 GB of layers), frames with long-distance matching in jobs of
-/// 16 MiB beside `docker save | zstd -3` of 448.6 MB: level 6 makes 0.816 of it in 25 s of processor time, level 5 0.840
-/// in 18 s, level 4 0.866 in 14 s. A bundle is built once and carried often; the limit that we set is 0.82.
+/// 16 MiB beside `docker save | zstd -3` of 447.9 MB: level 6 makes 0.815 of it in 16.4 s of processor time, level 5 0.833
+/// in 13.7 s. A bundle is built once and carried often; the limit that we set is 0.82.
 const LAYERS: i32 = 6;
 /// A package is compressed already.
 const PACKAGES: i32 = 1;
@@ -45,9 +47,17 @@ pub struct Build<'a> {
     pub created: Utc,
     pub threads: u32,
     pub registries: RegistryAccess,
-    /// How much may be kept for the next build; none: the cache is neither read nor written.
-    pub cache_size: Option<u64>,
+    pub cache_sizes: CacheSizes,
+    /// In bytes; what unpacks to more is refused.
+    pub largest_layer: u64,
     pub progress: Progress,
+}
+
+/// How many bytes may be kept for the next build; none: nothing is, and nothing that was kept is used.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheSizes {
+    pub layers: Option<u64>,
+    pub packages: Option<u64>,
 }
 
 /// What becomes of the body.
@@ -69,8 +79,8 @@ pub struct Summary {
     /// Layers that images have in common, and that would otherwise be there again.
     pub shared: usize,
     pub packages: usize,
-    /// Why nothing is kept for the next build.
-    pub no_cache: Option<String>,
+    /// What went otherwise than was asked for, and hurts nobody.
+    pub warnings: Vec<String>,
 }
 
 /// A bundle that lacks only its signature.
@@ -78,7 +88,13 @@ pub struct Summary {
 pub struct Made {
     pub bundle: HeadlessBundle,
     pub manifest: Manifest,
-    no_cache: Option<String>,
+    warnings: Vec<String>,
+}
+
+/// Those that are used.
+struct Caches {
+    layers: Option<LayerCache>,
+    packages: Option<PackageCache>,
 }
 
 struct Gathered {
@@ -89,19 +105,20 @@ struct Gathered {
 
 impl Build<'_> {
     pub fn run(&self) -> Result<Summary> {
-        let Made { bundle, manifest, no_cache } = self.make()?;
+        let Made { bundle, manifest, warnings } = self.make()?;
         let files = self.finish(bundle, &manifest)?;
-        Ok(Summary { no_cache, ..summary(files, &manifest) })
+        Ok(Summary { warnings, ..summary(files, &manifest) })
     }
 
     /// Everything but the signature; nothing stands under the output's name.
     pub fn make(&self) -> Result<Made> {
         let mut manifest = self.draft();
         self.check_form(&manifest)?;
-        let files = files::read(self.release)?;
-        let (cache, no_cache) = self.cache();
-        let images = Images::find(self.release, &self.registries, &self.progress)?;
-        let Gathered { images, layers, packages } = self.gather(images, cache)?;
+        let (files, images) = self.find()?;
+        let mut warnings = Vec::new();
+        let caches = self.caches(&mut warnings);
+        let Gathered { images, layers, packages } = self.gather(images, caches)?;
+        warnings.extend(packages.iter().flat_map(|resolved| resolved.warnings.iter().cloned()));
         let frames = self.frames(&files, &images, layers, &packages)?;
         let bundle = self.write(frames)?;
         manifest.body = bundle.body.clone();
@@ -109,7 +126,7 @@ impl Build<'_> {
         manifest.images = images.into_iter().map(|image| image.image).collect();
         manifest.packages = packages.into_iter().map(|resolved| resolved.set).collect();
         manifest.name_features();
-        Ok(Made { bundle, manifest, no_cache })
+        Ok(Made { bundle, manifest, warnings })
     }
 
     /// What would otherwise be refused at the end of a long build.
@@ -122,30 +139,49 @@ impl Build<'_> {
         }
     }
 
+    /// What the bundle is made of, all of it there. Where something lacks, packages are looked for as well, so that all
+    /// is said at once; else that is done while layers are compressed.
+    fn find(&self) -> Result<(Vec<SmallFile>, Images<'_>)> {
+        let mut problems = Problems::default();
+        let files = problems.keep("the release folder", release_files::read(self.release));
+        let (files, missing) = files.unwrap_or_default();
+        problems.extend(missing);
+        let images = Images::find(self.release, &self.registries, &self.progress, &mut problems);
+        if problems.are_of_release() {
+            self.plan_packages(&mut problems);
+        }
+        problems.into_result()?;
+        Ok((files, images))
+    }
+
     /// Images and packages, side by side.
-    fn gather(&self, images: Images<'_>, cache: Option<LayerCache>) -> Result<Gathered> {
+    fn gather(&self, images: Images<'_>, caches: Caches) -> Result<Gathered> {
         thread::scope(|scope| {
-            let packages = scope.spawn(|| self.packages());
-            let images = self.images(images, cache);
+            let packages = scope.spawn(|| self.packages(caches.packages.as_ref()));
+            let images = self.images(images, caches.layers);
             let packages = packages.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let (images, layers) = images?;
             Ok(Gathered { images, layers, packages: packages? })
         })
     }
 
-    /// The cache, or why it is not used.
-    fn cache(&self) -> (Option<LayerCache>, Option<String>) {
-        let Some(most) = self.cache_size else { return (None, None) };
-        let Some(folder) = cache::folder("layers") else { return (None, None) };
-        match LayerCache::open(folder, self.compression(LAYERS), most) {
-            Ok(cache) => (Some(cache), None),
-            Err(why) => (None, Some(why)),
-        }
+    /// Warns of a cache that cannot be used.
+    fn caches(&self, warnings: &mut Vec<String>) -> Caches {
+        let open_layers = |most| {
+            let folder = cache::folder(cache::LAYERS)?;
+            Some(LayerCache::open(folder, self.compression(LAYERS), most))
+        };
+        let open_packages = |most| Some(PackageCache::open(cache::folder(cache::PACKAGES)?, most));
+        let layers = self.cache_sizes.layers.and_then(open_layers).transpose();
+        let wanted = self.cache_sizes.packages.filter(|_| !self.release.file.packages.is_empty());
+        let packages = wanted.and_then(open_packages).transpose();
+        warnings.extend([layers.as_ref().err(), packages.as_ref().err()].into_iter().flatten().cloned());
+        Caches { layers: layers.unwrap_or_default(), packages: packages.unwrap_or_default() }
     }
 
     fn images(&self, images: Images<'_>, cache: Option<LayerCache>) -> Result<(Vec<Collected>, Frames)> {
         let phase = self.progress.phase("compressing layers", None);
-        let press = Press::start(&self.folder(), cache, self.compression(LAYERS), phase);
+        let press = Press::start(&self.folder(), cache, self.compression(LAYERS), self.largest_layer, phase);
         match images.collect(&press, self.keep) {
             Ok(collected) => Ok((collected, press.finish()?)),
             Err(Error::PressStopped) => Err(press.finish().err().unwrap_or(Error::PressStopped)),
@@ -153,21 +189,30 @@ impl Build<'_> {
         }
     }
 
-    fn packages(&self) -> Result<Vec<Resolved>> {
+    fn packages(&self, cache: Option<&PackageCache>) -> Result<Vec<Resolved>> {
+        let mut problems = Problems::default();
+        let plans = self.plan_packages(&mut problems);
+        problems.into_result()?;
+        plans.into_iter().map(|plan| plan.fetch(cache)).collect()
+    }
+
+    /// Of all targets that can be had.
+    fn plan_packages(&self, problems: &mut Problems) -> Vec<Plan> {
         let file = &self.release.file;
-        file.packages.iter().map(|target| packages::resolve(target, &file.platform, &self.progress)).collect()
+        let plan = |target| Plan::of(target, &file.platform, self.created, &self.progress, problems);
+        file.packages.iter().filter_map(plan).collect()
     }
 
     /// All frames in their order.
     fn frames(
         &self,
-        files: &[files::ReleaseFile],
+        files: &[SmallFile],
         images: &[Collected],
         mut layers: Frames,
         packages: &[Resolved],
     ) -> Result<Vec<FrameFile>> {
         let folder = self.folder();
-        let mut frames = vec![files::frame(files, &folder, self.compression(SMALL_FILES))?];
+        let mut frames = vec![release_files::frame(files, &folder, self.compression(SMALL_FILES))?];
         for resolved in packages {
             frames.extend(resolved.frames(&folder, self.compression(PACKAGES))?);
         }
@@ -266,7 +311,7 @@ fn summary(files: Vec<PathBuf>, manifest: &Manifest) -> Summary {
         layers,
         shared: used - layers,
         packages: manifest.packages.iter().map(|set| set.packages.len()).sum(),
-        no_cache: None,
+        warnings: Vec::new(),
     }
 }
 

@@ -5,8 +5,10 @@
 mod configs;
 mod entry;
 mod layers;
+mod packages;
 
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::fs::DirBuilder;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -14,6 +16,10 @@ use wt_keys::Sha256Digest;
 
 pub use configs::Configs;
 pub use layers::LayerCache;
+pub use packages::PackageCache;
+
+pub const LAYERS: &str = "layers";
+pub const PACKAGES: &str = "packages";
 
 /// A kept file.
 #[derive(Debug)]
@@ -29,6 +35,17 @@ pub fn folder(name: &str) -> Option<PathBuf> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let caches = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
     Some(caches.join("wt-bundle").join(name))
+}
+
+/// Creates the folder of a cache where it is missing. The error says why it cannot be used.
+fn open(folder: &Path, what: &str) -> Result<(), String> {
+    let failed = |why: std::io::Error| format!("the {what} cache `{}` is not used: {why}", folder.display());
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    if !is_ours_alone(folder).map_err(failed)? {
+        return Err(failed(std::io::Error::other("it is not this user's alone")));
+    }
+    tempfile::tempfile_in(folder).map_err(failed)?;
+    Ok(())
 }
 
 /// All files of a cache, of whatever settings. A folder that is not this user's alone may be somebody's files: it has none.

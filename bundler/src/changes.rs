@@ -1,4 +1,5 @@
-//! What is different between two bundles, by their manifests alone.
+//! All that is different between two bundles, of two releases mostly, by their manifests alone (`diff`). Why a build that
+//! was made again is not the same is in `difference.rs` (`build --check`).
 
 pub mod images;
 mod packages;
@@ -19,7 +20,7 @@ use crate::stored::stored;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum Change {
     Added,
     Removed,
     Changed,
@@ -54,7 +55,7 @@ pub struct LayerChange {
 #[derive(Debug, Serialize)]
 pub struct EntryChange {
     pub path: String,
-    pub change: Kind,
+    pub change: Change,
     pub before: Option<EntryState>,
     pub after: Option<EntryState>,
 }
@@ -143,11 +144,11 @@ fn paired<'a, K: Ord, T>(
     pairs
 }
 
-fn kind<T>(before: Option<&T>, after: Option<&T>) -> Kind {
+fn kind<T>(before: Option<&T>, after: Option<&T>) -> Change {
     match (before, after) {
-        (None, _) => Kind::Added,
-        (_, None) => Kind::Removed,
-        _ => Kind::Changed,
+        (None, _) => Change::Added,
+        (_, None) => Change::Removed,
+        _ => Change::Changed,
     }
 }
 

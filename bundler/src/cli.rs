@@ -13,6 +13,8 @@ mod inspect;
 mod join;
 mod registry_flags;
 mod sign;
+mod signer_flags;
+mod size_argument;
 mod split;
 mod table;
 mod verify;

@@ -1,6 +1,8 @@
 //! Layers and archives as people have them: plain, gzip or zstd, told apart by their first bytes.
 
+use std::fs::File;
 use std::io::{self, Cursor, Read};
+use std::os::unix::fs::FileExt as _;
 
 const GZIP: [u8; 2] = [0x1F, 0x8B];
 const ZSTD: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
@@ -33,6 +35,17 @@ impl Coding {
             Self::Zstd => Box::new(zstd::Decoder::new(reader)?),
         })
     }
+}
+
+/// The file again, if it is one that can be read at any place and is not compressed.
+pub fn in_place(file: &File) -> io::Result<Option<File>> {
+    if !file.metadata()?.is_file() {
+        return Ok(None); // a pipe
+    }
+    let mut first = [0; ZSTD.len()];
+    let got = file.read_at(&mut first, 0)?;
+    let (coding, _) = Coding::detect(&first[..got])?;
+    if coding == Coding::Plain { file.try_clone().map(Some) } else { Ok(None) }
 }
 
 /// The content of `reader`, whichever way it is compressed.

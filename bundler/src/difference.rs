@@ -1,10 +1,10 @@
-//! What makes a bundle that was built again another one than the first. It names one thing: the one that a person
-//! would look at first.
+//! What makes a bundle that was built again another one than the first (`build --check`). It names one thing: the one that
+//! a person would look at first. What two releases do not have in common is in `changes.rs` (`diff`).
 
 use std::fmt;
 
 use serde_json::Value;
-use wt_manifests::manifest::{Manifest, PackageSet};
+use wt_manifests::manifest::{Manifest, PackageSet, PackageSource};
 
 const NOTHING: &str = "nothing";
 
@@ -14,7 +14,12 @@ pub struct Difference {
     what: String,
     expected: String,
     found: String,
+    why: Option<&'static str>,
 }
+
+/// Of packages, where an archive is not what it was.
+const NEWER_INDEX: &str = "the archive signed another index since; only a mirror that stays gives the same again: `mirror` \
+     of a snapshot, with `snapshot = true`";
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -23,11 +28,20 @@ impl fmt::Display for Difference {
 }
 
 impl Difference {
+    /// What to do about it, where that can be said.
+    pub fn hint(&self) -> Option<&'static str> {
+        self.why
+    }
+
     /// Images before packages before files, since an image that changed changes files too; what only the
     /// compression made another comes last. None means that the bodies are equal byte for byte.
     pub fn first(expected: &Manifest, found: &Manifest) -> Option<Self> {
         images(expected, found)
-            .or_else(|| packages(expected, found))
+            .or_else(|| {
+                packages(expected, found)
+                    .or_else(|| sources(expected, found))
+                    .map(because_of(expected, found))
+            })
             .or_else(|| entries(expected, found))
             .or_else(|| fields(expected, found))
             .or_else(|| frames(expected, found))
@@ -57,6 +71,26 @@ fn packages(expected: &Manifest, found: &Manifest) -> Option<Difference> {
     first_of(&rows(&expected.packages), &rows(&found.packages), |(target, package), _| {
         (format!("a package for {target}"), package.clone())
     })
+}
+
+/// What the packages were taken from.
+fn sources(expected: &Manifest, found: &Manifest) -> Option<Difference> {
+    first_of(&source_rows(expected), &source_rows(found), |(target, source), _| {
+        let value = format!("{}, sha256:{}", source.date, source.release_sha256);
+        (format!("the index `{}` for {target}", source.suite), value)
+    })
+}
+
+fn source_rows(manifest: &Manifest) -> Vec<(String, PackageSource)> {
+    let of = |set: &PackageSet| -> Vec<(String, PackageSource)> {
+        set.sources.iter().map(|source| (set.target.clone(), source.clone())).collect()
+    };
+    manifest.packages.iter().flat_map(of).collect()
+}
+
+fn because_of(expected: &Manifest, found: &Manifest) -> impl FnOnce(Difference) -> Difference {
+    let newer = source_rows(expected) != source_rows(found);
+    move |difference| Difference { why: newer.then_some(NEWER_INDEX), ..difference }
 }
 
 fn entries(expected: &Manifest, found: &Manifest) -> Option<Difference> {
@@ -109,7 +143,7 @@ fn first_of<T: PartialEq>(
     let what = expected.as_ref().or(found.as_ref()).map(|(what, _)| what.clone()).unwrap_or_default();
     let value =
         |shown: Option<(String, String)>| shown.map_or_else(|| NOTHING.to_owned(), |(_, value)| value);
-    Some(Difference { what, expected: value(expected), found: value(found) })
+    Some(Difference { what, expected: value(expected), found: value(found), why: None })
 }
 
 #[cfg(test)]

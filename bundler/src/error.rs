@@ -1,41 +1,44 @@
-//! What can go wrong while a bundle is built, in words for the release engineer.
+//! What can go wrong while a bundle is built, signed, shown or taken apart, in words for the release engineer.
 
+use std::io;
 use std::path::PathBuf;
 
-use wt_keys::console::{Exit, Explain};
-use wt_keys::{KeyId, Sha256Digest};
-use wt_manifests::ImageName;
-use wt_manifests::complete::Missing;
+use wt_keys::console::{Exit, Explain, Size};
+use wt_keys::shown::{Shown, shown, shown_path};
+use wt_keys::{KeyId, Sha256Digest, Utc};
 use wt_manifests::release::TRANSPORTS;
+use wt_manifests::{ImageName, Platform};
 
 use crate::difference::Difference;
 use crate::packages::unmet::Unmet;
+use crate::problems::{self, Problem};
+use crate::source::RegistryFailure;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("cannot {action} `{}`", path.display())]
-    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("cannot {action} `{}`", shown_path(path))]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
     /// from manifests: the release, the bundle file, and from keys below it
     #[error(transparent)]
-    Bundle(#[from] wt_manifests::Error),
+    Bundle(wt_manifests::Error),
     #[error(transparent)]
     Keys(#[from] wt_keys::Error),
 
     #[error("no key to sign the bundle with")]
     NoKey,
-    #[error("no key file `{}`", path.display())]
+    #[error("no key file `{}`", shown_path(path))]
     NoKeyFile { path: PathBuf },
     #[error("no trust document to check the bundle with")]
     NoTrust,
-    #[error("`{}` is a folder\n  expected the name of the file to write", path.display())]
+    #[error("`{}` is a folder\n  expected the name of the file to write", shown_path(path))]
     OutputFolder { path: PathBuf, example: PathBuf },
-    #[error("`{}` is there already", path.display())]
+    #[error("`{}` is there already", shown_path(path))]
     OutputExists { path: PathBuf },
-    #[error("`{}` is a volume; volumes are not signed", path.display())]
+    #[error("`{}` is a volume; volumes are not signed", shown_path(path))]
     SignVolumes { path: PathBuf },
-    #[error("`{}` takes no `--head`: it is not an unsigned bundle", path.display())]
+    #[error("`{}` takes no `--head`: it is not an unsigned bundle", shown_path(path))]
     HeadWithoutUnsigned { path: PathBuf },
     #[error(
         "the bundle carries a newer trust document than the one to sign it with\n  expected version {carried} or newer\n  found    version {ours}"
@@ -43,50 +46,55 @@ pub enum Error {
     OlderTrust { carried: u64, ours: u64 },
     #[error("nothing was signed")]
     NotSigned,
-    #[error("no installer `{}` to hand over", path.display())]
+    #[error("no installer `{}` to hand over", shown_path(path))]
     NoInstaller { path: PathBuf },
     #[error(
         "`{}` is not a wt-install for {platform}\n  expected a static ELF executable for it\n  found    {found}",
-        path.display()
+        shown_path(path)
     )]
     Installer { path: PathBuf, platform: String, found: &'static str },
     #[error(
         "`{}` does not trust this bundle\n  expected the built-in roots {}\n  found    {}",
-        path.display(), keys(expected), keys(found)
+        shown_path(path),
+        keys(expected),
+        keys(found)
     )]
     InstallerRoots { path: PathBuf, expected: Vec<KeyId>, found: Vec<KeyId> },
-    #[error("`{}` cannot be handed over under this name\n  expected letters, digits and . _ - + only", path.display())]
+    #[error(
+        "`{}` cannot be handed over under this name\n  expected letters, digits and . _ - + only",
+        shown_path(path)
+    )]
     HandoverName { path: PathBuf },
-    #[error("the bundle has nothing called `{found}`")]
+    #[error("the bundle has nothing called `{}`", shown(found))]
     NoEntry { found: String, meant: Option<String> },
     #[error("the bundles differ")]
     BundlesDiffer,
-    #[error("the bundle has no image `{found}`")]
+    #[error("the bundle has no image `{}`", shown(found))]
     NoImage { found: String, known: Vec<String> },
-    #[error("`{}` is there already, and is not what the bundle has", path.display())]
+    #[error("`{}` is there already, and is not what the bundle has", shown_path(path))]
     Occupied { path: PathBuf },
-    #[error("`{}` is not a folder, and nothing is written through a link", path.display())]
+    #[error("`{}` is not a folder, and nothing is written through a link", shown_path(path))]
     NotAFolder { path: PathBuf },
-    #[error("`{path}` is nothing that a terminal can show")]
+    #[error("`{}` is nothing that a terminal can show", shown(path))]
     NotForTerminal { path: String },
-    #[error("SOURCE_DATE_EPOCH is `{found}`\n  expected seconds since 1970")]
+    #[error("SOURCE_DATE_EPOCH is `{}`\n  expected seconds since 1970", shown(found))]
     Epoch { found: String },
-    #[error("`{}` is not what this release gives: {difference}", bundle.display())]
+    #[error("`{}` is not what this release gives: {difference}", shown_path(bundle))]
     Different { bundle: PathBuf, difference: Difference },
-    #[error("the release has no `{}`", path.display())]
+    #[error("the release has no `{}`", shown_path(path))]
     MissingFile { path: PathBuf },
-    #[error("the release is not complete{}", lines(missing))]
-    ReleaseIncomplete { missing: Vec<Missing> },
-    #[error("`{}` is neither a file nor a folder", path.display())]
+    #[error("the release is not complete{}", lines(problems))]
+    ReleaseIncomplete { problems: Vec<Problem> },
+    #[error("`{}` is neither a file nor a folder", shown_path(path))]
     FileKind { path: PathBuf },
 
-    #[error("`{found}` is not an image source\n  expected TRANSPORT:WHERE, with one of {}", TRANSPORTS.join(", "))]
+    #[error("`{}` is not an image source\n  expected TRANSPORT:WHERE, with one of {}", shown(found), TRANSPORTS.join(", "))]
     Transport { found: String },
-    #[error("`{found}` is not an image source\n  expected {expected}")]
+    #[error("`{}` is not an image source\n  expected {expected}", shown(found))]
     SourceForm { found: String, expected: &'static str },
 
     #[error(transparent)]
-    Registry(#[from] crate::source::RegistryFailure),
+    Registry(#[from] RegistryFailure),
     #[error("the engine at `{host}` cannot be reached")]
     EngineUnreachable { host: String, source: Box<bollard::errors::Error> },
     #[error("the engine at `{host}` cannot be reached this way\n  expected unix:///PATH")]
@@ -94,31 +102,54 @@ pub enum Error {
     #[error("the engine failed to {action}")]
     Engine { action: &'static str, source: Box<bollard::errors::Error> },
     #[error("cannot start an asynchronous runtime")]
-    Runtime { source: std::io::Error },
+    Runtime { source: io::Error },
     #[error("the engine has no image {}", list(names))]
     NotInEngine { names: Vec<ImageName> },
 
-    #[error("`{origin}` is not an image archive that can be used: {why}")]
-    Archive { origin: String, why: &'static str },
+    #[error("`{}` cannot be used: {why}", place(origin))]
+    Unusable { origin: String, why: &'static str },
     #[error(
-        "the image archive `{origin}` holds more than is read\n  expected at most {limit} {what}\n  found    {found} or more"
+        "`{}` holds more than is read\n  expected at most {limit} {what}\n  found    {found} or more",
+        place(origin)
     )]
     ArchiveTooLarge { origin: String, what: &'static str, limit: u64, found: u64 },
-    #[error("`{origin}` cannot be understood: `{document}`")]
-    Document { origin: String, document: String, source: serde_json::Error },
-    #[error("`{origin}` holds no image `{wanted}`")]
+    #[error("`{}` in `{}` cannot be understood", shown(document), place(origin))]
+    Document { origin: String, document: String, source: Shown<serde_json::Error> },
+    #[error("the documents of the image `{image}` in the bundle are not what images have")]
+    ImageInBundle { image: ImageName, source: Box<Self> },
+    #[error("`{}` holds no image `{}`", place(origin), shown(wanted))]
     NotInArchive { origin: String, wanted: String, known: Vec<String> },
-    #[error("`{origin}` misses `{path}`")]
+    #[error("`{}` holds several images and none is named", place(origin))]
+    SeveralImages { origin: String, known: Vec<String> },
+    #[error("`{}` holds no image for `{wanted}`", place(origin))]
+    NoPlatform { origin: String, wanted: Platform, known: Vec<String> },
+    #[error("`{}` holds several images for `{wanted}`, of different variants", place(origin))]
+    Variants { origin: String, wanted: Platform, known: Vec<String> },
+    #[error("`{}` misses `{}`", place(origin), shown(path))]
     Misses { origin: String, path: String },
-    #[error("`{origin}` has `{kind}` where this version takes none")]
-    MediaType { origin: String, kind: String },
-    #[error("digest mismatch for `{what}`\n  expected sha256:{expected}\n  found    sha256:{found}")]
+    #[error(
+        "`{}` has {what} of a type that is not taken\n  expected {expected}\n  found    {}",
+        place(origin),
+        shown(found)
+    )]
+    MediaType { origin: String, what: &'static str, expected: &'static str, found: String },
+    #[error(
+        "the layer `{}` of `{}` is to be fetched from elsewhere: `{}`",
+        shown(layer),
+        place(origin),
+        shown(url)
+    )]
+    ForeignLayer { origin: String, layer: String, url: String },
+    #[error("digest mismatch for `{}`\n  expected sha256:{expected}\n  found    sha256:{found}", place(what))]
     Digest { what: String, expected: Sha256Digest, found: Sha256Digest },
-    #[error("`{what}` is of another size\n  expected {expected} bytes\n  found    {found} bytes")]
+    #[error("`{}` is of another size\n  expected {expected} bytes\n  found    {found} bytes", place(what))]
     Size { what: String, expected: u64, found: u64 },
-    #[error("{why}")]
+    #[error("{}", shown(why))]
     SourceName { why: String },
-    #[error("the image `{image}` is for another platform\n  expected {expected}\n  found    {found}")]
+    #[error(
+        "the image `{image}` is for another platform\n  expected {expected}\n  found    {}",
+        shown(found)
+    )]
     Platform { image: ImageName, expected: String, found: String },
     #[error(
         "the layers of the image `{image}` are not those of its configuration\n  expected {expected}\n  found    {found}"
@@ -126,31 +157,72 @@ pub enum Error {
     Layers { image: ImageName, expected: String, found: String },
     #[error("the layers cannot be compressed any further")]
     PressStopped,
-    #[error("no root file system `{}`", path.display())]
+    #[error("there is no `{}`", shown_path(path))]
+    NoSource { path: PathBuf },
+    #[error(
+        "a layer{} is larger than is allowed: `{}`\n  expected at most {}\n  found    more",
+        image.as_ref().map_or_else(String::new, |image| format!(" of the image `{image}`")), shown(origin), Size(*limit)
+    )]
+    LayerTooLarge { image: Option<ImageName>, origin: String, limit: u64 },
+    #[error("the image archive `{}` unpacks to more than is allowed\n  expected at most {}", shown(origin), Size(*limit))]
+    UnpackedTooLarge { origin: String, limit: u64 },
+    #[error(
+        "the layer `{layer}` is not what the configuration of its image says: `{}`\n  expected sha256:{expected}, unpacked\n  found    sha256:{found}",
+        shown(origin)
+    )]
+    Unfolded { origin: String, layer: String, expected: Sha256Digest, found: Sha256Digest },
+    #[error("no root file system `{}`", shown_path(path))]
     NoRootfs { path: PathBuf, prepare: Option<PathBuf> },
-    #[error("`{}` cannot be in an image: it is {kind}", path.display())]
+    #[error("`{}` cannot be in an image: it is {kind}", shown_path(path))]
     RootfsKind { path: PathBuf, kind: &'static str },
-    #[error("the image `{image}` has {field} = `{found}`\n  expected {expected}")]
+    #[error("the image `{image}` has {field} = `{}`\n  expected {expected}", shown(found))]
     Config { image: ImageName, field: &'static str, found: String, expected: &'static str },
 
     #[error("apt is needed to resolve packages, and cannot be started")]
-    NoApt { source: std::io::Error },
+    NoApt { source: io::Error },
     #[error("apt failed to {action} for `{target}`\n{said}")]
     Apt { action: &'static str, target: String, said: String },
-    #[error("apt said something about `{target}` that cannot be understood: `{found}`")]
+    #[error("apt said something about `{target}` that cannot be understood: `{}`", shown(found))]
     AptAnswer { target: String, found: String },
     #[error("`{target}` has no package `{}`", names.join("`, `"))]
     NoPackage { target: String, names: Vec<String>, meant: Vec<String> },
     #[error("the packages for `{target}` need what cannot be had{}", lines(unmet))]
     Unmet { target: String, unmet: Vec<Unmet> },
-    #[error("`{}` is not a Debian package", path.display())]
+    #[error("`{}` is not a Debian package", shown_path(path))]
     NotAPackage { path: PathBuf },
-    #[error("`{}` is a package for another machine\n  expected {expected} or all\n  found    {found}", path.display())]
+    #[error(
+        "`{}` is a package for another machine\n  expected {expected} or all\n  found    {}",
+        shown_path(path),
+        shown(found)
+    )]
     DebArchitecture { path: PathBuf, expected: String, found: String },
-    #[error("no keyring `{}` to check the packages for `{target}` with", path.display())]
+    #[error("the index `{}` for `{target}` has no InRelease file that vouches for it", shown(found))]
+    UnsignedIndex { target: String, found: String },
+    #[error(
+        "the index `{suite}` for `{target}` is older than the release takes\n  expected {expected} or later\n  found    {}",
+        shown(found)
+    )]
+    OldIndex { target: String, suite: String, expected: Utc, found: String },
+    #[error("no keyring `{}` to check the packages for `{target}` with", shown_path(path))]
     NoKeyring { target: String, path: PathBuf },
     #[error("where the archive with `{suite}` is, is not known here")]
     NoMirror { suite: String },
+}
+
+/// Where something is, with names that are not ours.
+fn place(origin: &str) -> Shown<&str> {
+    shown(origin).up_to(1000)
+}
+
+/// Of what there is, in a hint.
+const MOST_NAMED: usize = 20;
+
+/// What there is instead.
+fn some(names: &[String]) -> String {
+    let mut some: Vec<String> = names.iter().take(MOST_NAMED).map(|name| shown(name).to_string()).collect();
+    let left = names.len() - some.len();
+    some.extend((left > 0).then(|| format!("and {left} more")));
+    some.join(", ")
 }
 
 fn list(names: &[ImageName]) -> String {
@@ -185,12 +257,72 @@ fn not_reached(said: &str) -> bool {
 }
 
 impl Error {
-    /// For `map_err` on an [`std::io::Error`]; an error of ours that went through a reader comes out as it went in.
-    pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+    /// An error of ours that went through a reader, as it went in; one that is not ours comes back.
+    pub fn from_reader(error: io::Error) -> Result<Self, io::Error> {
+        error.downcast::<Self>().or_else(|error| error.downcast::<wt_manifests::Error>().map(Self::from))
+    }
+
+    /// For `map_err` on an [`io::Error`]; an error of ours that went through a reader comes out as it went in.
+    pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| match source.downcast::<Self>() {
-            Ok(own) => own,
-            Err(source) => Self::Io { action, path, source },
+        move |source| Self::from_reader(source).unwrap_or_else(|source| Self::Io { action, path, source })
+    }
+}
+
+impl Error {
+    pub fn layer_too_large(origin: impl Into<String>, limit: u64) -> Self {
+        Self::LayerTooLarge { image: None, origin: origin.into(), limit }
+    }
+
+    /// Names the image, where that is known.
+    #[must_use]
+    pub fn of_image(self, name: &ImageName) -> Self {
+        match self {
+            Self::LayerTooLarge { image: None, origin, limit } => {
+                Self::LayerTooLarge { image: Some(name.clone()), origin, limit }
+            }
+            other => other,
+        }
+    }
+
+    /// Whether something that a release names is not there or cannot be used: no fault of a machine or of a network.
+    pub fn is_of_release(&self) -> bool {
+        matches!(
+            self,
+            Self::MissingFile { .. }
+                | Self::FileKind { .. }
+                | Self::Transport { .. }
+                | Self::SourceForm { .. }
+                | Self::NoSource { .. }
+                | Self::NoRootfs { .. }
+                | Self::Config { .. }
+                | Self::NotInEngine { .. }
+                | Self::NotInArchive { .. }
+                | Self::SeveralImages { .. }
+                | Self::Registry(RegistryFailure::NotFound { .. })
+                | Self::NoKeyring { .. }
+                | Self::NoMirror { .. }
+                | Self::NoPackage { .. }
+                | Self::Unmet { .. }
+                | Self::NotAPackage { .. }
+                | Self::DebArchitecture { .. }
+        )
+    }
+}
+
+/// What a frame is made of is read by `wt_manifests`, which knows no error of ours: it keeps ours as a source.
+impl From<wt_manifests::Error> for Error {
+    fn from(error: wt_manifests::Error) -> Self {
+        match error {
+            wt_manifests::Error::Io { action, path, source } => {
+                let theirs = |source| Self::Bundle(wt_manifests::Error::Io { action, path, source });
+                Self::from_reader(source).unwrap_or_else(theirs)
+            }
+            wt_manifests::Error::Unreadable { source } => {
+                let theirs = |source| Self::Bundle(wt_manifests::Error::Unreadable { source });
+                Self::from_reader(source).unwrap_or_else(theirs)
+            }
+            other => Self::Bundle(other),
         }
     }
 }
@@ -201,6 +333,7 @@ impl Explain for Error {
             Self::Bundle(error) => error.exit(),
             Self::Keys(error) => error.exit(),
             Self::Registry(failure) => failure.exit(),
+            Self::ReleaseIncomplete { problems } => problems::exit(problems),
             Self::NoKey
             | Self::NoTrust
             | Self::HeadWithoutUnsigned { .. }
@@ -211,9 +344,14 @@ impl Explain for Error {
             | Self::Engine { .. }
             | Self::Runtime { .. } => Exit::Engine,
             Self::Apt { said, .. } if not_authentic(said) => Exit::NotTrusted,
-            Self::InstallerRoots { .. } | Self::Digest { .. } | Self::Size { .. } | Self::Layers { .. } => {
-                Exit::NotTrusted
-            }
+            Self::InstallerRoots { .. }
+            | Self::Digest { .. }
+            | Self::Size { .. }
+            | Self::ImageInBundle { .. }
+            | Self::Layers { .. }
+            | Self::Unfolded { .. }
+            | Self::UnsignedIndex { .. }
+            | Self::OldIndex { .. } => Exit::NotTrusted,
             _ => Exit::Failed,
         }
     }
@@ -223,6 +361,7 @@ impl Explain for Error {
             Self::Bundle(error) => return error.hint(),
             Self::Keys(error) => return error.hint(),
             Self::Registry(failure) => return failure.hint(),
+            Self::ReleaseIncomplete { problems } => return problems::hint(problems),
             Self::NoKey | Self::NoKeyFile { .. } => {
                 "pass `--key DIR/bundle.key` or set WT_KEY; `wt-keys init --dir DIR` makes keys".into()
             }
@@ -241,11 +380,15 @@ impl Explain for Error {
             Self::HandoverName { .. } => "rename the bundle".into(),
             Self::NoEntry { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
             Self::NoEntry { .. } => "`wt-bundle inspect BUNDLE --entries` lists what there is".into(),
-            Self::NoImage { known, .. } => format!("it has: {}", known.join(", ")),
+            Self::NoImage { known, .. } => format!("it has: {}", some(known)),
             Self::Occupied { .. } | Self::NotAFolder { .. } => "name a folder that is new or empty".into(),
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 "free some space, or write to another disk; what is complete is not written again".into()
             }
+            Self::LayerTooLarge { .. } | Self::UnpackedTooLarge { .. } => {
+                "if it has to be so large: `--largest-layer SIZE`".into()
+            }
+            Self::Unfolded { .. } => "the image is broken where it is; no engine would load it".into(),
             Self::NotForTerminal { .. } => "write it to a file: `> FILE`, or `wt-bundle extract`".into(),
             Self::OlderTrust { .. } => {
                 "pass the newer one: `--trust FILE`; an older one would take its revocations back".into()
@@ -254,13 +397,24 @@ impl Explain for Error {
             Self::EngineUnreachable { .. } => {
                 "is it running, and may you use it? DOCKER_HOST says where it is".into()
             }
-            Self::Different { .. } => "`expected` is what was signed, `found` what was built now".into(),
+            Self::Different { difference, .. } => {
+                difference.hint().unwrap_or("`expected` is what was signed, `found` what was built now").into()
+            }
             Self::NotInEngine { names } => {
                 let name = names.first().map(ToString::to_string).unwrap_or_default();
                 format!("`docker images` shows what it has; `docker pull {name}` or build it first")
             }
-            Self::NotInArchive { known, .. } if !known.is_empty() => {
-                format!("it holds: {}", known.join(", "))
+            Self::NotInArchive { known, .. } | Self::NoPlatform { known, .. } if !known.is_empty() => {
+                format!("it holds: {}", some(known))
+            }
+            Self::SeveralImages { known, .. } if !known.is_empty() => {
+                format!("name one behind the path, as in `PATH:{}`; it holds: {}", shown(&known[0]), some(known))
+            }
+            Self::Variants { known, .. } => {
+                format!("say which in release.toml: `platform = …`; there are {}", some(known))
+            }
+            Self::ForeignLayer { .. } => {
+                "a bundle holds every layer; take an image that brings its own".into()
             }
             Self::NoRootfs { prepare: Some(prepare), .. } => format!("run `{}` first", prepare.display()),
             Self::NoPackage { meant, .. } if !meant.is_empty() => {
@@ -273,9 +427,15 @@ impl Explain for Error {
                 "apt-get install ubuntu-keyring, or put the keyring into the release folder".into()
             }
             Self::NoKeyring { .. } => "for Debian: apt-get install debian-archive-keyring".into(),
+            Self::UnsignedIndex { .. } => "the archive must sign its Release file in place: `InRelease`".into(),
+            Self::OldIndex { .. } => {
+                "the mirror is behind, or gives an old index for a new one; `not-before` says how old one may be".into()
+            }
             Self::NoMirror { .. } => "name it in release.toml: mirror = \"http://HOST/debian\"".into(),
             Self::Apt { said, .. } if said.contains("is expired") => {
-                "the mirror has not been renewed for long, or this machine's clock is wrong".into()
+                "the mirror has not been renewed for long, or this machine's clock is wrong; of a snapshot say \
+                 `snapshot = true`"
+                    .into()
             }
             Self::Apt { said, .. } if not_reached(said) => {
                 "is the archive reachable from here, and has it these suites? `mirror = …` names another"
@@ -284,5 +444,27 @@ impl Explain for Error {
             Self::NoApt { .. } => "build on a Debian or Ubuntu machine, or in a container of one".into(),
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Through a reader, and through that of a frame.
+    #[test]
+    fn an_error_that_went_through_a_reader_comes_out_as_it_went_in() {
+        let through = |error: io::Error| Error::from(wt_manifests::Error::io("read", "the bundle")(error));
+        let ours = || io::Error::other(Error::NotSigned);
+        let theirs = || io::Error::other(wt_manifests::Error::Unsigned);
+        let disk = || io::Error::from(io::ErrorKind::StorageFull);
+        for error in [Error::io("read", "x")(ours()), through(ours())] {
+            assert!(matches!(error, Error::NotSigned), "{error:?}");
+        }
+        for error in [Error::io("read", "x")(theirs()), through(theirs())] {
+            assert!(matches!(error, Error::Bundle(wt_manifests::Error::Unsigned)), "{error:?}");
+        }
+        assert!(matches!(Error::io("read", "x")(disk()), Error::Io { .. }));
+        assert!(matches!(through(disk()), Error::Bundle(wt_manifests::Error::Io { .. })));
     }
 }

@@ -18,7 +18,7 @@ use wt_manifests::manifest::Entry;
 
 use self::folder::Folder;
 use crate::Result;
-use crate::press::Counted;
+use crate::counted::Counted;
 use crate::selection::Selection;
 
 /// What was done.

@@ -23,6 +23,7 @@ pub use installer::BuiltIn;
 use page::Page;
 use staging::Staging;
 
+use crate::new_file::refuse_existing;
 use crate::{Error, Result};
 
 const INSTALLER: &str = "wt-install";
@@ -65,7 +66,7 @@ impl Handover<'_> {
         if !self.installer.is_file() {
             return Err(Error::NoInstaller { path: self.installer.to_owned() });
         }
-        let copy = staging.copy(self.installer, INSTALLER, 0o755, &|_| {})?;
+        let copy = staging.copy(self.installer, INSTALLER, 0o755, &Progress::silent().phase("", None))?;
         let manifest = self.bundle.manifest();
         let built_in = BuiltIn::read(&copy, self.installer, &manifest.platform)?;
         let trust = &self.bundle.trusted().trust;
@@ -78,7 +79,7 @@ impl Handover<'_> {
         let phase = self.progress.phase("collecting", Some(self.bundle.file_length()));
         for file in self.bundle.volumes().files() {
             let name = plain_name(file)?;
-            staging.link_or_copy(file, &name, &|bytes| phase.advance(bytes))?;
+            staging.link_or_copy(file, &name, &phase)?;
         }
         Ok(())
     }
@@ -94,7 +95,7 @@ impl Handover<'_> {
     fn put_sums(&self, staging: &mut Staging) -> Result<()> {
         let phase = self.progress.phase("hashing", Some(self.bundle.file_length()));
         let mut sums = String::new();
-        for (name, digest) in staging.digests(&|bytes| phase.advance(bytes))? {
+        for (name, digest) in staging.digests(&phase)? {
             let _ = writeln!(sums, "{digest}  {name}");
         }
         staging.write(SUMS, sums.as_bytes())
@@ -120,13 +121,6 @@ pub fn check(
 /// The `wt-install` that lies beside the program that runs.
 pub fn installer_beside(program: &Path) -> PathBuf {
     folder_of(program).join(INSTALLER)
-}
-
-fn refuse_existing(folder: &Path) -> Result<()> {
-    match folder.symlink_metadata() {
-        Ok(_) => Err(Error::OutputExists { path: folder.to_owned() }),
-        Err(_) => Ok(()),
-    }
 }
 
 /// The name of `file`, where no shell reads anything into it.

@@ -13,7 +13,8 @@ use wt_manifests::bundle::{Bundle, tar};
 use wt_manifests::image::{Image, blob_path, documents};
 use wt_manifests::manifest::{Entry, Manifest, Mode};
 
-use crate::press::Counted;
+use crate::counted::Counted;
+use crate::new_file::published;
 use crate::{Error, Result};
 
 /// The image with this name, which may leave out what Docker implies.
@@ -47,7 +48,7 @@ pub fn write(bundle: &Bundle, image: &Image, output: &Path, phase: &Phase) -> Re
         archive.add(&entry, &mut &bytes[..])?;
     }
     archive.end()?;
-    Ok(landing.replace(output)?)
+    published(landing.take_name(output), output)
 }
 
 fn blobs(image: &Image) -> HashSet<Sha256Digest> {

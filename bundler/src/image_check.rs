@@ -4,43 +4,32 @@
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
-use serde::Deserialize;
 use wt_keys::Sha256Digest;
 use wt_keys::console::Phase;
 use wt_manifests::bundle::Bundle;
 use wt_manifests::bundle::reader::unwrapped;
-use wt_manifests::image::{Config, Image, OCI_KEYS, blob_path, refuse_ambiguous_keys};
+use wt_manifests::image::{Image, blob_path};
 use wt_manifests::manifest::{Entry, Manifest};
 use wt_manifests::{Error as BundleError, Platform};
 
+use crate::counted::Counted;
 use crate::decompress::decompressed;
-use crate::image::{DOCUMENT_LIMIT, digest, joined};
-use crate::press::Counted;
-use crate::source::hashed::Hashed;
-use crate::{Error, Result};
+use crate::hashed::Hashed;
+use crate::image::{DOCUMENT_LIMIT, joined};
+use crate::source::oci::Document;
+use crate::{Error, Result, image};
 
 /// Documents by their digests.
 type Documents = HashMap<Sha256Digest, Vec<u8>>;
-
-#[derive(Deserialize)]
-struct ImageManifest {
-    config: Descriptor,
-    layers: Vec<Descriptor>,
-}
-
-#[derive(Deserialize)]
-struct Descriptor {
-    digest: String,
-    size: u64,
-}
 
 /// Checks every image.
 pub fn check(bundle: &Bundle, phase: &Phase) -> Result<()> {
     let manifest = bundle.manifest();
     let documents = documents(bundle)?;
     for image in &manifest.images {
-        check_config(image, &documents, &manifest.platform)?;
-        check_manifest(image, &documents, manifest)?;
+        check_config(image, &documents, &manifest.platform)
+            .and_then(|()| check_manifest(image, &documents, manifest))
+            .map_err(|error| in_bundle(image, error))?;
     }
     check_layers(bundle, phase)
 }
@@ -78,29 +67,29 @@ fn document(documents: &Documents, digest: Sha256Digest) -> Result<&[u8]> {
 
 /// The configuration is for the platform and names the layers that the bundle says.
 fn check_config(image: &Image, documents: &Documents, platform: &Platform) -> Result<()> {
-    let config = Config::parse(document(documents, image.config)?)?;
-    if !config.is_for(platform) {
-        let (expected, found) = (platform.to_string(), config.platform());
-        return Err(Error::Platform { image: image.name.clone(), expected, found });
-    }
-    same_layers(image, &config.layers()?, &image.layers)
+    let layers = image::check_config(document(documents, image.config)?, &image.name, platform)?;
+    same_layers(image, &layers, &image.layers)
 }
 
 /// The image's manifest names this configuration and these blobs, with their sizes.
 fn check_manifest(image: &Image, documents: &Documents, manifest: &Manifest) -> Result<()> {
-    let name = || format!("the manifest of {}", image.name);
-    let bytes = document(documents, image.manifest)?;
-    let parsed: ImageManifest = refuse_ambiguous_keys(bytes, &OCI_KEYS)
-        .and_then(|()| serde_json::from_slice(bytes))
-        .map_err(|error| BundleError::ImageDocument { source: error.into() })?;
-    let (expected, found) = (image.config, digest(&parsed.config.digest)?);
+    let origin = image.name.to_string();
+    let parsed = Document::parse(document(documents, image.manifest)?).map_err(|error| Error::Document {
+        origin: origin.clone(),
+        document: "manifest".to_owned(),
+        source: error.into(),
+    })?;
+    let (Some(config), Some(descriptors)) = (parsed.config, parsed.layers) else {
+        return Err(Error::Unusable { origin, why: "its manifest has no config or no layers" });
+    };
+    let (expected, found) = (image.config, config.digest(&origin)?);
     if expected != found {
-        return Err(Error::Digest { what: name(), expected, found });
+        return Err(Error::Digest { what: format!("the configuration of {origin}"), expected, found });
     }
     let layers: Vec<Sha256Digest> =
-        parsed.layers.iter().map(|layer| digest(&layer.digest)).collect::<Result<_>>()?;
+        descriptors.iter().map(|layer| layer.digest(&origin)).collect::<Result<_>>()?;
     same_layers(image, &layers, image.stored())?;
-    for (layer, digest) in parsed.layers.iter().zip(layers) {
+    for (layer, digest) in descriptors.iter().zip(layers) {
         let entry = manifest.entry(blob_path(digest).as_str())?;
         if (entry.sha256, entry.size) != (digest, layer.size) {
             return Err(Error::Size {
@@ -111,6 +100,16 @@ fn check_manifest(image: &Image, documents: &Documents, manifest: &Manifest) -> 
         }
     }
     Ok(())
+}
+
+/// What is wrong with a document that was signed is no fault of where an image came from.
+fn in_bundle(image: &Image, error: Error) -> Error {
+    match error {
+        Error::Document { .. } | Error::Unusable { .. } => {
+            Error::ImageInBundle { image: image.name.clone(), source: Box::new(error) }
+        }
+        other => other,
+    }
 }
 
 fn same_layers(image: &Image, expected: &[Sha256Digest], found: &[Sha256Digest]) -> Result<()> {

@@ -17,18 +17,12 @@ use wt_manifests::image::Image;
 use wt_manifests::manifest::Entry;
 
 use self::view::{Trace, View};
-use crate::changes::Kind;
+use crate::changes::Change;
+use crate::changes::images::ImagePair;
+use crate::counted::Counted;
 use crate::decompress::decompressed;
 use crate::layer_files::{Budget, LayerFile, LayerFiles};
-use crate::press::Counted;
 use crate::{Error, Result};
-
-/// An image that both bundles have, and not the same.
-#[derive(Clone, Copy, Debug)]
-pub struct Pair<'a> {
-    pub before: &'a Image,
-    pub after: &'a Image,
-}
 
 /// The files that differ, by their paths; or why that cannot be said.
 #[derive(Debug, Serialize)]
@@ -43,7 +37,7 @@ pub struct ImageFiles {
 #[derive(Debug, Serialize)]
 pub struct FileChange {
     pub path: String,
-    pub change: Kind,
+    pub change: Change,
     /// None also where it lies in a layer below.
     pub before: Option<LayerFile>,
     pub after: Option<LayerFile>,
@@ -60,7 +54,7 @@ impl FileChange {
 type Layers = HashMap<Sha256Digest, Result<LayerFiles, String>>;
 
 /// Bytes that [`compare`] reads.
-pub fn to_read(bundles: [&Bundle; 2], pairs: &[Pair<'_>]) -> u64 {
+pub fn to_read(bundles: [&Bundle; 2], pairs: &[ImagePair<'_>]) -> u64 {
     let read = |bundle: &Bundle, own: HashMap<Sha256Digest, Sha256Digest>| {
         let layers: BTreeSet<Sha256Digest> = own.into_keys().collect();
         let entries = bundle.manifest().layers();
@@ -71,7 +65,7 @@ pub fn to_read(bundles: [&Bundle; 2], pairs: &[Pair<'_>]) -> u64 {
 }
 
 /// Reads both bundles side by side.
-pub fn compare(bundles: [&Bundle; 2], pairs: &[Pair<'_>], phase: &Phase) -> Result<Vec<ImageFiles>> {
+pub fn compare(bundles: [&Bundle; 2], pairs: &[ImagePair<'_>], phase: &Phase) -> Result<Vec<ImageFiles>> {
     let (before, after) = std::thread::scope(|scope| {
         let before =
             scope.spawn(|| read(bundles[0], own_layers(pairs, |pair| (pair.before, pair.after)), phase));
@@ -84,8 +78,8 @@ pub fn compare(bundles: [&Bundle; 2], pairs: &[Pair<'_>], phase: &Phase) -> Resu
 
 /// The layers that only one side of a pair has: as they are stored, and uncompressed.
 fn own_layers<'a>(
-    pairs: &'a [Pair<'a>],
-    sides: impl Fn(&'a Pair<'a>) -> (&'a Image, &'a Image),
+    pairs: &'a [ImagePair<'a>],
+    sides: impl Fn(&'a ImagePair<'a>) -> (&'a Image, &'a Image),
 ) -> HashMap<Sha256Digest, Sha256Digest> {
     let own = |pair| {
         let (mine, other): (&Image, &Image) = sides(pair);
@@ -114,7 +108,7 @@ fn read(bundle: &Bundle, own: HashMap<Sha256Digest, Sha256Digest>, phase: &Phase
             LayerFiles::read(&mut layer, &origin, &budget)
         };
         let files = match files {
-            Err(unreadable @ (Error::Archive { .. } | Error::ArchiveTooLarge { .. })) => {
+            Err(unreadable @ (Error::Unusable { .. } | Error::ArchiveTooLarge { .. })) => {
                 Err(unreadable.to_string())
             }
             files => Ok(files?),
@@ -126,7 +120,7 @@ fn read(bundle: &Bundle, own: HashMap<Sha256Digest, Sha256Digest>, phase: &Phase
     Ok(layers)
 }
 
-fn image_files(pair: Pair<'_>, before: &Layers, after: &Layers) -> ImageFiles {
+fn image_files(pair: ImagePair<'_>, before: &Layers, after: &Layers) -> ImageFiles {
     let image = pair.after.name.clone();
     match (view(pair.before, pair.after, before), view(pair.after, pair.before, after)) {
         (Ok(before), Ok(after)) => ImageFiles { image, unreadable: None, files: differ(before, after) },
@@ -164,9 +158,9 @@ fn differ(before: View, after: View) -> Vec<FileChange> {
 fn change(path: String, before: Option<Trace>, after: Option<Trace>) -> Option<FileChange> {
     let change = match (&before, &after) {
         (before, after) if before == after => return None,
-        (Some(Trace::Written(_)), Some(Trace::Written(_))) => Kind::Changed,
-        (_, Some(Trace::Written(_))) | (Some(Trace::TakenAway), None) => Kind::Added,
-        _ => Kind::Removed,
+        (Some(Trace::Written(_)), Some(Trace::Written(_))) => Change::Changed,
+        (_, Some(Trace::Written(_))) | (Some(Trace::TakenAway), None) => Change::Added,
+        _ => Change::Removed,
     };
     let file = |trace: Option<Trace>| trace.and_then(Trace::file);
     Some(FileChange { path, change, before: file(before), after: file(after) })

@@ -1,8 +1,7 @@
 //! What a layer writes and takes away, read from its tar as it goes by.
 //!
-//! The bytes are authentic, and still somebody's tar. Attacks this module is written against: names and headers of any
-//! length, more files than memory holds, a sparse file that unfolds to exabytes (its holes are not read). Nothing of a
-//! layer is ever written to disk here.
+//! The bytes are authentic, and still somebody's tar (`foreign_tar.rs`); here, besides, more files than memory holds are
+//! refused.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -10,11 +9,9 @@ use std::io::{self, Read};
 
 use serde::Serialize;
 use wt_keys::Sha256Digest;
-use wt_manifests::bundle::reader::unwrapped;
 
-use crate::source::docker_archive::rationed::Rationed;
-use crate::source::docker_archive::{LONGEST_HEADERS, clean, not_a_tar};
-use crate::source::hashed::Hashed;
+use crate::foreign_tar::{clean, each_entry, not_a_tar};
+use crate::hashed::Hashed;
 use crate::{Error, Result};
 
 /// Files, and bytes of their names, of all layers that are read for a comparison.
@@ -27,7 +24,7 @@ const OPAQUE: &str = ".wh..wh..opq";
 /// What stands under a path. When a file was written does not make it another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LayerFile {
-    pub kind: Kind,
+    pub kind: FileKind,
     pub size: u64,
     pub mode: u32,
     pub owner: (u64, u64),
@@ -41,7 +38,7 @@ pub struct LayerFile {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum FileKind {
     File,
     Sparse,
     Link,
@@ -96,24 +93,20 @@ impl LayerFiles {
     /// Reads a tar to its end. What is wrong with the bytes below it comes before what is wrong with the tar.
     pub fn read(content: &mut dyn Read, origin: &str, budget: &Budget) -> Result<Self> {
         let read = Self::read_tar(&mut *content, origin, budget);
-        io::copy(content, &mut io::sink()).map_err(unwrapped)?;
+        if let Ok(_) | Err(Error::Unusable { .. } | Error::ArchiveTooLarge { .. }) = read {
+            io::copy(content, &mut io::sink()).map_err(not_a_tar(origin))?;
+        } // else it was the bytes below already, and they say it once
         read
     }
 
     fn read_tar(content: impl Read, origin: &str, budget: &Budget) -> Result<Self> {
         let mut layer = Self::default();
-        let ration = Cell::new(LONGEST_HEADERS);
-        let mut tar = tar::Archive::new(Rationed { stream: content, ration: &ration });
-        for entry in tar.entries().map_err(not_a_tar(origin))? {
-            let mut entry = entry.map_err(not_a_tar(origin))?;
-            ration.set(u64::MAX);
+        each_entry(content, origin, |entry| {
             let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             let path = clean(&path).trim_start_matches('/').to_owned();
             budget.spend(origin, path.len())?;
-            layer.take(path, &mut entry, origin, budget)?;
-            let skipped = skip(&mut entry).map_err(not_a_tar(origin))?;
-            ration.set(LONGEST_HEADERS.saturating_add(skipped));
-        }
+            layer.take(path, entry, origin, budget)
+        })?;
         Ok(layer)
     }
 
@@ -139,31 +132,22 @@ impl LayerFiles {
     }
 }
 
-/// Reads what is left of an entry; of one with holes the tar reader skips what is stored, which is given back.
-fn skip<R: Read>(entry: &mut tar::Entry<'_, R>) -> io::Result<u64> {
-    if entry.header().entry_type() == tar::EntryType::GNUSparse {
-        return Ok(entry.header().entry_size()?.saturating_add(511));
-    }
-    io::copy(entry, &mut io::sink())?;
-    Ok(0)
-}
-
 fn file<R: Read>(entry: &mut tar::Entry<'_, R>, origin: &str) -> Result<LayerFile> {
     let header = entry.header();
     let kind = match header.entry_type() {
-        tar::EntryType::Regular | tar::EntryType::Continuous => Kind::File,
-        tar::EntryType::GNUSparse => Kind::Sparse,
-        tar::EntryType::Symlink => Kind::Link,
-        tar::EntryType::Link => Kind::HardLink,
-        tar::EntryType::Directory => Kind::Folder,
-        _ => Kind::Device,
+        tar::EntryType::Regular | tar::EntryType::Continuous => FileKind::File,
+        tar::EntryType::GNUSparse => FileKind::Sparse,
+        tar::EntryType::Symlink => FileKind::Link,
+        tar::EntryType::Link => FileKind::HardLink,
+        tar::EntryType::Directory => FileKind::Folder,
+        _ => FileKind::Device,
     };
     let owner = (header.uid().unwrap_or_default(), header.gid().unwrap_or_default());
     let mode = header.mode().unwrap_or_default() & 0o7777;
     let target = entry.link_name_bytes().map(|name| String::from_utf8_lossy(&name).into_owned());
-    let size = if matches!(kind, Kind::File | Kind::Sparse) { entry.size() } else { 0 };
+    let size = if matches!(kind, FileKind::File | FileKind::Sparse) { entry.size() } else { 0 };
     let sha256 = match kind {
-        Kind::File => Some(Hashed::new(entry).finish().map_err(not_a_tar(origin))?),
+        FileKind::File => Some(Hashed::new(entry).finish().map_err(not_a_tar(origin))?),
         _ => None,
     };
     Ok(LayerFile { kind, size, mode, owner, sha256, target })

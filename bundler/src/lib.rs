@@ -1,4 +1,5 @@
-//! Builds bundles: images and packages from where the vendor has them, into one signed file.
+//! The vendor's side of a bundle: built from images and packages where the vendor has them, signed, shown, compared with
+//! another, cut and joined, taken apart, and handed over with an installer.
 //!
 //! Promises: the same input gives the same bytes; every layer is stored once, and every byte of an image and of a
 //! package was compared with the digest that its source gives for it; nothing stands under the output's name before
@@ -9,28 +10,34 @@ pub mod build;
 mod cache;
 mod changes;
 pub mod cli;
+mod counted;
 mod debian_version;
 mod decompress;
 mod difference;
 mod documents;
 pub mod error;
 mod extract;
-mod files;
+mod foreign_tar;
 pub mod handover;
+mod hashed;
 mod image;
 mod image_archive;
 mod image_check;
 mod image_files;
 mod layer_files;
+mod new_file;
 mod packages;
+mod place;
 mod press;
+mod problems;
+mod release_files;
+mod room;
 mod selection;
 #[cfg(test)]
 mod small_bundle;
 mod source;
 mod spool;
 mod stored;
-mod volume_size;
 
 pub use build::{Build, Summary};
 pub use error::{Error, Result};

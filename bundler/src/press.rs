@@ -1,12 +1,13 @@
 //! The press: makes a frame of every distinct layer, in a thread of its own, while sources go on reading.
 
 use std::collections::HashMap;
-use std::io::{Read, Seek as _};
+use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use tempfile::SpooledTempFile;
 use wt_keys::Sha256Digest;
 use wt_keys::console::Phase;
 use wt_manifests::bundle::frame_writer::{Compression, FrameFile, FrameWriter};
@@ -15,6 +16,10 @@ use wt_manifests::image::{Blob, blob_path};
 use wt_manifests::manifest::Mode;
 
 use crate::cache::LayerCache;
+use crate::counted::Counted;
+use crate::hashed::Hashed;
+use crate::place::Place;
+use crate::room::Room;
 use crate::spool::{Layer, Spool};
 use crate::{Error, Result};
 
@@ -39,20 +44,42 @@ pub struct Press {
     folder: PathBuf,
     cache: Option<LayerCache>,
     known: Mutex<Known>,
-    layers: SyncSender<Layer>,
+    layers: SyncSender<Waiting>,
     worker: JoinHandle<Result<Frames>>,
+    largest: u64,
+}
+
+/// A layer that waits.
+struct Waiting {
+    blob: Blob,
+    content: Content,
+    /// What to call it in an error.
+    origin: String,
+}
+
+enum Content {
+    /// Hashed on its way into a file that nobody else has, so not hashed again.
+    Spooled(SpooledTempFile),
+    /// Hashed when it is pressed.
+    InPlace(Place),
 }
 
 impl Press {
-    /// Frames, and layers that wait, are nameless files in `folder`.
-    pub fn start(folder: &Path, cache: Option<LayerCache>, compression: Compression, phase: Phase) -> Self {
+    /// Frames, and layers that wait, are nameless files in `folder`; a layer has at most `largest` bytes.
+    pub fn start(
+        folder: &Path,
+        cache: Option<LayerCache>,
+        compression: Compression,
+        largest: u64,
+        phase: Phase,
+    ) -> Self {
         let (layers, receiver) = sync_channel(WAITING);
         let worker = {
             let mut pressing =
                 Pressing { folder: folder.to_owned(), cache: cache.clone(), compression, phase };
             std::thread::spawn(move || pressing.work(receiver))
         };
-        Self { folder: folder.to_owned(), cache, known: Mutex::default(), layers, worker }
+        Self { folder: folder.to_owned(), cache, known: Mutex::default(), layers, worker, largest }
     }
 
     /// The layer with this digest, if it was taken already or its frame is in the cache, from where it is taken then.
@@ -71,9 +98,31 @@ impl Press {
         self.cache.as_ref()
     }
 
-    /// Takes an uncompressed layer to the end of `reader`.
+    /// Takes an uncompressed layer to the end of `reader`; `origin` is what to call it in an error.
     pub fn take(&self, reader: &mut dyn Read, origin: &str) -> Result<Blob> {
-        self.add(self.spool().fill(reader, origin)?)
+        self.add(self.spool(origin).fill(reader)?)
+    }
+
+    /// Takes an uncompressed layer where it stands, so that it need not be written before it is compressed. It is read
+    /// twice where nobody said what its digest is.
+    pub fn take_in_place(&self, place: Place, digest: Option<Sha256Digest>, origin: &str) -> Result<Blob> {
+        self.allow(place.size, origin)?;
+        let digest = match digest {
+            Some(digest) => digest,
+            None => Hashed::new(place.reader()).finish().map_err(Error::io("read a layer of", origin))?,
+        };
+        let blob = Blob { digest, size: place.size };
+        self.send(Waiting { blob, content: Content::InPlace(place), origin: origin.to_owned() })
+    }
+
+    /// Refuses a layer that is too large, before anything is made of it.
+    pub fn allow(&self, size: u64, origin: &str) -> Result<()> {
+        if size <= self.largest { Ok(()) } else { Err(Error::layer_too_large(origin, self.largest)) }
+    }
+
+    /// The largest layer that is taken.
+    pub fn largest(&self) -> u64 {
+        self.largest
     }
 
     /// Whether a blob of this size is here that is kept as it is.
@@ -82,31 +131,37 @@ impl Press {
     }
 
     /// Keeps a blob as it is. Its name is known before its bytes, so nothing has to wait.
-    pub fn take_blob(&self, stored: &mut dyn Read, blob: Blob) -> Result<()> {
+    pub fn take_blob(&self, stored: &mut dyn Read, blob: Blob, origin: &str) -> Result<()> {
         let path = blob_path(blob.digest);
         let size = tar::size_of(&path, blob.size)?;
         let mut frame = FrameWriter::new(&self.folder, Compression { level: BLOBS, threads: 1 }, size)?;
-        let found = frame.entry(path.clone(), blob.size, Mode::Data, stored)?;
+        let found = frame.entry(path, blob.size, Mode::Data, stored)?;
         if found != blob.digest {
-            return Err(Error::Digest { what: path.to_string(), expected: blob.digest, found });
+            return Err(Error::Digest { what: origin.to_owned(), expected: blob.digest, found });
         }
         let frame = frame.finish()?;
         self.lock().blobs.insert(blob.digest, frame);
         Ok(())
     }
 
-    /// A nameless file, for what has to wait on the disk.
-    pub fn nameless(&self) -> std::io::Result<std::fs::File> {
-        tempfile::tempfile_in(&self.folder)
+    /// A nameless file, for what has to wait on the disk, and the room there.
+    pub fn nameless(&self) -> std::io::Result<(std::fs::File, Room)> {
+        Ok((tempfile::tempfile_in(&self.folder)?, Room::new(&self.folder)))
     }
 
-    pub fn spool(&self) -> Spool {
-        Spool::new(&self.folder)
+    pub fn spool(&self, origin: &str) -> Spool {
+        Spool::new(&self.folder, self.largest, origin)
     }
 
     /// Takes a layer that was spooled. One that is known already is dropped.
     pub fn add(&self, layer: Layer) -> Result<Blob> {
-        let blob = Blob { digest: layer.digest, size: layer.size };
+        let Layer { digest, size, content } = layer;
+        let (blob, content) = (Blob { digest, size }, Content::Spooled(content));
+        self.send(Waiting { blob, content, origin: "a temporary file".to_owned() })
+    }
+
+    fn send(&self, layer: Waiting) -> Result<Blob> {
+        let blob = layer.blob;
         if self.known(blob.digest).is_some() {
             return Ok(blob);
         }
@@ -143,53 +198,89 @@ struct Pressing {
     phase: Phase,
 }
 
+/// Why there is no frame.
+enum Failed {
+    /// The layer cannot be had, or is not what it was said to be.
+    Layer(Box<Error>),
+    /// The folder, as when its disk is full.
+    Folder(Box<Error>),
+}
+
+impl Failed {
+    fn layer(error: impl Into<Error>) -> Self {
+        Self::Layer(Box::new(error.into()))
+    }
+}
+
 impl Pressing {
-    fn work(&mut self, layers: Receiver<Layer>) -> Result<Frames> {
+    fn work(&mut self, layers: Receiver<Waiting>) -> Result<Frames> {
         let mut frames = Frames::new();
         for mut layer in layers {
-            frames.insert(layer.digest, self.frame(&mut layer)?);
+            frames.insert(layer.blob.digest, self.frame(&mut layer)?);
         }
         Ok(frames)
     }
 
     /// In the cache where there is one; one that fails, as on a full disk, is not used again.
-    fn frame(&mut self, layer: &mut Layer) -> Result<FrameFile> {
-        if let Some(cache) = self.cache.take()
-            && let Ok(frame) = self.press(layer, cache.folder())
-        {
-            let blob = Blob { digest: layer.digest, size: layer.size };
-            if cache.keep(blob, &frame).is_ok() {
-                self.cache = Some(cache);
+    fn frame(&mut self, layer: &mut Waiting) -> Result<FrameFile> {
+        if let Some(cache) = self.cache.take() {
+            match self.press(layer, cache.folder()) {
+                Ok(frame) => {
+                    if cache.keep(layer.blob, &frame).is_ok() {
+                        self.cache = Some(cache);
+                    }
+                    return Ok(frame);
+                }
+                Err(Failed::Layer(error)) => return Err(*error),
+                Err(Failed::Folder(_)) => {}
             }
-            return Ok(frame);
         }
-        self.press(layer, &self.folder)
+        self.press(layer, &self.folder).map_err(|(Failed::Layer(error) | Failed::Folder(error))| *error)
     }
 
-    fn press(&self, layer: &mut Layer, folder: &Path) -> Result<FrameFile> {
-        layer.content.rewind().map_err(Error::io("read", "a temporary file"))?;
-        let path = blob_path(layer.digest);
-        let mut frame = FrameWriter::new(folder, self.compression, tar::size_of(&path, layer.size)?)?;
-        let mut content = Counted { inner: &mut layer.content, phase: &self.phase };
-        let found = frame.entry(path.clone(), layer.size, Mode::Data, &mut content)?;
-        if found != layer.digest {
-            return Err(Error::Digest { what: path.to_string(), expected: layer.digest, found });
+    fn press(&self, layer: &mut Waiting, folder: &Path) -> Result<FrameFile, Failed> {
+        let Waiting { blob, content, origin } = layer;
+        let path = blob_path(blob.digest);
+        let size = tar::size_of(&path, blob.size).map_err(Failed::layer)?;
+        let failed = |error: wt_manifests::Error| Failed::Folder(Box::new(error.into()));
+        let mut frame = FrameWriter::new(folder, self.compression, size).map_err(failed)?;
+        match content {
+            Content::Spooled(file) => {
+                file.rewind().map_err(|error| Failed::layer(Error::io("read", origin.as_str())(error)))?;
+                let mut content = Counted { inner: file, phase: &self.phase };
+                frame.hashed_entry(path, blob.size, Mode::Data, blob.digest, &mut content).map_err(failed)?;
+            }
+            Content::InPlace(place) => {
+                let mut content = Kept { inner: place.reader(), error: None };
+                let mut counted = Counted { inner: &mut content, phase: &self.phase };
+                let found = frame.entry(path, blob.size, Mode::Data, &mut counted);
+                if let Some(error) = content.error {
+                    return Err(Failed::layer(Error::io("read a layer of", origin.as_str())(error)));
+                }
+                let (expected, found) = (blob.digest, found.map_err(failed)?);
+                if found != expected {
+                    return Err(Failed::layer(Error::Digest { what: origin.clone(), expected, found }));
+                }
+            }
         }
-        Ok(frame.finish()?)
+        frame.finish().map_err(failed)
     }
 }
 
-/// Tells the progress bar what went by.
-pub struct Counted<'a, R> {
-    pub inner: R,
-    pub phase: &'a Phase,
+/// Keeps the error that a reader gave, to tell it from one of who reads. That there is no more is one, too.
+struct Kept<R> {
+    inner: R,
+    error: Option<io::Error>,
 }
 
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        let got = self.inner.read(out)?;
-        self.phase.advance(got as u64);
-        Ok(got)
+impl<R: Read> Read for Kept<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self.inner.read(out) {
+            Ok(0) => self.error = Some(io::ErrorKind::UnexpectedEof.into()),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => self.error = Some(error),
+            result => return result,
+        }
+        Ok(0)
     }
 }
 
@@ -198,7 +289,7 @@ impl Press {
     /// A press for tests of what feeds it.
     pub fn for_test(folder: &Path) -> Self {
         let phase = wt_keys::console::Progress::silent().phase("test", None);
-        Self::start(folder, None, Compression { level: 1, threads: 1 }, phase)
+        Self::start(folder, None, Compression { level: 1, threads: 1 }, 1 << 30, phase)
     }
 }
 
@@ -226,7 +317,7 @@ mod tests {
         let press = Press::for_test(folder.path());
         for size in [1 << 63, (1 << 63) + 1, u64::MAX - 600, u64::MAX] {
             let claimed = Blob { digest: Sha256Digest::of(b""), size };
-            assert!(press.take_blob(&mut &b""[..], claimed).is_err(), "{size}");
+            assert!(press.take_blob(&mut &b""[..], claimed, "a").is_err(), "{size}");
         }
         drop(press.finish().unwrap());
     }

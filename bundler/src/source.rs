@@ -2,15 +2,15 @@
 
 pub mod docker_archive;
 mod engine;
-pub mod hashed;
-mod oci;
+pub mod oci;
 mod registry;
 mod rootfs;
 mod rootfs_config;
 mod rootfs_tar;
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use wt_keys::console::Progress;
@@ -18,10 +18,12 @@ use wt_manifests::image::Blob;
 use wt_manifests::release::{ImageSource, Release};
 use wt_manifests::{ImageName, Platform};
 
+use self::engine::Engine;
 pub use self::registry::{Access as RegistryAccess, Failure as RegistryFailure};
 use self::registry::{Reference, Registries, Remote};
 use crate::image::{Collected, Content, Keep};
 use crate::press::Press;
+use crate::problems::Problems;
 use crate::source::docker_archive::Archive;
 use crate::{Error, Result};
 
@@ -74,36 +76,29 @@ impl Source {
 pub struct Images<'a> {
     release: &'a Release,
     sources: Vec<(&'a ImageSource, Source)>,
-    engine: Option<engine::Engine>,
+    engine: Option<Engine>,
     remotes: HashMap<Reference, Remote>,
 }
 
 impl<'a> Images<'a> {
-    /// Reads the sources and checks that they are there, before anything is made of them.
-    pub fn find(release: &'a Release, access: &RegistryAccess, progress: &Progress) -> Result<Self> {
-        let sources = release
-            .file
-            .images
-            .iter()
-            .map(|image| Ok((image, Source::parse(&image.source, &release.folder)?)))
-            .collect::<Result<Vec<_>>>()?;
-        let mut in_engine = Vec::new();
-        for (image, source) in &sources {
-            match source {
-                Source::DockerDaemon(name) => in_engine.push(name.clone()),
-                Source::DockerArchive(path, _) | Source::Oci(path, _) | Source::OciArchive(path, _) => {
-                    path.metadata().map_err(Error::io("open", path))?;
-                }
-                Source::Docker(_) => {}
-                Source::Rootfs(path) => {
-                    rootfs::check(path, &release.folder)?;
-                    rootfs_config::check(&image.name, &image.config)?;
-                }
-            }
+    /// Reads the sources and looks whether they are there, before anything is made of them. What is not becomes a problem.
+    pub fn find(
+        release: &'a Release,
+        access: &RegistryAccess,
+        progress: &Progress,
+        problems: &mut Problems,
+    ) -> Self {
+        let mut sources = Vec::new();
+        for image in &release.file.images {
+            let source = Source::parse(&image.source, &release.folder);
+            sources.extend(problems.keep(&place(image), source).map(|source| (image, source)));
         }
-        let engine = if in_engine.is_empty() { None } else { Some(engine::Engine::with(in_engine)?) };
-        let remotes = remotes(sources.iter().map(|(_, source)| source), access, progress)?;
-        Ok(Self { release, sources, engine, remotes })
+        for (image, source) in &sources {
+            problems.keep(&place(image), check(image, source, release));
+        }
+        let engine = engine(&sources, problems);
+        let remotes = remotes(&sources, access, progress, problems);
+        Self { release, sources, engine, remotes }
     }
 
     /// Sends every layer to the press.
@@ -118,33 +113,100 @@ impl<'a> Images<'a> {
             layouts: BTreeMap::new(),
             roots: BTreeMap::new(),
             remotes: self.remotes,
+            prepared: HashMap::new(),
         };
         let mut collected = Vec::new();
-        for (image, source) in self.sources {
-            let content = opened.content(source, image, platform, press)?;
+        for (at, (image, source)) in self.sources.iter().enumerate() {
+            // the next image is on its way while this one is compressed; one, so that the disk need not hold them all
+            let content = opened
+                .prepare(source, platform, press)
+                .and_then(|()| opened.prepare_next(&self.sources[at + 1..], platform, press))
+                .and_then(|()| opened.content(source.clone(), image, platform, press))
+                .map_err(|error| error.of_image(&image.name))?;
             collected.push(Collected::check(&image.name, content, platform, &image.source)?);
         }
         Ok(collected)
     }
 }
 
-/// What registries say of their images.
-fn remotes<'s>(
-    sources: impl Iterator<Item = &'s Source>,
+/// Where an image is named.
+fn place(image: &ImageSource) -> String {
+    format!("release.toml, [[image]] `{}`", image.name)
+}
+
+/// What can be known of a source without an engine or a registry.
+fn check(image: &ImageSource, source: &Source, release: &Release) -> Result<()> {
+    match source {
+        Source::DockerArchive(path, _) | Source::OciArchive(path, _) => is_there(path),
+        Source::Oci(path, reference) => {
+            is_there(path)?;
+            let folder = oci::Folder(path);
+            oci::Images::new(&folder, &release.file.platform, Keep::Layers).has(reference.as_deref())
+        }
+        Source::Rootfs(path) => {
+            rootfs::check(path, &release.folder)?;
+            rootfs_config::check(&image.name, &image.config)
+        }
+        Source::DockerDaemon(_) | Source::Docker(_) => Ok(()),
+    }
+}
+
+fn is_there(path: &Path) -> Result<()> {
+    match path.metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::NoSource { path: path.to_owned() }),
+        metadata => metadata.map(drop).map_err(Error::io("open", path)),
+    }
+}
+
+/// The engine, if an image is from there and it has all that are.
+fn engine(sources: &[(&ImageSource, Source)], problems: &mut Problems) -> Option<Engine> {
+    let wanted = |(image, source): &(&ImageSource, Source)| match source {
+        Source::DockerDaemon(name) => Some((place(image), name.clone())),
+        _ => None,
+    };
+    let wanted: Vec<(String, ImageName)> = sources.iter().filter_map(wanted).collect();
+    let first = wanted.first()?;
+    match Engine::with(wanted.iter().map(|(_, name)| name.clone()).collect()) {
+        Ok(engine) => return Some(engine),
+        Err(Error::NotInEngine { names }) => {
+            for (place, name) in wanted.into_iter().filter(|(_, name)| names.contains(name)) {
+                problems.add(place, Error::NotInEngine { names: vec![name] });
+            }
+        }
+        Err(error) => problems.add(&first.0, error),
+    }
+    None
+}
+
+/// What registries say of their images. One that does not answer is not asked for its other images.
+fn remotes(
+    sources: &[(&ImageSource, Source)],
     access: &RegistryAccess,
     progress: &Progress,
-) -> Result<HashMap<Reference, Remote>> {
-    let (mut registries, mut remotes) = (None, HashMap::new());
-    for source in sources {
+    problems: &mut Problems,
+) -> HashMap<Reference, Remote> {
+    let (mut registries, mut remotes, mut failed) = (None, HashMap::new(), HashSet::new());
+    for (image, source) in sources {
         let Source::Docker(reference) = source else { continue };
-        if registries.is_none() {
-            registries = Some(Registries::new(access, progress)?);
+        let host = reference.registry();
+        if remotes.contains_key(reference) || failed.contains(host) {
+            continue;
         }
-        if let (Some(registries), false) = (&mut registries, remotes.contains_key(reference)) {
-            remotes.insert(reference.clone(), registries.find(reference)?);
+        if registries.is_none() {
+            registries = problems.keep(&place(image), Registries::new(access, progress));
+        }
+        let Some(registries) = &mut registries else { return remotes };
+        match registries.find(reference) {
+            Ok(remote) => drop(remotes.insert(reference.clone(), remote)),
+            Err(error) => {
+                if !error.is_of_release() {
+                    failed.insert(host);
+                }
+                problems.add(place(image), error);
+            }
         }
     }
-    Ok(remotes)
+    remotes
 }
 
 /// Sources that give several images are read once.
@@ -155,9 +217,34 @@ struct Opened {
     layouts: BTreeMap<PathBuf, oci::Archive>,
     roots: BTreeMap<PathBuf, Blob>,
     remotes: HashMap<Reference, Remote>,
+    /// Of which the layers are fetched already.
+    prepared: HashMap<Reference, oci::Resolved>,
 }
 
 impl Opened {
+    fn prepare_next(
+        &mut self,
+        sources: &[(&ImageSource, Source)],
+        platform: &Platform,
+        press: &Press,
+    ) -> Result<()> {
+        let next = sources.iter().find(|(_, source)| matches!(source, Source::Docker(_)));
+        next.map_or(Ok(()), |(image, source)| {
+            self.prepare(source, platform, press).map_err(|error| error.of_image(&image.name))
+        })
+    }
+
+    /// Begins to fetch what is in a registry.
+    fn prepare(&mut self, source: &Source, platform: &Platform, press: &Press) -> Result<()> {
+        if let Source::Docker(reference) = source
+            && !self.prepared.contains_key(reference)
+        {
+            let remote = self.remotes.get(reference).ok_or(registry::Failure::Stopped)?;
+            self.prepared.insert(reference.clone(), remote.prepare(platform, self.keep, press)?);
+        }
+        Ok(())
+    }
+
     fn content(
         &mut self,
         source: Source,
@@ -170,43 +257,43 @@ impl Opened {
                 self.in_engine.get(&name).cloned().ok_or_else(|| Error::NotInEngine { names: vec![name] })
             }
             Source::DockerArchive(path, reference) => {
-                let archive = match self.archives.entry(path) {
-                    Entry::Occupied(archive) => archive.into_mut(),
-                    Entry::Vacant(place) => {
-                        let archive = Archive::open(place.key(), press)?;
-                        place.insert(archive)
-                    }
-                };
-                archive.image(reference.as_ref())
+                once(&mut self.archives, path, |path| Archive::open(path, press))?.image(reference.as_ref())
             }
             Source::Oci(path, reference) => {
                 oci::Images::new(&oci::Folder(&path), platform, self.keep).image(reference.as_deref(), press)
             }
             Source::OciArchive(path, reference) => {
-                let archive = match self.layouts.entry(path) {
-                    Entry::Occupied(archive) => archive.into_mut(),
-                    Entry::Vacant(place) => {
-                        let archive = oci::Archive::open(place.key(), press)?;
-                        place.insert(archive)
-                    }
-                };
+                let archive = once(&mut self.layouts, path, |path| oci::Archive::open(path, press))?;
                 oci::Images::new(&*archive, platform, self.keep).image(reference.as_deref(), press)
             }
-            Source::Docker(reference) => match self.remotes.get(&reference) {
-                Some(remote) => remote.content(platform, self.keep, press),
-                None => Err(registry::Failure::Stopped.into()),
-            },
+            Source::Docker(reference) => {
+                match (self.remotes.get(&reference), self.prepared.remove(&reference)) {
+                    (Some(remote), Some(image)) => remote.content(image, platform, self.keep, press),
+                    _ => Err(registry::Failure::Stopped.into()),
+                }
+            }
             Source::Rootfs(path) => {
-                let layer = match self.roots.get(&path) {
-                    Some(layer) => *layer,
-                    None => rootfs::layer(&path, press)?,
-                };
-                self.roots.insert(path, layer);
+                let layer = *once(&mut self.roots, path, |path| rootfs::layer(path, press))?;
                 let config = rootfs_config::to_json(&image.config, platform, layer.digest);
                 Ok(Content { config, layers: vec![layer], manifest: None, resolved: None })
             }
         }
     }
+}
+
+/// What is at `path`, opened where it was not before.
+fn once<T>(
+    opened: &mut BTreeMap<PathBuf, T>,
+    path: PathBuf,
+    open: impl FnOnce(&Path) -> Result<T>,
+) -> Result<&mut T> {
+    Ok(match opened.entry(path) {
+        Entry::Occupied(there) => there.into_mut(),
+        Entry::Vacant(place) => {
+            let new = open(place.key())?;
+            place.insert(new)
+        }
+    })
 }
 
 #[cfg(test)]

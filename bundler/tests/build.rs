@@ -400,13 +400,39 @@ fn a_bundle_is_built_again_and_compared_without_a_key() {
 }
 
 #[test]
+fn what_says_how_to_build_or_where_to_says_nothing_beside_a_check() {
+    let world = World::with_keys();
+    let refused = |line: &str| {
+        let mut command = world.command("build");
+        command.args(["release", "--check", "b.tar.zst", "--trust", "keys/trust.json"]).args(line.split(' '));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    for flag in [
+        "-o a",
+        "--split 4MiB",
+        "--unsigned",
+        "--verbatim",
+        "--handover d",
+        "--installer f",
+        "--passphrase-file f",
+    ] {
+        let said = refused(flag);
+        assert!(said.contains("cannot be used with"), "{flag}: {said}");
+    }
+    let said = refused("--key keys/bundle.key");
+    assert_eq!(said, "error: `--check` signs nothing\nhint: leave out `--key`\n");
+}
+
+#[test]
 fn neither_time_zone_nor_umask_locale_or_home_change_a_byte() {
     let world = World::with_keys();
     let build = |name: &str, umask: &str, settings: [(&str, &str); 4]| {
         let line = format!("umask {umask} && exec \"$@\"");
         let mut command = Command::new("sh");
         command.args(["-c", &line, "sh"]).arg(assert_cmd::cargo::cargo_bin!("wt-bundle"));
-        command.args(["build", "release", "--key", "keys/bundle.key", "-o", name]);
+        command.args(["build", "release", "--key", "keys/bundle.key", "--no-cache", "-o", name]);
         command.current_dir(world.folder.path()).env("SOURCE_DATE_EPOCH", epoch()).envs(settings);
         stdout(&command.output().unwrap());
         fs::read(world.path(name)).unwrap()
@@ -431,4 +457,133 @@ fn pruning_takes_nothing_that_a_cache_did_not_keep() {
     world.write("named/wt-bundle/layers/precious", "x");
     assert!(prune("named").contains("removed: 0 files"));
     assert!(world.path("mine/precious").exists() && world.path("named/wt-bundle/layers/precious").exists());
+}
+
+/// Two root file systems, two archives, a layout, an engine that is not there, mistakes, and what the stack reaches.
+#[test]
+fn all_that_a_release_names_and_does_not_have_is_said_at_once() {
+    let world = World::with_keys();
+    let image =
+        |name: &str, source: &str| format!("[[image]]\nname = \"more/{name}:1\"\nsource = \"{source}\"\n");
+    let more = [
+        image("root", "rootfs:absent"),
+        image("archive", "docker-archive:absent.tar"),
+        image("oci", "oci:absent"),
+        image("tar", "oci-archive:absent.oci.tar:1"),
+        image("form", "docker:a"),
+        image("engine", "docker-daemon:absent:1"),
+    ];
+    let release = RELEASE.replace("rootfs:three.tar", "rootfs:gone.tar");
+    world.write("release/release.toml", &(release.replace("[hooks]", &(more.concat() + "[hooks]"))));
+    world.write("release/stack.yaml", "services: {one: {image: \"test/other:1\"}}\n");
+    let mut build = world.command("build");
+    build
+        .args(["release", "--quiet", "--key", "keys/bundle.key"])
+        .env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+    let output = build.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(
+        said,
+        "error: the release is not complete\n  \
+         stack.yaml, service `one`: the image `test/other:1` is not in release.toml\n  \
+         release.toml, [[image]] `more/form:1`: `docker:a` is not an image source\n    \
+         expected docker://HOST[:PORT]/NAME[:TAG][@sha256:DIGEST]\n  \
+         release.toml, [[image]] `test/three:1`: no root file system `./release/gone.tar`\n  \
+         release.toml, [[image]] `more/root:1`: no root file system `./release/absent`\n  \
+         release.toml, [[image]] `more/archive:1`: there is no `./release/absent.tar`\n  \
+         release.toml, [[image]] `more/oci:1`: there is no `./release/absent`\n  \
+         release.toml, [[image]] `more/tar:1`: there is no `./release/absent.oci.tar`\n  \
+         release.toml, [[image]] `more/engine:1`: the engine at `unix:///nonexistent/docker.sock` cannot be reached: \
+         Socket not found: /nonexistent/docker.sock\n\
+         hint: is it running, and may you use it? DOCKER_HOST says where it is\n"
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(world.leftovers().is_empty());
+}
+
+#[test]
+fn the_cache_keeps_to_the_size_that_the_flag_or_the_environment_says() {
+    let world = World::with_keys();
+    build_to(&world, "a", &[]);
+    let sizes = || kept(&world).iter().map(|path| fs::metadata(path).unwrap().len()).collect::<Vec<_>>();
+    let mut all = sizes();
+    all.sort_unstable();
+    assert_eq!(all.len(), 2);
+    // no room for the large one; whether the small one stays is a question of which was used last
+    let most = format!("{}KiB", all[0].div_ceil(1024));
+    let is_bounded = || sizes().is_empty() || sizes() == all[..1];
+    build_to(&world, "b", &["--cache-size", &most]);
+    assert!(is_bounded(), "{:?}", sizes());
+    build_to(&world, "c", &[]);
+    assert_eq!(sizes().len(), 2);
+    let with_variable = |size: &str| {
+        let mut build = world.command("build");
+        build.args(["release", "--key", "keys/bundle.key", "-o", "d"]).env("WT_CACHE_SIZE", size);
+        build.output().unwrap()
+    };
+    stdout(&with_variable(&most));
+    assert!(is_bounded(), "{:?}", sizes());
+    let refused = with_variable("5");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(2) && said.contains("such as 4GiB or 4.7GB"), "{said}");
+}
+
+#[test]
+fn a_typing_error_in_release_toml_is_shown_where_it_is_with_what_was_meant() {
+    let world = World::with_keys();
+    for (from, to, expected) in [
+        (
+            "healthcheck =",
+            "heathcheck =",
+            "TOML parse error at line 13, column 1\n   |\n13 | heathcheck = { test = [\"CMD\", \"/bin/two\"], interval = \"2s\" }\n   | ^^^^^^^^^^\n\
+             unknown field `heathcheck`, expected one of `name`, `source`, `entrypoint`, `cmd`, `env`, `user`, `workdir`, `ports`, `healthcheck`\n\
+             hint: did you mean `healthcheck`?\n",
+        ),
+        (
+            "product = \"test\"",
+            "product = \"The Test\"",
+            "TOML parse error at line 2, column 11\n  |\n2 | product = \"The Test\"\n  |           ^^^^^^^^^^\n\
+             the product `The Test` is not a word of a-z, 0-9 and `-`\n",
+        ),
+    ] {
+        let text = RELEASE.replacen(from, to, 1);
+        assert_ne!(text, RELEASE);
+        world.write("release/release.toml", &text);
+        let output = world.build(&world.path("keys"), &[]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(said, format!("error: `./release/release.toml` cannot be understood\n{expected}"));
+        assert_eq!(output.status.code(), Some(1));
+        assert!(world.leftovers().is_empty());
+    }
+}
+
+#[test]
+fn all_that_stack_configuration_and_hooks_reach_and_that_is_not_inside_is_said_at_once() {
+    let world = World::with_keys();
+    let release =
+        RELEASE.replace("template = \"web/a.conf\"", "template = \"web/b.conf\"\nrestart = [\"two\"]");
+    world.write("release/release.toml", &release);
+    world.write(
+        "release/stack.yaml",
+        "services: {one: {image: \"test/other:1\", ports: [\"80:80\"], secrets: [a]}}\nsecrets: {a: {external: true}}\n",
+    );
+    world.write("release/scripts/init.sh", "#!/usr/bin/python3\n");
+    let output = world.build(&world.path("keys"), &["--quiet"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let list: Vec<&str> = said.lines().collect();
+    assert_eq!(
+        list,
+        [
+            "error: the release is not complete",
+            "  stack.yaml, service `one`: the image `test/other:1` is not in release.toml",
+            "  release.toml, [[conf]] `web/b.conf`: stack.yaml has no service `two`",
+            "  stack.yaml, service `one`: the port 80 has no [[port]] in release.toml",
+            "  release.toml, [[conf]]: no file `conf/web/b.conf`",
+            "  conf/web/a.conf: no [[conf]] in release.toml names it",
+            "  stack.yaml, secrets: no site has the secret `a`; there are admin-password, smtp-password",
+            "  scripts/init.sh: it is not executable",
+            "  scripts/init.sh: a minimal host has no interpreter `/usr/bin/python3`; expected /bin/sh or /bin/bash",
+        ]
+    );
+    assert_eq!(output.status.code(), Some(1));
 }

@@ -54,7 +54,7 @@ impl World {
     }
 
     fn build(&self, rest: &str) {
-        let line = format!("wt-bundle build @release --quiet --key @keys/bundle.key {rest}");
+        let line = format!("wt-bundle build @release --quiet --no-cache --key @keys/bundle.key {rest}");
         WtBundle::try_parse_from(self.words(&line)).unwrap().run().unwrap();
     }
 

@@ -12,8 +12,9 @@ use std::fmt;
 use serde_json::Value;
 use wt_keys::shown;
 
+use crate::manifest::Mode;
 use crate::release::ReleaseFile;
-use crate::{ImageName, Stack, stack};
+use crate::{ImageName, RelativePath, Stack, stack};
 
 /// What a hook may be written in: what every minimal Debian and Ubuntu has.
 const INTERPRETERS: [&str; 4] = ["/bin/sh", "/bin/bash", "/usr/bin/env sh", "/usr/bin/env bash"];
@@ -26,12 +27,12 @@ pub struct Missing {
     pub place: String,
 }
 
-/// A small file of the release.
-#[derive(Clone, Copy, Debug)]
-pub struct File<'a> {
-    pub path: &'a str,
-    pub executable: bool,
-    pub content: &'a [u8],
+/// A file of the release itself: `stack.yaml`, what is in `conf/` and in `scripts/`.
+#[derive(Clone, Debug)]
+pub struct SmallFile {
+    pub path: RelativePath,
+    pub mode: Mode,
+    pub content: Vec<u8>,
 }
 
 impl fmt::Display for Missing {
@@ -41,7 +42,7 @@ impl fmt::Display for Missing {
 }
 
 /// All that is missing, in the order of the rules.
-pub fn missing(release: &ReleaseFile, stack: &Stack, files: &[File<'_>]) -> Vec<Missing> {
+pub fn missing(release: &ReleaseFile, stack: &Stack, files: &[SmallFile]) -> Vec<Missing> {
     let mut all = images(release, stack);
     all.extend(services(release, stack));
     all.extend(ports(release, stack));
@@ -136,23 +137,23 @@ fn secrets(stack: &Stack) -> Vec<Missing> {
     missing.collect()
 }
 
-fn templates(release: &ReleaseFile, files: &[File<'_>]) -> Vec<Missing> {
+fn templates(release: &ReleaseFile, files: &[SmallFile]) -> Vec<Missing> {
     let paths = release.conf.iter().map(|conf| format!("conf/{}", conf.template));
     paths
-        .filter(|path| !files.iter().any(|file| file.path == path))
+        .filter(|path| !files.iter().any(|file| file.path.as_str() == path))
         .map(|path| Missing { what: format!("no file `{path}`"), place: "release.toml, [[conf]]".to_owned() })
         .collect()
 }
 
 /// A template that nobody renders would never reach the site.
-fn unnamed_templates(release: &ReleaseFile, files: &[File<'_>]) -> Vec<Missing> {
+fn unnamed_templates(release: &ReleaseFile, files: &[SmallFile]) -> Vec<Missing> {
     let is_named = |path: &str| release.conf.iter().any(|conf| conf.template.as_str() == path);
     files
         .iter()
-        .filter(|file| file.path.strip_prefix("conf/").is_some_and(|path| !is_named(path)))
+        .filter(|file| file.path.as_str().strip_prefix("conf/").is_some_and(|path| !is_named(path)))
         .map(|file| Missing {
             what: "no [[conf]] in release.toml names it".to_owned(),
-            place: file.path.to_owned(),
+            place: file.path.to_string(),
         })
         .collect()
 }
@@ -171,18 +172,18 @@ fn configs(release: &ReleaseFile, stack: &Stack) -> Vec<Missing> {
     missing.collect()
 }
 
-fn hooks(release: &ReleaseFile, files: &[File<'_>]) -> Vec<Missing> {
+fn hooks(release: &ReleaseFile, files: &[SmallFile]) -> Vec<Missing> {
     release.hooks.named().flat_map(|(name, script)| hook(name, script.as_str(), files)).collect()
 }
 
-fn hook(name: &str, path: &str, files: &[File<'_>]) -> Vec<Missing> {
-    let Some(file) = files.iter().find(|file| file.path == path) else {
+fn hook(name: &str, path: &str, files: &[SmallFile]) -> Vec<Missing> {
+    let Some(file) = files.iter().find(|file| file.path.as_str() == path) else {
         let place = format!("release.toml, [hooks] {name}");
         return vec![Missing { what: format!("no file `{path}`"), place }];
     };
     let in_hook = |what: String| Missing { what, place: path.to_owned() };
-    let executable = (!file.executable).then(|| in_hook("it is not executable".to_owned()));
-    executable.into_iter().chain(foreign_interpreter(file.content).map(in_hook)).collect()
+    let executable = (file.mode != Mode::Program).then(|| in_hook("it is not executable".to_owned()));
+    executable.into_iter().chain(foreign_interpreter(&file.content).map(in_hook)).collect()
 }
 
 fn foreign_interpreter(content: &[u8]) -> Option<String> {

@@ -1,14 +1,16 @@
 //! `release.toml`: how a vendor describes one version of a product.
 
 pub mod meant;
+mod packages;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use semver::{Version, VersionReq};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
-use wt_keys::Sha256Digest;
 
+pub use self::packages::{AptWord, GivenPackage, Mirror, PackageTarget};
 use crate::platform::{Platform, is_plain};
 use crate::site::{ConfTemplate, DataFolder, Hooks, JourneyStep, LicensePlace, Port, Requirements, Store};
 use crate::{Error, ImageName, Result};
@@ -32,6 +34,7 @@ pub struct Release {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ReleaseFile {
+    #[serde(deserialize_with = "product")]
     pub product: String,
     pub version: Version,
     pub platform: Platform,
@@ -40,9 +43,9 @@ pub struct ReleaseFile {
     pub upgrades_from: VersionReq,
     #[serde(default)]
     pub modules: Vec<String>,
-    #[serde(rename = "image")]
+    #[serde(rename = "image", deserialize_with = "images")]
     pub images: Vec<ImageSource>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "packages::targets")]
     pub packages: Vec<PackageTarget>,
     #[serde(default)]
     pub hooks: Hooks,
@@ -68,7 +71,7 @@ pub struct ReleaseFile {
 
 /// An image and where the build machine finds it.
 #[derive(Debug, Deserialize)]
-#[serde(from = "ImageAsWritten")]
+#[serde(try_from = "ImageAsWritten")]
 pub struct ImageSource {
     pub name: ImageName,
     /// One of [`TRANSPORTS`], a colon, and what follows it.
@@ -98,15 +101,19 @@ struct ImageAsWritten {
     healthcheck: Option<Healthcheck>,
 }
 
-impl From<ImageAsWritten> for ImageSource {
-    fn from(written: ImageAsWritten) -> Self {
+impl TryFrom<ImageAsWritten> for ImageSource {
+    type Error = String;
+
+    fn try_from(written: ImageAsWritten) -> std::result::Result<Self, String> {
         let ImageAsWritten { name, source, entrypoint, cmd, env, user, workdir, ports, healthcheck } =
             written;
-        Self {
-            name,
-            source,
-            config: RootfsConfig { entrypoint, cmd, env, user, workdir, ports, healthcheck },
+        let config = RootfsConfig { entrypoint, cmd, env, user, workdir, ports, healthcheck };
+        if !source.starts_with("rootfs:") && config != RootfsConfig::default() {
+            return Err(format!(
+                "the image `{name}` brings its own configuration; only `rootfs:` images are given one here"
+            ));
         }
+        Ok(Self { name, source, config })
     }
 }
 
@@ -143,34 +150,6 @@ pub struct Healthcheck {
     pub retries: Option<u32>,
 }
 
-/// The packages that install the engine on one target, resolved by apt.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PackageTarget {
-    /// `ID-VERSION_ID` of the target's /etc/os-release: `debian-12`.
-    pub target: String,
-    pub suites: Vec<String>,
-    pub components: Vec<String>,
-    /// The keyring that authenticates the archive; a relative path is one in the release folder.
-    pub keyring: PathBuf,
-    /// Where the archive is; left out: where this machine's apt finds the same suites.
-    pub mirror: Option<String>,
-    #[serde(default)]
-    pub install: Vec<String>,
-    /// Packages that no archive has; the archive is asked for what they need.
-    #[serde(default)]
-    pub files: Vec<GivenPackage>,
-}
-
-/// A `.deb` file given by hand.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GivenPackage {
-    /// A relative path is one in the release folder.
-    pub path: PathBuf,
-    pub sha256: Sha256Digest,
-}
-
 impl Release {
     /// Finds `manifests/NAME/` below `here`, or takes `name` as the path of a release folder, and reads it.
     pub fn find(name: &str, here: &Path) -> Result<Self> {
@@ -201,37 +180,27 @@ impl ReleaseFile {
         let bytes = wt_keys::capped::read(path, "a release file", RELEASE_FILE_LIMIT)?;
         let text = String::from_utf8(bytes)
             .map_err(|_| Error::Release { path: path.to_owned(), why: "it is not UTF-8 text".to_owned() })?;
-        let file: Self = toml::from_str(&text)
-            .map_err(|error| Error::Toml { path: path.to_owned(), what: Box::new(error) })?;
-        file.check().map_err(|why| Error::Release { path: path.to_owned(), why })?;
-        Ok(file)
+        toml::from_str(&text).map_err(|error| Error::Toml { path: path.to_owned(), what: Box::new(error) })
     }
+}
 
-    fn check(&self) -> Result<(), String> {
-        if !is_plain(&self.product) {
-            return Err(format!("the product `{}` is not a word of a-z, 0-9 and `-`", self.product));
-        }
-        for (at, image) in self.images.iter().enumerate() {
-            if self.images[..at].iter().any(|other| other.name == image.name) {
-                return Err(format!("the image `{}` is named twice", image.name));
-            }
-            if !image.source.starts_with("rootfs:") && image.config != RootfsConfig::default() {
-                return Err(format!(
-                    "the image `{}` brings its own configuration; only `rootfs:` images are given one here",
-                    image.name
-                ));
-            }
-        }
-        for target in &self.packages {
-            if !target.target.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'.') {
-                return Err(format!("the target `{}` is not like `debian-12`", target.target));
-            }
-            if target.install.is_empty() && target.files.is_empty() {
-                return Err(format!("the target `{}` has neither `install` nor `files`", target.target));
-            }
-        }
-        Ok(())
+fn product<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<String, D::Error> {
+    let product = String::deserialize(deserializer)?;
+    if is_plain(&product) {
+        return Ok(product);
     }
+    let shown = product.escape_debug();
+    Err(D::Error::custom(format!("the product `{shown}` is not a word of a-z, 0-9 and `-`")))
+}
+
+fn images<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<ImageSource>, D::Error> {
+    let images = Vec::<ImageSource>::deserialize(deserializer)?;
+    for (at, image) in images.iter().enumerate() {
+        if images[..at].iter().any(|other| other.name == image.name) {
+            return Err(D::Error::custom(format!("the image `{}` is named twice", image.name)));
+        }
+    }
+    Ok(images)
 }
 
 fn known_releases(manifests: &Path) -> Vec<String> {

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use wt_manifests::Stack;
-use wt_manifests::complete::{self, File};
+use wt_manifests::complete::{self, SmallFile};
+use wt_manifests::manifest::Mode;
 use wt_manifests::release::Release;
 
 #[test]
@@ -19,8 +20,11 @@ fn every_release_here_is_complete() {
         let files: Vec<_> =
             ["conf", "scripts"].iter().flat_map(|name| files(&release.folder, name)).collect();
         let files: Vec<_> = files
-            .iter()
-            .map(|(path, content)| File { path, executable: path.starts_with("scripts/"), content })
+            .into_iter()
+            .map(|(path, content)| {
+                let mode = if path.starts_with("scripts/") { Mode::Program } else { Mode::Data };
+                SmallFile { path: path.parse().unwrap(), mode, content }
+            })
             .collect();
         let missing: Vec<_> =
             complete::missing(&release.file, &stack, &files).iter().map(ToString::to_string).collect();

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
@@ -19,6 +19,8 @@ pub struct Watched {
     pub peak: u64,
     /// What it read by whatever call, in bytes (`rchar`).
     pub read: u64,
+    /// Until its end was seen: a few milliseconds more than it ran.
+    pub took: Duration,
 }
 
 impl Watched {
@@ -26,6 +28,7 @@ impl Watched {
     /// Where the program cannot be started or watched.
     pub fn of(command: &mut Command) -> Self {
         let what = format!("{command:?}");
+        let begun = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let child = child.unwrap_or_else(|error| panic!("{what}: {error}"));
         let number = child.id();
@@ -38,10 +41,11 @@ impl Watched {
             peak = field(&status, "VmHWM:").map_or(peak, |kib| kib << 10);
             std::thread::sleep(INTERVAL);
         }
+        let took = begun.elapsed();
         let io = fs::read_to_string(format!("/proc/{number}/io")).unwrap_or_default();
         let read = field(&io, "rchar:").unwrap_or_else(|| panic!("{what}: no counters"));
         let output = child.wait_with_output().unwrap_or_else(|error| panic!("{what}: {error}"));
-        Self { ran: Ran::from_output(what, &output), peak, read }
+        Self { ran: Ran::from_output(what, &output), peak, read, took }
     }
 }
 

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod walk;
+
 use std::fs;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -48,7 +50,11 @@ fn bundle() -> PathBuf {
 
 /// A bare host with the three files that a customer has.
 fn bare_site(name: &'static str) -> Host {
-    let host = Host::start(name);
+    bare_site_on(name, "debian-12")
+}
+
+fn bare_site_on(name: &'static str, system: &str) -> Host {
+    let host = Host::start_as(name, system);
     host.put(&shipped("wt-install"), "/root/wt-install");
     host.put(&bundle(), &format!("/root/{BUNDLE}"));
     let site = fs::read_to_string(repository().join("docs/site.example.toml")).unwrap();
@@ -159,6 +165,91 @@ fn similar_asserts(before: &str, after: &str) {
     }
     for line in after.lines() {
         assert!(before.lines().any(|other| other == line), "new: {line}");
+    }
+}
+
+/// A bare Debian 13, for all stories that want one.
+fn thirteen() -> &'static Host {
+    static HOST: OnceLock<Host> = OnceLock::new();
+    HOST.get_or_init(|| bare_site_on("thirteen", "debian-13"))
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn a_bare_debian_13_is_installed_from_the_same_bundle_and_a_second_run_changes_nothing() {
+    let host = thirteen();
+    host.sh("grep ^VERSION_ID=.13 /etc/os-release; ! command -v docker").expect(0).says("13");
+    host.sh(&format!("cd /root && ./wt-install {BUNDLE}")).expect(0).says("hw.json");
+    host.sh("docker version --format '{{.Server.Version}}'").expect(0).says("26.");
+    let before = state(host);
+    host.sh(&format!("cd /root && ./wt-install {BUNDLE}")).expect(0).says("nothing to do");
+    similar_asserts(&before, &state(host));
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn another_machine_builds_the_same_bytes() {
+    let folder = world().join("same");
+    let release = release_without_packages(&folder, "5.2.0");
+    let now = Ran::of(Command::new("date").arg("+%s")).expect(0).stdout;
+    let build = "build ./release --no-cache -o b.tar.zst --key";
+    let mut here = Command::new(shipped("wt-bundle"));
+    here.args(build.split(' ')).arg(key("bundle.key")).current_dir(&folder);
+    Ran::of(here.env("SOURCE_DATE_EPOCH", now.trim())).expect(0);
+    let host = thirteen();
+    host.put(&release, "/root/release");
+    host.put(&shipped("wt-bundle"), "/root/wt-bundle");
+    host.put(&repository().join("target/wt/keys"), "/root/keys");
+    let there =
+        format!("cd /root; SOURCE_DATE_EPOCH={} ./wt-bundle {build} keys/bundle.key --threads 1", now.trim());
+    host.sh(&there).expect(0);
+    let ours = Ran::of(Command::new("sha256sum").arg("b.tar.zst").current_dir(&folder)).expect(0).stdout;
+    assert_eq!(host.sh("cd /root && sha256sum b.tar.zst").expect(0).stdout, ours);
+    host.sh("rm -r /root/release /root/keys /root/wt-bundle /root/b.tar.zst").expect(0);
+}
+
+/// The product's own release in `folder`, as another version and without what only an archive has.
+fn release_without_packages(folder: &Path, version: &str) -> PathBuf {
+    fs::create_dir_all(folder).unwrap();
+    let (from, to) = (repository().join("manifests/v5.2"), folder.join("release"));
+    Ran::of(Command::new("cp").arg("-a").arg(from).arg(&to)).expect(0);
+    let release = fs::read_to_string(to.join("release.toml")).unwrap();
+    let (before, rest) = release.split_once("[[packages]]").unwrap();
+    let (_, after) = rest.split_once("[license]").unwrap();
+    let text = format!("{before}[license]{after}")
+        .replace("version = \"5.2.0\"", &format!("version = \"{version}\""));
+    fs::write(to.join("release.toml"), text).unwrap();
+    to
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn the_walk_of_the_readme_can_be_walked() {
+    let folder = world().join("walk");
+    let release = release_without_packages(&folder, "5.1.0");
+    let older = folder.join("worktile-5.1.0-amd64.tar.zst");
+    run(
+        "wt-bundle",
+        world(),
+        ["build", text(&release), "--key", text(&key("bundle.key")), "-o", text(&older)],
+    )
+    .expect(0);
+    site().get("/opt/worktile/hw.json", &folder.join("hw.json"));
+    let walked = walk::walk(&folder).expect(0);
+    for said in
+        ["9 images", "4 files", "same\n", "5.1.0 → 5.2.0", "joined.tar.zst", "worktile.handover", "MATCH"]
+    {
+        assert!(walked.stdout.contains(said) || walked.stderr.contains(said), "no `{said}` in\n{walked:?}");
+    }
+    assert!(walk::commands().len() >= 17, "the README has lost its walk");
+    for made in [
+        "made/trust.json",
+        "unpacked/stack.yaml",
+        "usb/SHA256SUMS",
+        "worktile.handover/CHECK.md",
+        "license.json",
+    ] {
+        assert!(folder.join(made).exists(), "{made}");
     }
 }
 

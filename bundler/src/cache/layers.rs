@@ -7,8 +7,8 @@
 //! An entry appears complete or not at all: it is written without a name and then linked. One that is not what its
 //! footer says is removed and made anew.
 
-use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use wt_keys::Sha256Digest;
@@ -31,13 +31,7 @@ pub struct LayerCache {
 impl LayerCache {
     /// Creates the folder where it is missing. The error says why it cannot be used.
     pub fn open(folder: PathBuf, compression: Compression, most: u64) -> Result<Self, String> {
-        let failed =
-            |why: std::io::Error| format!("the layer cache `{}` is not used: {why}", folder.display());
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
-        if !super::is_ours_alone(&folder).map_err(failed)? {
-            return Err(failed(std::io::Error::other("it is not this user's alone")));
-        }
-        tempfile::tempfile_in(&folder).map_err(failed)?;
+        super::open(&folder, "layer")?;
         Ok(Self { folder, settings: compression.settings(), most })
     }
 

@@ -6,7 +6,7 @@ use wt_manifests::ImageName;
 use wt_manifests::image::Image;
 use wt_manifests::manifest::Manifest;
 
-use super::{Kind, kind};
+use super::{Change, kind};
 
 #[derive(Debug, Serialize)]
 pub struct ImageChange {
@@ -14,7 +14,7 @@ pub struct ImageChange {
     /// What it was called before, where that was another tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name_before: Option<ImageName>,
-    pub change: Kind,
+    pub change: Change,
     /// Image IDs: digests of the configurations.
     pub before: Option<Sha256Digest>,
     pub after: Option<Sha256Digest>,
@@ -23,16 +23,29 @@ pub struct ImageChange {
     pub layers_kept: usize,
 }
 
-/// An image before and after.
-pub type Pair<'a> = (Option<&'a Image>, Option<&'a Image>);
+/// An image that both bundles have.
+#[derive(Clone, Copy, Debug)]
+pub struct ImagePair<'a> {
+    pub before: &'a Image,
+    pub after: &'a Image,
+}
+
+/// The pairs whose layers are not the same.
+pub fn changed<'a>(before: &'a Manifest, after: &'a Manifest) -> Vec<ImagePair<'a>> {
+    let pair = |(before, after): (Option<&'a Image>, Option<&'a Image>)| {
+        Some(ImagePair { before: before?, after: after? })
+    };
+    let pairs = matched(before, after).into_iter().filter_map(pair);
+    pairs.filter(|pair| pair.before.layers != pair.after.layers).collect()
+}
 
 /// What differs, in the order of the second bundle, with what is gone at the end.
 pub fn changes(before: &Manifest, after: &Manifest) -> Vec<ImageChange> {
-    pairs(before, after).into_iter().filter_map(change).collect()
+    matched(before, after).into_iter().filter_map(|(before, after)| change(before, after)).collect()
 }
 
 /// Images of one name, and of one repository where each side has one image left of it: tags are versions.
-pub fn pairs<'a>(before: &'a Manifest, after: &'a Manifest) -> Vec<Pair<'a>> {
+fn matched<'a>(before: &'a Manifest, after: &'a Manifest) -> Vec<(Option<&'a Image>, Option<&'a Image>)> {
     let known: BTreeSet<&ImageName> = after.images.iter().map(|image| &image.name).collect();
     let mut old: BTreeMap<&ImageName, &Image> =
         before.images.iter().map(|image| (&image.name, image)).collect();
@@ -64,7 +77,7 @@ fn repository(image: &Image) -> String {
     name.rsplit_once(':').map_or(name.clone(), |(repository, _)| repository.to_owned())
 }
 
-fn change((before, after): Pair<'_>) -> Option<ImageChange> {
+fn change(before: Option<&Image>, after: Option<&Image>) -> Option<ImageChange> {
     let id = |image: &Image| (image.config, image.manifest, image.name.clone());
     let image = after.or(before).filter(|_| before.map(id) != after.map(id))?;
     let layers = |image: Option<&Image>| -> HashSet<Sha256Digest> {

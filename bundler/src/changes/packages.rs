@@ -33,15 +33,14 @@ pub enum Turn {
 
 pub fn changes(before: &Manifest, after: &Manifest) -> Vec<PackageChange> {
     let pairs = paired(named(before).into_iter(), named(after).into_iter());
-    let change = |((target, name, architecture), (old, new)): ((String, String, String), Pair<'_>)| {
+    let change = |(key, (old, new)): (_, (Option<&Package>, Option<&Package>))| {
+        let (target, name, architecture) = key;
         let turn = turn((before, old), (after, new))?;
         let version = |package: Option<&Package>| package.map(|package| package.version.clone());
         Some(PackageChange { target, name, architecture, turn, before: version(old), after: version(new) })
     };
     pairs.into_iter().filter_map(change).collect()
 }
-
-type Pair<'a> = (Option<&'a Package>, Option<&'a Package>);
 
 fn named(manifest: &Manifest) -> Vec<((String, String, String), &Package)> {
     let key = |target: &String, package: &Package| {

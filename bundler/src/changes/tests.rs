@@ -68,9 +68,9 @@ fn an_image_is_followed_from_tag_to_tag_where_that_is_plain() {
     assert_eq!(
         shown,
         [
-            ("web:2".to_owned(), Kind::Changed, 1, 1),
-            ("mq:1".to_owned(), Kind::Added, 1, 0),
-            ("db:1".to_owned(), Kind::Removed, 0, 0)
+            ("web:2".to_owned(), Change::Changed, 1, 1),
+            ("mq:1".to_owned(), Change::Added, 1, 0),
+            ("db:1".to_owned(), Change::Removed, 0, 0)
         ]
     );
     assert_eq!(changes.images[0].name_before.as_ref().unwrap().to_string(), "web:1");
@@ -113,5 +113,5 @@ fn an_upgrade_carries_what_the_first_bundle_lacks_and_nothing_twice() {
     assert_eq!(changes.carry.together, load(3));
     assert_eq!((changes.layers_added.len(), changes.layers_removed.len(), changes.layers_kept), (1, 1, 1));
     let files: Vec<_> = changes.files.iter().map(|file| (file.path.as_str(), file.change)).collect();
-    assert_eq!(files, [("conf/b", Kind::Added)]);
+    assert_eq!(files, [("conf/b", Change::Added)]);
 }

@@ -1,19 +1,22 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use wt_keys::console::{Done, Output, PassphraseFile, Size};
-use wt_keys::{Signer, Utc, signed_file};
+use wt_keys::Utc;
+use wt_keys::console::{Done, Output, Size};
 use wt_manifests::release::Release;
 
 use super::cache_flags::CacheFlags;
+use super::check::Again;
+use super::signer_flags::SignerFlags;
+use crate::Error;
 use crate::build::{Build, Form, Summary, created, default_output};
-use crate::{Error, Result};
+use crate::image::Keep;
 
 /// Build the bundle of a release and sign it
 #[derive(Debug, clap::Args)]
 #[command(
     name = "build",
-    after_help = "Example:\n  wt-bundle build v5.2 --key keys/bundle.key -o /srv/out/worktile-5.2.0.tar.zst\n\nRELEASE is a folder below manifests/, or the path of one. With SOURCE_DATE_EPOCH set, the same input gives the same bytes; `build RELEASE --check BUNDLE --trust FILE` shows it."
+    after_help = "Example:\n  wt-bundle build v5.2 --key keys/bundle.key -o /srv/out/worktile-5.2.0.tar.zst\n\nRELEASE is a folder below manifests/, or the path of one. With SOURCE_DATE_EPOCH set, the same input gives the same bytes; `build RELEASE --check BUNDLE --trust FILE` shows it, as long as the sources are the same: for packages that means a mirror that stays, such as a snapshot. Registries are reached through the proxies that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name."
 )]
 pub struct BuildVerb {
     /// The release to build: `v5.2` for manifests/v5.2, or a path
@@ -22,20 +25,14 @@ pub struct BuildVerb {
     /// The bundle to write (left out: PRODUCT-VERSION-MACHINE.tar.zst in this folder)
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     file: Option<PathBuf>,
-    /// The key to sign with; its certificate lies beside it as FILE with `.cert`
-    #[arg(long, value_name = "FILE", env = "WT_KEY")]
-    key: Option<PathBuf>,
-    /// The trust document to put into the bundle (left out: trust.json beside the key)
-    #[arg(long, value_name = "FILE", env = "WT_TRUST")]
-    trust: Option<PathBuf>,
+    #[command(flatten)]
+    signer: SignerFlags,
     #[command(flatten)]
     check: super::check::CheckFlag,
     #[command(flatten)]
     form: super::build_form::BuildForm,
     #[command(flatten)]
     registries: super::registry_flags::RegistryFlags,
-    #[command(flatten)]
-    passphrase: PassphraseFile,
     /// Processors to use; the bundle is the same with any number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     threads: Option<u32>,
@@ -48,17 +45,19 @@ impl BuildVerb {
         let started = Instant::now();
         let release = Release::find(&self.release, Path::new("."))?;
         let threads = self.threads.unwrap_or_else(processors);
-        if let Some(bundle) = &self.check.check {
-            return super::check::check(
-                &release,
-                bundle,
-                self.trust,
+        if let Some(bundle) = self.check.check {
+            let again = Again {
+                release: &release,
+                bundle: &bundle,
+                signer: self.signer,
                 threads,
-                self.registries.access(),
-                output,
-            );
+                registries: self.registries.access(),
+                packages: self.cache.sizes().packages,
+                largest_layer: self.form.largest_layer.0,
+            };
+            return again.check(output);
         }
-        let signer = if self.form.unsigned { None } else { Some(self.signer()?) };
+        let signer = if self.form.unsigned { None } else { Some(self.signer.load()?) };
         let output_file = self.file.unwrap_or_else(|| default_output(&release, Path::new("")));
         if output_file.is_dir() {
             let example = default_output(&release, &output_file);
@@ -76,29 +75,23 @@ impl BuildVerb {
             created: created(now)?,
             threads,
             registries: self.registries.access(),
-            cache_size: self.cache.size(),
+            cache_sizes: self.cache.sizes(),
+            largest_layer: self.form.largest_layer.0,
             progress: output.progress(),
         };
         let summary = build.run()?;
-        if let Some(why) = &summary.no_cache {
-            output.say(format_args!("warning: {why}"));
+        for warning in &summary.warnings {
+            output.say(format_args!("warning: {warning}"));
         }
         output.say(format_args!("{}, {:.1} s", describe(&summary), started.elapsed().as_secs_f32()));
+        if self.form.keep() == (Keep::Verbatim { unfold: false }) {
+            output.say(format_args!(
+                "blobs were kept as they are and not unpacked; `--check-layers` or `wt-bundle verify --full` does it"
+            ));
+        }
         super::split::list(output, &summary.files);
         self.form.hand_over(&summary.files, signer.as_ref(), output)?;
         Ok(())
-    }
-
-    /// Loaded first: a build that nobody can sign need not begin.
-    fn signer(&self) -> Result<Signer> {
-        let key = self.key.as_ref().ok_or(Error::NoKey)?;
-        if !key.is_file() {
-            return Err(Error::NoKeyFile { path: key.clone() });
-        }
-        if let Some(trust) = &self.trust {
-            signed_file::read_trust(trust)?;
-        }
-        Ok(Signer::load(key, self.trust.as_deref(), &|path| self.passphrase.ask(path))?)
     }
 }
 

@@ -6,17 +6,17 @@ use wt_manifests::bundle::Bundle;
 use wt_manifests::release::Release;
 
 use super::handover::InstallerArgument;
+use super::size_argument::SizeArgument;
 use crate::Result;
 use crate::handover::{self, Handover};
 use crate::image::Keep;
-use crate::volume_size::VolumeSize;
 
 /// In what form a bundle is built.
 #[derive(Debug, clap::Args)]
 pub struct BuildForm {
     /// Cut the bundle into volumes of at most SIZE: 4GiB, 700MB, 4.7GB
     #[arg(long, value_name = "SIZE", conflicts_with = "unsigned")]
-    pub split: Option<VolumeSize>,
+    pub split: Option<SizeArgument>,
     /// Leave the signing to `wt-bundle sign`: writes NAME.unsigned, and NAME.manifest to carry to the key
     #[arg(long)]
     pub unsigned: bool,
@@ -24,6 +24,13 @@ pub struct BuildForm {
     /// larger bundle, for sites that pin digests
     #[arg(long)]
     verbatim: bool,
+    /// With `--verbatim`: unpack the layers on the way, and refuse one that is not what its image's configuration says.
+    /// Costs their decompression; `verify --full` looks at it, too
+    #[arg(long, requires = "verbatim")]
+    check_layers: bool,
+    /// The largest layer, unpacked, that is taken; an archive may unpack to four times that
+    #[arg(long, value_name = "SIZE", default_value = "64GiB")]
+    pub largest_layer: SizeArgument,
     /// Make the folder that a customer gets, too: as `wt-bundle handover`
     #[arg(long, value_name = "DIR", conflicts_with = "unsigned")]
     handover: Option<PathBuf>,
@@ -33,7 +40,7 @@ pub struct BuildForm {
 
 impl BuildForm {
     pub fn keep(&self) -> Keep {
-        if self.verbatim { Keep::Verbatim } else { Keep::Layers }
+        if self.verbatim { Keep::Verbatim { unfold: self.check_layers } } else { Keep::Layers }
     }
 
     /// What of the handover folder would be refused at the end of a long build.

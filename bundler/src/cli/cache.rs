@@ -4,10 +4,9 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use wt_keys::console::{Output, Size, now};
 
+use super::size_argument::SizeArgument;
 use super::table::Table;
 use crate::cache::{self, Kept};
-
-const CACHES: [&str; 2] = ["layers", "packages"];
 
 /// Show or remove what builds keep for the next one
 #[derive(Debug, clap::Subcommand)]
@@ -32,8 +31,8 @@ pub struct Prune {
     #[arg(long, value_name = "DAYS", value_parser = days)]
     older_than: Option<Duration>,
     /// What was not used for longest, until each cache holds so much, as in 5GiB
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    to_size: Option<u64>,
+    #[arg(long, value_name = "SIZE")]
+    to_size: Option<SizeArgument>,
 }
 
 #[derive(Serialize)]
@@ -69,13 +68,13 @@ impl Prune {
             let oldest = (SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).checked_sub(age);
             kept.retain(|kept| oldest.is_some_and(|oldest| kept.used < oldest));
         }
-        cache::bound(kept, self.to_size.unwrap_or(0))
+        cache::bound(kept, self.to_size.map_or(0, |size| size.0))
     }
 }
 
 fn kept() -> Vec<(&'static str, Vec<Kept>)> {
     let list = |name| cache::folder(name).map(|folder| cache::list(&folder)).unwrap_or_default();
-    CACHES.into_iter().map(|name| (name, list(name))).collect()
+    [cache::LAYERS, cache::PACKAGES].into_iter().map(|name| (name, list(name))).collect()
 }
 
 fn show(output: Output, schema: &'static str, what: &str, kept: Vec<(&'static str, Vec<Kept>)>) {
@@ -96,12 +95,4 @@ fn days(text: &str) -> Result<Duration, String> {
     let days = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
     days.map(|days| Duration::from_secs(u64::from(days) * 86_400))
         .ok_or("expected days, as in 30d".to_owned())
-}
-
-pub fn size(text: &str) -> Result<u64, String> {
-    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
-    let found = units
-        .into_iter()
-        .find_map(|(unit, bits)| text.strip_suffix(unit)?.parse::<u64>().ok()?.checked_mul(1 << bits));
-    found.ok_or("expected a size, as in 5GiB".to_owned())
 }

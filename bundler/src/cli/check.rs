@@ -2,21 +2,25 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wt_keys::Sha256Digest;
-use wt_keys::console::{Done, Output, Progress};
+use wt_keys::console::{Done, Failure, Output, Progress};
 use wt_manifests::bundle::Bundle;
 use wt_manifests::manifest::VERBATIM;
 use wt_manifests::release::Release;
 
-use super::TrustFile;
-use crate::build::{Build, Form};
+use super::signer_flags::SignerFlags;
+use crate::build::{Build, CacheSizes, Form};
 use crate::difference::Difference;
 use crate::image::Keep;
 use crate::{Error, RegistryAccess, Result};
 
+/// What says how a bundle is built, or what becomes of it.
+const FORM: [&str; 7] = ["file", "split", "unsigned", "verbatim", "handover", "installer", "passphrase_file"];
+
 #[derive(Debug, clap::Args)]
 pub struct CheckFlag {
-    /// Sign nothing: build again what BUNDLE holds, in this folder, and compare. Needs `--trust`, and no key
-    #[arg(long, value_name = "BUNDLE", conflicts_with = "file")]
+    /// Sign nothing: build again what BUNDLE holds, in this folder and in the form that it has, and compare. Needs
+    /// `--trust`, and no key. Of what was kept only packages are used
+    #[arg(long, value_name = "BUNDLE", conflicts_with_all = FORM)]
     pub check: Option<PathBuf>,
 }
 
@@ -30,40 +34,50 @@ struct Checked {
     same: bool,
 }
 
-/// Says `same`, or what differs first.
-pub fn check(
-    release: &Release,
-    path: &Path,
-    trust: Option<PathBuf>,
-    threads: u32,
-    registries: RegistryAccess,
-    output: Output,
-) -> Done {
-    let bundle = Bundle::open(path, &TrustFile { trust }.read()?)?;
-    verify(&bundle, &output.progress())?;
-    let build = Build {
-        release,
-        form: Form::Unsigned,
-        keep: if bundle.manifest().features.iter().any(|f| f == VERBATIM) {
-            Keep::Verbatim
-        } else {
-            Keep::Layers
-        },
-        output: PathBuf::from("rebuilt.tar.zst"),
-        created: bundle.manifest().created,
-        threads,
-        registries,
-        cache_size: None, // what was kept would be compared with itself
-        progress: output.progress(),
-    };
-    let mut anew = build.make()?.manifest;
-    anew.trust_version = bundle.manifest().trust_version; // the signer's
-    anew.name_features();
-    if let Some(difference) = Difference::first(bundle.manifest(), &anew) {
-        return Err(Error::Different { bundle: path.to_owned(), difference }.into());
+/// A build that is made again.
+pub struct Again<'a> {
+    pub release: &'a Release,
+    pub bundle: &'a Path,
+    pub signer: SignerFlags,
+    pub threads: u32,
+    pub registries: RegistryAccess,
+    /// How many bytes of packages may be kept.
+    pub packages: Option<u64>,
+    pub largest_layer: u64,
+}
+
+impl Again<'_> {
+    /// Says `same`, or what differs first.
+    pub fn check(self, output: Output) -> Done {
+        if self.signer.names_key() {
+            return Err(Failure::usage("`--check` signs nothing", "leave out `--key`"));
+        }
+        let path = self.bundle;
+        let bundle = Bundle::open(path, &self.signer.trust()?)?;
+        verify(&bundle, &output.progress())?;
+        let verbatim = bundle.manifest().features.iter().any(|feature| feature == VERBATIM);
+        let build = Build {
+            release: self.release,
+            form: Form::Unsigned,
+            keep: if verbatim { Keep::Verbatim { unfold: false } } else { Keep::Layers },
+            output: PathBuf::from("rebuilt.tar.zst"),
+            created: bundle.manifest().created,
+            threads: self.threads,
+            registries: self.registries,
+            // a layer that was kept would be compared with itself; a package is compared with the archive's digest
+            cache_sizes: CacheSizes { layers: None, packages: self.packages },
+            largest_layer: self.largest_layer,
+            progress: output.progress(),
+        };
+        let mut anew = build.make()?.manifest;
+        anew.trust_version = bundle.manifest().trust_version; // the signer's
+        anew.name_features();
+        if let Some(difference) = Difference::first(bundle.manifest(), &anew) {
+            return Err(Error::Different { bundle: path.to_owned(), difference }.into());
+        }
+        output.report(&checked(&bundle), "same\n".to_owned());
+        Ok(())
     }
-    output.report(&checked(&bundle), "same\n".to_owned());
-    Ok(())
 }
 
 /// A damaged file is not the bundle that was signed, however equal the manifests are.

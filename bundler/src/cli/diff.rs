@@ -10,7 +10,7 @@ use wt_manifests::bundle::Bundle;
 use self::report::Report;
 use super::TrustFile;
 use crate::changes::{Changes, images};
-use crate::image_files::{self, ImageFiles, Pair};
+use crate::image_files::{self, ImageFiles};
 use crate::{Error, Result};
 
 /// Show what is different between two bundles, and what an upgrade would have to carry
@@ -58,11 +58,7 @@ impl Diff {
 
 /// Reads what only one of the bundles has of images that both have.
 fn image_files(bundles: [&Bundle; 2], output: Output) -> Result<Vec<ImageFiles>> {
-    let pairs = images::pairs(bundles[0].manifest(), bundles[1].manifest()).into_iter();
-    let pairs: Vec<Pair<'_>> = pairs
-        .filter_map(|(before, after)| Some(Pair { before: before?, after: after? }))
-        .filter(|pair| pair.before.layers != pair.after.layers)
-        .collect();
+    let pairs = images::changed(bundles[0].manifest(), bundles[1].manifest());
     if pairs.is_empty() {
         return Ok(Vec::new());
     }

@@ -6,6 +6,7 @@ use wt_manifests::bundle::Bundle;
 
 use super::bundle_argument::BundleArgument;
 use crate::extract::{Extracted, extract};
+use crate::new_file::refuse_existing;
 use crate::selection::Selection;
 use crate::{Error, Result, image_archive};
 
@@ -77,9 +78,7 @@ impl ExtractVerb {
             let example = self.target.join("image.tar");
             return Err(Error::OutputFolder { path: self.target.clone(), example });
         }
-        if self.target.symlink_metadata().is_ok() {
-            return Err(Error::OutputExists { path: self.target.clone() });
-        }
+        refuse_existing(&self.target)?;
         let bytes = image_archive::size(bundle.manifest(), image);
         let phase = output.progress().phase("writing the image", Some(bytes));
         image_archive::write(bundle, image, &self.target, &phase)?;

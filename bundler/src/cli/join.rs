@@ -4,7 +4,7 @@ use wt_keys::console::{Done, Output};
 use wt_manifests::bundle::assemble::assemble_bundle;
 
 use super::bundle_argument::BundleArgument;
-use crate::{Error, Result};
+use crate::new_file::{published, refuse_existing};
 
 /// Join the volumes of a bundle into one file, verified on the way
 #[derive(Debug, clap::Args)]
@@ -28,16 +28,11 @@ impl Join {
         {
             let phase = output.progress().phase("joining", Some(bundle.manifest().body.length));
             let advance = |bytes| phase.advance(bytes);
-            assemble_bundle(&bundle.chunks(), bundle.chain(), &self.bundle.trust.read()?, &file, &advance)?;
+            let trust = self.bundle.trust.read()?;
+            let joined = assemble_bundle(&bundle.chunks(), bundle.chain(), &trust, &file, &advance)?;
+            published(joined.publish_new(), &file)?;
         }
         output.data(format_args!("{}\n", file.display()));
         Ok(())
-    }
-}
-
-fn refuse_existing(path: &std::path::Path) -> Result<()> {
-    match path.symlink_metadata() {
-        Ok(_) => Err(Error::OutputExists { path: path.to_owned() }),
-        Err(_) => Ok(()),
     }
 }

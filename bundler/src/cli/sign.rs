@@ -4,14 +4,14 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use wt_keys::chain::Certified as _;
-use wt_keys::console::{Done, Failure, Output, PassphraseFile, Phase, Size, confirm};
-use wt_keys::{Chain, Sha256Digest, Signer, durable, signed_file};
+use wt_keys::console::{Done, Failure, Output, Phase, Size, confirm};
+use wt_keys::{Chain, Sha256Digest, Signer, durable};
 use wt_manifests::Manifest;
 use wt_manifests::bundle::assemble::assemble_bundle;
 use wt_manifests::bundle::unsigned::{self, UnsignedBundle};
 use wt_manifests::bundle::{Bundle, head};
 
-use super::TrustFile;
+use super::signer_flags::SignerFlags;
 use crate::{Error, Result};
 
 /// Sign a manifest, an unsigned bundle, or a finished bundle again
@@ -24,16 +24,11 @@ pub struct Sign {
     /// NAME.manifest, NAME.unsigned, or a bundle to be signed again
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The key to sign with; its certificate lies beside it as FILE with `.cert`
-    #[arg(long, value_name = "FILE", env = "WT_KEY")]
-    key: Option<PathBuf>,
+    #[command(flatten)]
+    signer: SignerFlags,
     /// The head to put on, made by signing the manifest where the key is
     #[arg(long, value_name = "FILE")]
     head: Option<PathBuf>,
-    #[command(flatten)]
-    trust: TrustFile,
-    #[command(flatten)]
-    passphrase: PassphraseFile,
     /// What to write (left out: NAME.head, NAME, or the bundle itself)
     #[arg(short, long = "output", value_name = "FILE")]
     output: Option<PathBuf>,
@@ -43,7 +38,7 @@ pub struct Sign {
 }
 
 /// What can be signed.
-enum Kind {
+enum Signable {
     Manifest,
     Unsigned,
     Bundle,
@@ -51,10 +46,10 @@ enum Kind {
 
 impl Sign {
     pub fn run(self, output: Output) -> Done {
-        let target = match kind(&self.file)? {
-            Kind::Manifest => self.sign_manifest()?,
-            Kind::Unsigned => self.sign_unsigned(output)?,
-            Kind::Bundle => self.sign_again(output)?,
+        let target = match signable(&self.file)? {
+            Signable::Manifest => self.sign_manifest()?,
+            Signable::Unsigned => self.sign_unsigned(output)?,
+            Signable::Bundle => self.sign_again(output)?,
         };
         output.data(format_args!("{}\n", target.display()));
         Ok(())
@@ -75,7 +70,7 @@ impl Sign {
     fn sign_unsigned(&self, output: Output) -> Result<PathBuf, Failure> {
         let bundle = UnsignedBundle::open(&self.file)?;
         let (chain, trust) = if let Some(head) = &self.head {
-            (unsigned::read_head(head)?, self.trust.read()?)
+            (unsigned::read_head(head)?, self.signer.trust()?)
         } else {
             let signer = self.signer()?;
             let manifest = bundle.manifest.clone().under(signer.trust.document());
@@ -107,7 +102,7 @@ impl Sign {
         {
             let phase = writing(output, bundle.manifest());
             let advance = |bytes| phase.advance(bytes);
-            assemble_bundle(&bundle.chunks(), &chain, &signer.trust, &target, &advance)?;
+            assemble_bundle(&bundle.chunks(), &chain, &signer.trust, &target, &advance)?.publish()?;
         }
         output.say(format_args!("signed by {before} before, by {} now", signer.public().id()));
         Ok(target)
@@ -117,14 +112,7 @@ impl Sign {
         if self.head.is_some() {
             return Err(Error::HeadWithoutUnsigned { path: self.file.clone() });
         }
-        let key = self.key.as_ref().ok_or(Error::NoKey)?;
-        if !key.is_file() {
-            return Err(Error::NoKeyFile { path: key.clone() });
-        }
-        if let Some(trust) = &self.trust.trust {
-            signed_file::read_trust(trust)?;
-        }
-        Ok(Signer::load(key, self.trust.trust.as_deref(), &|path| self.passphrase.ask(path))?)
+        self.signer.load()
     }
 
     /// Shows what is about to be signed.
@@ -145,16 +133,16 @@ impl Sign {
     }
 }
 
-fn kind(path: &Path) -> Result<Kind> {
+fn signable(path: &Path) -> Result<Signable> {
     let mut start = [0; 13];
     let file = File::open(path).map_err(Error::io("open", path))?;
     let mut found = Vec::new();
     file.take(start.len() as u64).read_to_end(&mut found).map_err(Error::io("read", path))?;
     start[..found.len()].copy_from_slice(&found);
     Ok(match () {
-        () if start[0] == b'{' => Kind::Manifest,
-        () if head::is_unsigned(&start) => Kind::Unsigned,
-        () => Kind::Bundle,
+        () if start[0] == b'{' => Signable::Manifest,
+        () if head::is_unsigned(&start) => Signable::Unsigned,
+        () => Signable::Bundle,
     })
 }
 

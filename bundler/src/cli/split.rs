@@ -4,7 +4,7 @@ use wt_keys::console::{Done, Failure, Output};
 use wt_manifests::bundle::split::Split;
 
 use super::bundle_argument::BundleArgument;
-use crate::volume_size::VolumeSize;
+use super::size_argument::SizeArgument;
 
 /// Cut a bundle into volumes, each checked by itself
 #[derive(Debug, clap::Args)]
@@ -17,7 +17,7 @@ pub struct SplitVerb {
     bundle: BundleArgument,
     /// How large a volume may be: 4GiB, 700MB, 4.7GB
     #[arg(long, value_name = "SIZE")]
-    size: VolumeSize,
+    size: SizeArgument,
     /// The folder to write to (left out: where the bundle is)
     #[arg(short = 'o', long = "output", value_name = "DIR")]
     folder: Option<PathBuf>,

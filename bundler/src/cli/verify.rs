@@ -7,6 +7,7 @@ use wt_manifests::bundle::Bundle;
 
 use self::report::Report;
 use super::bundle_argument::BundleArgument;
+use crate::counted::Counted;
 use crate::{Result, image_check};
 
 /// Check a bundle: who signed it, and that every byte is the one that was signed
@@ -48,7 +49,7 @@ fn check_entries(bundle: &Bundle, output: Output) -> Result<()> {
         |_| true,
         |entry, content| {
             phase.detail(entry.path.as_str());
-            let mut counted = crate::press::Counted { inner: content, phase: &phase };
+            let mut counted = Counted { inner: content, phase: &phase };
             std::io::copy(&mut counted, &mut std::io::sink())
                 .map(drop)
                 .map_err(wt_manifests::bundle::reader::unwrapped)

@@ -11,7 +11,7 @@ use wt_manifests::RelativePath;
 use wt_manifests::bundle::reader::unwrapped;
 use wt_manifests::manifest::Entry;
 
-use crate::source::hashed::Hashed;
+use crate::hashed::Hashed;
 use crate::{Error, Result};
 
 const FOLDER_MODE: u32 = 0o755;

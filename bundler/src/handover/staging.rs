@@ -1,15 +1,17 @@
 //! A folder in the making: hidden, beside its place, and removed unless it is published.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read, Write as _};
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags};
 use tempfile::TempDir;
-use wt_keys::digest::Hasher;
+use wt_keys::console::Phase;
 use wt_keys::{Sha256Digest, durable, folder_of};
 
+use crate::counted::Counted;
+use crate::hashed::Hashed;
 use crate::{Error, Result};
 
 #[derive(Debug)]
@@ -41,29 +43,33 @@ impl Staging {
     }
 
     /// Takes no room where a link can be made; what cannot be linked is copied.
-    pub fn link_or_copy(&mut self, from: &Path, name: &str, progress: &dyn Fn(u64)) -> Result<()> {
+    pub fn link_or_copy(&mut self, from: &Path, name: &str, phase: &Phase) -> Result<()> {
         // a link to a symbolic link would be one
         let real = from.canonicalize().map_err(Error::io("read", from))?;
         let to = self.path(name);
         if fs::hard_link(&real, &to).is_err() {
-            return self.copy(&real, name, 0o644, progress).map(drop);
+            return self.copy(&real, name, 0o644, phase).map(drop);
         }
         self.names.push(name.to_owned());
         let length = File::open(&to).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
-        progress(length.map_err(Error::io("write", to))?.len());
+        phase.advance(length.map_err(Error::io("write", to))?.len());
         Ok(())
     }
 
-    pub fn copy(&mut self, from: &Path, name: &str, mode: u32, progress: &dyn Fn(u64)) -> Result<PathBuf> {
+    pub fn copy(&mut self, from: &Path, name: &str, mode: u32, phase: &Phase) -> Result<PathBuf> {
         let to = self.path(name);
         let failed = |error| Error::io("write", &to)(error);
-        let mut source = File::open(from).map_err(Error::io("read", from))?;
+        let source = File::open(from).map_err(Error::io("read", from))?;
+        let mut source = Counted { inner: source, phase };
         let mut copy =
             OpenOptions::new().write(true).create_new(true).mode(mode).open(&to).map_err(failed)?;
-        each_block(&mut source, from, |block| {
-            progress(block.len() as u64);
-            copy.write_all(block).map_err(failed)
-        })?;
+        let mut block = vec![0; 1 << 20];
+        loop {
+            match source.read(&mut block).map_err(Error::io("read", from))? {
+                0 => break,
+                got => copy.write_all(&block[..got]).map_err(failed)?,
+            }
+        }
         // the umask may have taken bits away
         copy.set_permissions(Permissions::from_mode(mode)).and_then(|()| copy.sync_all()).map_err(failed)?;
         self.names.push(name.to_owned());
@@ -71,10 +77,10 @@ impl Staging {
     }
 
     /// The digests of all that is there, by name.
-    pub fn digests(&self, progress: &dyn Fn(u64)) -> Result<Vec<(&str, Sha256Digest)>> {
+    pub fn digests(&self, phase: &Phase) -> Result<Vec<(&str, Sha256Digest)>> {
         let mut names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         names.sort_unstable();
-        names.into_iter().map(|name| Ok((name, digest(&self.path(name), progress)?))).collect()
+        names.into_iter().map(|name| Ok((name, digest(&self.path(name), phase)?))).collect()
     }
 
     /// Gives the folder its name, which nothing else may have by now.
@@ -91,25 +97,7 @@ impl Staging {
     }
 }
 
-fn digest(path: &Path, progress: &dyn Fn(u64)) -> Result<Sha256Digest> {
-    let mut hasher = Hasher::default();
-    let mut file = File::open(path).map_err(Error::io("read", path))?;
-    each_block(&mut file, path, |block| {
-        progress(block.len() as u64);
-        hasher.update(block);
-        Ok(())
-    })?;
-    Ok(hasher.finish())
-}
-
-fn each_block(file: &mut File, path: &Path, mut visit: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    let mut block = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut block) {
-            Ok(0) => return Ok(()),
-            Ok(got) => visit(&block[..got])?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::io("read", path)(error)),
-        }
-    }
+fn digest(path: &Path, phase: &Phase) -> Result<Sha256Digest> {
+    let file = File::open(path).map_err(Error::io("read", path))?;
+    Hashed::new(Counted { inner: file, phase }).finish().map_err(Error::io("read", path))
 }

@@ -86,7 +86,7 @@ fn documents_that_contradict_each_other_are_refused_though_they_are_signed() {
     let platform = Parts { platform: "linux/arm64", ..good() };
     assert!(matches!(checked(&platform), Err(Error::Platform { .. })));
     let noise = Parts { config: b"{".to_vec(), ..good() };
-    assert!(matches!(checked(&noise), Err(Error::Bundle(BundleError::ImageDocument { .. }))));
+    assert!(matches!(checked(&noise), Err(Error::ImageInBundle { .. })));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use crate::layer_files::{Kind, LayerFile, LayerFiles};
+use crate::layer_files::{FileKind, LayerFile, LayerFiles};
 
 /// What layers leave under a path.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl View {
             self.files.insert(path.clone(), Trace::TakenAway);
         }
         for (path, file) in &layer.files {
-            if file.kind == Kind::Folder {
+            if file.kind == FileKind::Folder {
                 self.files.remove(path); // a folder shows what is in it
             } else {
                 self.remove_below(path);

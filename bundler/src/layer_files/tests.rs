@@ -1,4 +1,5 @@
 use super::*;
+use crate::foreign_tar::LONGEST_HEADERS;
 
 fn tar(entries: &[(&str, tar::EntryType, &str)]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
@@ -34,7 +35,10 @@ fn files_links_folders_and_whiteouts_are_told_apart() {
     ]))
     .unwrap();
     let kinds: Vec<_> = layer.files.iter().map(|(path, file)| (path.as_str(), file.kind)).collect();
-    assert_eq!(kinds, [("etc", Kind::Folder), ("etc/link", Kind::Link), ("etc/passwd", Kind::File)]);
+    assert_eq!(
+        kinds,
+        [("etc", FileKind::Folder), ("etc/link", FileKind::Link), ("etc/passwd", FileKind::File)]
+    );
     assert_eq!(layer.files["etc/passwd"].sha256, Some(Sha256Digest::of(b"root")));
     assert_eq!(layer.files["etc/link"].target.as_deref(), Some("passwd"));
     assert_eq!(layer.whiteouts, ["etc/shadow", "old"]);
@@ -48,7 +52,7 @@ fn a_name_of_any_length_is_not_kept() {
     header.set_size(0);
     let name = "n/".repeat(usize::try_from(LONGEST_HEADERS).unwrap());
     long.append_data(&mut header, name, &b""[..]).unwrap();
-    assert!(matches!(read(&long.into_inner().unwrap()), Err(Error::Archive { .. })));
+    assert!(matches!(read(&long.into_inner().unwrap()), Err(Error::Unusable { .. })));
 }
 
 #[test]
@@ -67,7 +71,7 @@ fn holes_are_not_unfolded() {
     let mut bytes = header.as_bytes().to_vec();
     bytes.extend_from_slice(&[0; 1024]);
     let layer = read(&bytes).unwrap();
-    assert_eq!((layer.files["hole"].kind, layer.files["hole"].sha256), (Kind::Sparse, None));
+    assert_eq!((layer.files["hole"].kind, layer.files["hole"].sha256), (FileKind::Sparse, None));
 }
 
 #[test]
@@ -80,6 +84,6 @@ fn more_files_than_memory_holds_are_refused() {
 
 #[test]
 fn noise_is_no_tar_and_nothing_is_an_empty_one() {
-    assert!(matches!(read(&[0xEE; 2000]), Err(Error::Archive { .. })));
+    assert!(matches!(read(&[0xEE; 2000]), Err(Error::Unusable { .. })));
     assert!(read(b"").unwrap().files.is_empty());
 }

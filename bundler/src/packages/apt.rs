@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use wt_keys::Sha256Digest;
+use wt_keys::{Sha256Digest, capped};
 use wt_manifests::Platform;
-use wt_manifests::release::PackageTarget;
+use wt_manifests::release::{AptWord, PackageTarget};
 
 use super::given::Given;
 use super::mirror;
@@ -16,6 +16,7 @@ use super::scratch::Scratch;
 use super::unmet::{self, Unmet};
 use crate::{Error, Result};
 
+const KEYRING_LIMIT: u64 = 16 << 20;
 /// Of what apt says when it fails.
 const MOST_LINES: usize = 4;
 /// Where the search for causes ends.
@@ -36,20 +37,34 @@ pub struct Planned {
 }
 
 impl Apt {
-    pub fn prepare(target: &PackageTarget, platform: &Platform) -> Result<Self> {
-        if !target.keyring.is_file() {
-            return Err(Error::NoKeyring { target: target.target.clone(), path: target.keyring.clone() });
-        }
-        let architecture = architecture(platform);
+    pub fn create(target: &PackageTarget) -> Result<Self> {
         let apt = Self { folder: Scratch::create(&std::env::temp_dir())?, target: target.target.clone() };
         for name in ["state/lists/partial", "cache/archives/partial", "given"] {
             let path = apt.path(name);
             fs::create_dir_all(&path).map_err(Error::io("create the folder", path))?;
         }
         apt.write_status("")?;
-        apt.write("apt.conf", &configuration(apt.folder.path(), architecture))?;
-        apt.write("sources.list", &sources(target, architecture)?)?;
         Ok(apt)
+    }
+
+    /// Tells it where the packages of `target` are, and what authenticates them.
+    pub fn describe(&self, target: &PackageTarget, platform: &Platform) -> Result<()> {
+        if !target.keyring.is_file() {
+            return Err(Error::NoKeyring { target: target.target.clone(), path: target.keyring.clone() });
+        }
+        let architecture = architecture(platform);
+        let keyring = self.take_keyring(&target.keyring)?;
+        self.write("apt.conf", &configuration(self.folder.path(), architecture))?;
+        self.write("archive.sources", &sources(target, architecture, &keyring)?)
+    }
+
+    /// Copies the keyring to where apt's own user can read it, under a name that says what it is.
+    fn take_keyring(&self, keyring: &Path) -> Result<PathBuf> {
+        let bytes = capped::read(keyring, "a keyring", KEYRING_LIMIT)?;
+        let armored = bytes.starts_with(b"-----BEGIN PGP");
+        let copy = self.path(if armored { "keyring.asc" } else { "keyring.gpg" });
+        fs::write(&copy, bytes).map_err(Error::io("write", &copy))?;
+        Ok(copy)
     }
 
     /// Fetches the signed indexes. Anything that apt would only warn about is an error.
@@ -222,7 +237,7 @@ Dir::State "{folder}/state";
 Dir::State::status "{folder}/status";
 Dir::Cache "{folder}/cache";
 Dir::Log "{folder}";
-Dir::Etc::sourcelist "{folder}/sources.list";
+Dir::Etc::sourcelist "{folder}/archive.sources";
 Dir::Etc::sourceparts "/dev/null";
 Dir::Etc::preferences "/dev/null";
 Dir::Etc::preferencesparts "/dev/null";
@@ -233,6 +248,7 @@ APT::Architectures {{ "{architecture}"; }};
 APT::Install-Recommends "false";
 APT::Install-Suggests "false";
 APT::Get::AllowUnauthenticated "false";
+APT::Get::Always-Include-Phased-Updates "true";
 APT::Keep-Downloaded-Packages "true";
 Acquire::AllowInsecureRepositories "false";
 Acquire::AllowWeakRepositories "false";
@@ -249,20 +265,27 @@ Debug::NoLocking "true";
     )
 }
 
-fn sources(target: &PackageTarget, architecture: &str) -> Result<String> {
-    let keyring = target.keyring.display();
-    let components = target.components.join(" ");
+/// In deb822, where a value is one and no more (the release's values are plain words besides).
+fn sources(target: &PackageTarget, architecture: &str, keyring: &Path) -> Result<String> {
+    let components: Vec<&str> = target.components.iter().map(AptWord::as_str).collect();
     let mut sources = String::new();
     for suite in &target.suites {
         let mirror = match &target.mirror {
-            Some(mirror) => match mirror.strip_prefix("file:") {
-                Some(folder) => format!("copy:{folder}"), // with `file:` apt would not copy packages to our folder
-                None => mirror.clone(),
-            },
-            None => mirror::of_this_machine(&target.target, suite)?,
+            Some(mirror) => mirror.clone(),
+            None => mirror::of_this_machine(&target.target, suite.as_str())?,
         };
-        let _ =
-            writeln!(sources, "deb [signed-by={keyring} arch={architecture}] {mirror} {suite} {components}");
+        let uri = match mirror.as_str().strip_prefix("file:") {
+            Some(folder) => format!("copy:{folder}"), // with `file:` apt would not copy packages to our folder
+            None => mirror.to_string(),
+        };
+        let check = if target.snapshot { "no" } else { "yes" };
+        let _ = writeln!(
+            sources,
+            "Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: {}\nArchitectures: {architecture}\n\
+             Signed-By: {}\nCheck-Valid-Until: {check}\n",
+            components.join(" "),
+            keyring.display()
+        );
     }
     Ok(sources)
 }

@@ -7,8 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use wt_keys::Sha256Digest;
+use wt_manifests::Platform;
 use wt_manifests::release::{GivenPackage, PackageTarget};
 
+use super::apt::architecture;
+use crate::hashed::Hashed;
+use crate::problems::Problems;
 use crate::{Error, Result};
 
 const LARGEST: u64 = 4 << 30;
@@ -27,10 +31,21 @@ pub struct Given {
     pub size: u64,
 }
 
-/// Takes the files of `target` into `folder`.
-pub fn take(target: &PackageTarget, architecture: &str, folder: &Path) -> Result<Vec<Given>> {
-    let numbered = target.files.iter().enumerate();
-    numbered.map(|(at, given)| take_one(given, architecture, folder.join(format!("{at}.deb")))).collect()
+/// Takes the files of `target` into `folder`; none of them where one cannot be had.
+pub fn take(
+    target: &PackageTarget,
+    platform: &Platform,
+    folder: &Path,
+    place: &str,
+    problems: &mut Problems,
+) -> Option<Vec<Given>> {
+    let architecture = architecture(platform);
+    let mut taken = Vec::new();
+    for (at, given) in target.files.iter().enumerate() {
+        let given = take_one(given, architecture, folder.join(format!("{at}.deb")));
+        taken.push(problems.keep(place, given));
+    }
+    taken.into_iter().collect()
 }
 
 fn take_one(given: &GivenPackage, architecture: &str, copy: PathBuf) -> Result<Given> {
@@ -56,25 +71,13 @@ fn copy_compared(given: &GivenPackage, copy: &Path) -> Result<u64> {
         return Err(Error::FileKind { path: path.clone() });
     }
     let mut to = File::create(copy).map_err(Error::io("create", copy))?;
-    let size = std::io::copy(&mut file.take(LARGEST), &mut to).map_err(Error::io("copy", path))?;
-    let copied = File::open(copy).map_err(Error::io("open", copy))?;
-    let found = digest(copied).map_err(Error::io("read", copy))?;
-    let expected = given.sha256;
+    let mut content = Hashed::new(file.take(LARGEST));
+    let size = std::io::copy(&mut content, &mut to).map_err(Error::io("copy", path))?;
+    let (expected, found) = (given.sha256, content.finish().map_err(Error::io("read", path))?);
     if found == expected {
         return Ok(size);
     }
     Err(Error::Digest { what: path.display().to_string(), expected, found })
-}
-
-fn digest(mut file: File) -> std::io::Result<Sha256Digest> {
-    let mut hasher = wt_keys::digest::Hasher::default();
-    let mut buffer = vec![0; 128 << 10];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finish()),
-            got => hasher.update(&buffer[..got]),
-        }
-    }
 }
 
 /// Name, version and architecture, as dpkg reads them.

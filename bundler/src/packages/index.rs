@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use wt_keys::Sha256Digest;
 use wt_keys::capped;
 use wt_manifests::manifest::PackageSource;
-use wt_manifests::release::{PackageTarget, meant};
+use wt_manifests::release::{AptWord, PackageTarget, meant};
 
-use super::version;
-use crate::{Error, Result};
+use crate::{Error, Result, debian_version};
 
 const RELEASE_LIMIT: u64 = 16 << 20;
 
@@ -31,25 +30,38 @@ pub struct Index {
     stanzas: Vec<Stanza>,
     by_name: HashMap<String, Vec<usize>>,
     by_digest: HashMap<Sha256Digest, usize>,
-    pub sources: Vec<PackageSource>,
+    pub sources: Vec<Source>,
+}
+
+/// A signed release file, and what it says of itself.
+pub struct Source {
+    pub signed: PackageSource,
+    pub valid_until: Option<String>,
 }
 
 impl Index {
     /// Reads all that apt has in `lists`.
     pub fn read(lists: &Path, target: &str) -> Result<Self> {
-        let mut index = Self::default();
+        let (mut index, mut suites, mut packages) = (Self::default(), Vec::new(), Vec::new());
         for file in files(lists)? {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if name.ends_with("_Packages") {
                 index.read_packages(&file)?;
+                packages.push(name);
             } else if let Some(url) = name.strip_suffix("_InRelease") {
                 index.sources.push(source(&file, url)?);
+                suites.push(format!("{url}_"));
             }
+        }
+        // apt has looked at the signatures; that there is one for each index is what we record
+        let vouched = |name: &&String| suites.iter().any(|suite| name.starts_with(&**suite));
+        if let Some(unsigned) = packages.iter().find(|name| !vouched(name)) {
+            return Err(Error::UnsignedIndex { target: target.to_owned(), found: unsigned.clone() });
         }
         if index.sources.is_empty() || index.stanzas.is_empty() {
             return Err(Error::AptAnswer { target: target.to_owned(), found: "no index at all".to_owned() });
         }
-        index.sources.sort_by(|a, b| a.suite.cmp(&b.suite));
+        index.sources.sort_by(|a, b| a.signed.suite.cmp(&b.signed.suite));
         Ok(index)
     }
 
@@ -82,8 +94,9 @@ impl Index {
 
     /// Every name to install is one of the archive's; says all that are not.
     pub fn check_names(&self, target: &PackageTarget) -> Result<()> {
-        let unknown = |name: &&String| !self.has(name);
-        let missing: Vec<String> = target.install.iter().filter(unknown).cloned().collect();
+        let unknown = |name: &&str| !self.has(name);
+        let missing: Vec<String> =
+            target.install.iter().map(AptWord::as_str).filter(unknown).map(ToOwned::to_owned).collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -99,7 +112,7 @@ impl Index {
 
     /// The lowest version of a package that the suites have.
     pub fn oldest(&self, name: &str) -> Option<&Stanza> {
-        self.versions(name).min_by(|a, b| version::compare(&a.version, &b.version))
+        self.versions(name).min_by(|a, b| debian_version::compare(&a.version, &b.version))
     }
 
     /// The packages of which there are several versions.
@@ -149,12 +162,15 @@ fn files(lists: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// What a signed release file says of itself; `url` is where it came from, with `_` for `/`.
-fn source(file: &Path, url: &str) -> Result<PackageSource> {
+fn source(file: &Path, url: &str) -> Result<Source> {
     let bytes = capped::read(file, "a release file of an archive", RELEASE_LIMIT)?;
     let text = String::from_utf8_lossy(&bytes);
-    let date = text.lines().find_map(|line| line.strip_prefix("Date: ")).unwrap_or_default().to_owned();
+    let field =
+        |name| text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
+    let date = field("Date: ").unwrap_or_default();
     let suite = url.rsplit_once("_dists_").map_or(url, |(_, suite)| suite).to_owned();
-    Ok(PackageSource { suite, release_sha256: Sha256Digest::of(&bytes), date })
+    let signed = PackageSource { suite, release_sha256: Sha256Digest::of(&bytes), date };
+    Ok(Source { signed, valid_until: field("Valid-Until: ") })
 }
 
 #[cfg(test)]
@@ -175,9 +191,9 @@ mod tests {
         assert!(index.has("runc") && !index.has("broken"));
         let runc = index.by_digest(Sha256Digest::of(b"x")).unwrap();
         assert_eq!((&*runc.package, &*runc.version), ("runc", "1:1.1"));
-        assert_eq!(index.sources[0].suite, "b-security");
-        assert_eq!(index.sources[0].date, "Sat, 17 May 2025 09:19:44 UTC");
-        assert_eq!(index.sources[0].release_sha256, Sha256Digest::of(RELEASE.as_bytes()));
+        assert_eq!(index.sources[0].signed.suite, "b-security");
+        assert_eq!(index.sources[0].signed.date, "Sat, 17 May 2025 09:19:44 UTC");
+        assert_eq!(index.sources[0].signed.release_sha256, Sha256Digest::of(RELEASE.as_bytes()));
     }
 
     #[test]
@@ -193,7 +209,9 @@ mod tests {
                 components: vec![],
                 keyring: PathBuf::new(),
                 mirror: None,
-                install: install.iter().map(|name| (*name).to_owned()).collect(),
+                snapshot: false,
+                not_before: None,
+                install: install.iter().map(|name| name.parse().unwrap()).collect(),
                 files: vec![],
             })
         };

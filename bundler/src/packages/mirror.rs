@@ -3,13 +3,15 @@
 
 use std::process::{Command, Stdio};
 
+use wt_manifests::release::Mirror;
+
 use crate::{Error, Result};
 
 const FORMAT: &str = "$(REPO_URI)|$(RELEASE)|$(ORIGIN)";
 
 /// The address that this machine's apt has for `suite`, or for the same part of another release (`-security`) of the
 /// distribution that `target` is of.
-pub fn of_this_machine(target: &str, suite: &str) -> Result<String> {
+pub fn of_this_machine(target: &str, suite: &str) -> Result<Mirror> {
     let output = Command::new("apt-get")
         .args(["indextargets", "--format", FORMAT, "Created-By: Packages"])
         .env("LC_ALL", "C")
@@ -17,7 +19,8 @@ pub fn of_this_machine(target: &str, suite: &str) -> Result<String> {
         .output()
         .map_err(|source| Error::NoApt { source })?;
     let known = String::from_utf8_lossy(&output.stdout);
-    choose(&known, target, suite).ok_or_else(|| Error::NoMirror { suite: suite.to_owned() })
+    let found = choose(&known, target, suite).and_then(|found| found.parse().ok());
+    found.ok_or_else(|| Error::NoMirror { suite: suite.to_owned() })
 }
 
 fn choose(known: &str, target: &str, suite: &str) -> Option<String> {

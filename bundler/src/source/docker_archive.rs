@@ -4,28 +4,26 @@
 //! Attacks this module is written against: two files of one name, a list of layers that leads outside or in circles,
 //! a file whose name is not the digest it claims, documents and names of any size or number.
 
-pub mod rationed;
-
-use std::cell::Cell;
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use wt_keys::Sha256Digest;
 use wt_manifests::ImageName;
 use wt_manifests::image::{Blob, refuse_ambiguous_keys};
 
-use self::rationed::Rationed;
-use crate::decompress::{Coding, decompressed};
+use crate::decompress::{Coding, decompressed, in_place};
+use crate::foreign_tar::{clean, each_entry, each_place};
+use crate::hashed::Hashed;
 use crate::image::{Content, DOCUMENT_LIMIT};
+use crate::place::Place;
 use crate::press::Press;
-use crate::source::hashed::Hashed;
 use crate::{Error, Result};
 
 const MOST_LINKS: usize = 8;
-/// What may stand before a file in the tar: its header, long names, pax headers.
-pub const LONGEST_HEADERS: u64 = 1 << 20;
 pub const BLOBS: &str = "blobs/sha256/";
 
 /// How much of an archive is kept in memory. A compressed one of a few megabytes could ask for gigabytes.
@@ -43,6 +41,8 @@ pub const MOST: Amount = Amount { entries: 20_000, bytes: 64 << 20 };
 /// An archive that was read to its end; its layers went to the press.
 pub struct Archive {
     origin: String,
+    /// Where layers can be read again.
+    file: Option<Arc<File>>,
     documents: HashMap<String, Vec<u8>>,
     layers: HashMap<String, Blob>,
     links: HashMap<String, String>,
@@ -64,33 +64,49 @@ struct ArchiveImage {
 impl Archive {
     /// Reads a file, which may be compressed.
     pub fn open(path: &Path, press: &Press) -> Result<Self> {
-        let file = std::fs::File::open(path).map_err(Error::io("open", path))?;
+        let (file, origin) = (File::open(path).map_err(Error::io("open", path))?, path.display().to_string());
+        if let Some(file) = in_place(&file).map_err(Error::io("read", path))? {
+            return Self::read_file(file, &origin, press);
+        }
         let content = decompressed(file).map_err(Error::io("read", path))?;
-        Self::read(content, &path.display().to_string(), press, MOST)
+        Self::read(content, &origin, press, MOST)
     }
 
     /// Reads a stream and keeps at most `most` of it; `origin` is what to call it in an error.
     pub fn read(stream: impl Read, origin: &str, press: &Press, most: Amount) -> Result<Self> {
-        let mut archive = Self {
+        let mut archive = Self::new(origin, None, most);
+        each_entry(stream, origin, |entry| archive.take(entry, press))?;
+        archive.images = archive.manifest()?;
+        Ok(archive)
+    }
+
+    /// Reads a tar of which layers can be read where they stand, and what is known is not read.
+    fn read_file(file: File, origin: &str, press: &Press) -> Result<Self> {
+        let file = Arc::new(file);
+        let end = file.metadata().map_err(Error::io("read", origin))?.len();
+        let mut archive = Self::new(origin, Some(file.clone()), MOST);
+        each_place(&*file, origin, |entry| {
+            let behind = entry.raw_file_position().checked_add(entry.size());
+            if behind.is_none_or(|behind| behind > end) {
+                return Err(archive.wrong("it is cut off"));
+            }
+            archive.take(entry, press)
+        })?;
+        archive.images = archive.manifest()?;
+        Ok(archive)
+    }
+
+    fn new(origin: &str, file: Option<Arc<File>>, most: Amount) -> Self {
+        Self {
             origin: origin.to_owned(),
+            file,
             documents: HashMap::new(),
             layers: HashMap::new(),
             links: HashMap::new(),
             images: Vec::new(),
             kept: Amount { entries: 0, bytes: 0 },
             most,
-        };
-        let ration = Cell::new(LONGEST_HEADERS);
-        let mut tar = tar::Archive::new(Rationed { stream, ration: &ration });
-        for entry in tar.entries().map_err(not_a_tar(origin))? {
-            let mut entry = entry.map_err(not_a_tar(origin))?;
-            ration.set(u64::MAX);
-            archive.take(&mut entry, press)?;
-            io::copy(&mut entry, &mut io::sink()).map_err(Error::io("read", origin))?;
-            ration.set(LONGEST_HEADERS);
         }
-        archive.images = archive.manifest()?;
-        Ok(archive)
     }
 
     fn take<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>, press: &Press) -> Result<()> {
@@ -145,10 +161,23 @@ impl Archive {
             self.check_name(&path, Sha256Digest::of(&first))?;
             self.documents.insert(path, first);
         } else {
-            let blob = self.press_layer(&path, (&first[..]).chain(entry), press)?;
+            let blob = match self.in_place(entry)? {
+                Some(place) => {
+                    press.take_in_place(place, named_digest(&path), &format!("{}: {path}", self.origin))?
+                }
+                None => self.press_layer(&path, (&first[..]).chain(entry), press)?,
+            };
             self.layers.insert(path, blob);
         }
         Ok(())
+    }
+
+    /// Where a layer stands, if it can be read there and is not compressed.
+    fn in_place<R: Read>(&self, entry: &tar::Entry<'_, R>) -> Result<Option<Place>> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let place = Place::in_file(file.clone(), entry.raw_file_position(), entry.size());
+        let (coding, _) = Coding::detect(place.reader()).map_err(Error::io("read", &self.origin))?;
+        Ok((coding == Coding::Plain).then_some(place))
     }
 
     /// Counts what is about to be kept.
@@ -201,32 +230,38 @@ impl Archive {
         let images: Option<Vec<ArchiveImage>> = images.map_err(|source| Error::Document {
             origin: self.origin.clone(),
             document: "manifest.json".to_owned(),
-            source,
+            source: source.into(),
         })?;
         images.ok_or_else(|| self.wrong("its manifest.json names no images"))
     }
 
     /// The image with this name; without one, the only image.
     pub fn image(&self, wanted: Option<&ImageName>) -> Result<Content> {
-        let tags = |image: &ArchiveImage| image.repo_tags.clone().unwrap_or_default();
-        let matches = |image: &&ArchiveImage| match wanted {
-            None => self.images.len() == 1,
-            Some(name) => tags(image)
-                .iter()
-                .filter_map(|tag| tag.parse::<ImageName>().ok())
-                .any(|tag| tag.canonical() == name.canonical()),
-        };
-        let image = self.images.iter().find(matches).ok_or_else(|| Error::NotInArchive {
-            origin: self.origin.clone(),
-            wanted: wanted.map_or_else(|| "(its only one)".to_owned(), ToString::to_string),
-            known: self.images.iter().flat_map(tags).collect(),
-        })?;
+        let image = self.find(wanted)?;
         Ok(Content {
             config: self.document(&image.config)?.clone(),
             layers: image.layers.iter().map(|path| self.layer(path)).collect::<Result<_>>()?,
             manifest: None,
             resolved: None,
         })
+    }
+
+    fn find(&self, wanted: Option<&ImageName>) -> Result<&ArchiveImage> {
+        let tags = |image: &ArchiveImage| image.repo_tags.clone().unwrap_or_default();
+        let (origin, known) = (self.origin.clone(), || self.images.iter().flat_map(tags).collect());
+        match (wanted, &self.images[..]) {
+            (None, []) => Err(self.wrong("it holds no image")),
+            (None, [only]) => Ok(only),
+            (None, _) => Err(Error::SeveralImages { origin, known: known() }),
+            (Some(name), images) => {
+                let named = |tag: &String| {
+                    tag.parse().is_ok_and(|tag: ImageName| tag.canonical() == name.canonical())
+                };
+                let found = images.iter().find(|image| tags(image).iter().any(named));
+                let wanted = name.to_string();
+                found.ok_or_else(|| Error::NotInArchive { origin, wanted, known: known() })
+            }
+        }
     }
 
     fn document(&self, path: &str) -> Result<&Vec<u8>> {
@@ -249,23 +284,11 @@ impl Archive {
     }
 
     fn wrong(&self, why: &'static str) -> Error {
-        Error::Archive { origin: self.origin.clone(), why }
+        Error::Unusable { origin: self.origin.clone(), why }
     }
 
     fn misses(&self, path: &str) -> Error {
         Error::Misses { origin: self.origin.clone(), path: path.to_owned() }
-    }
-}
-
-/// For what the tar reader refuses; a disk or a decompressor that failed below it is named as it is.
-pub fn not_a_tar(origin: &str) -> impl FnOnce(io::Error) -> Error {
-    move |error| match error.downcast::<Error>() {
-        Ok(own) => own,
-        Err(error) if error.raw_os_error().is_some() => Error::io("read", origin)(error),
-        Err(_) => Error::Archive {
-            origin: origin.to_owned(),
-            why: "it is not a tar, is damaged, or has a name longer than 1 MiB",
-        },
     }
 }
 
@@ -276,10 +299,6 @@ fn named_digest(path: &str) -> Option<Sha256Digest> {
 
 fn named_json(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|extension| extension == "json")
-}
-
-pub fn clean(path: &str) -> &str {
-    path.strip_prefix("./").unwrap_or(path).trim_end_matches('/')
 }
 
 /// Where a symbolic link at `path` leads; a name that is in no archive where it leads out of it.

@@ -1,5 +1,5 @@
-//! `docker-daemon:`, the engine of this machine. The only asynchronous module: it owns the runtimes, and hands out plain
-//! readers.
+//! `docker-daemon:`, the engine of this machine. Its client is asynchronous: this module owns the runtimes for it, and hands
+//! out plain readers.
 //!
 //! Docker puts a whole export together, on one processor, before it sends the first byte, and that takes longer than to
 //! compress it. So two exports run side by side, as unlike each other as they can be: within one, shared layers are

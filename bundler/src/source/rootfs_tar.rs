@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn packed(folder: &Path) -> Layer {
-        pack(folder, Spool::new(folder)).unwrap()
+        pack(folder, Spool::new(folder, 1 << 30, "a folder")).unwrap()
     }
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
     fn a_socket_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let _socket = UnixListener::bind(folder.path().join("s")).unwrap();
-        let refused = pack(folder.path(), Spool::new(folder.path())).err().unwrap();
+        let refused = pack(folder.path(), Spool::new(folder.path(), 1 << 30, "a folder")).err().unwrap();
         assert!(matches!(refused, Error::RootfsKind { kind: "a socket", .. }));
     }
 }

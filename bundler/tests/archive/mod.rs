@@ -97,25 +97,36 @@ impl Archive {
 
     /// Writes and signs the release file of `suite`, good until then, in words of date(1).
     pub fn sign(&self, suite: &str, until: &str) {
+        self.sign_from(suite, "-2 days", until);
+    }
+
+    /// As of a day.
+    pub fn sign_from(&self, suite: &str, from: &str, until: &str) {
         let time = |when: &str| run(Command::new("date").args(["-u", "-R", "-d", when]).env("LC_ALL", "C"));
         let bytes = fs::read(self.dist(suite).join("main/binary-amd64/Packages")).unwrap();
         let release = format!(
             "Origin: Test\nSuite: {suite}\nCodename: {suite}\nArchitectures: amd64\nComponents: main\nDate: {}Valid-Until: {}SHA256:\n {} {} main/binary-amd64/Packages\n",
-            time("-2 days").replace("+0000", "UTC"),
+            time(from).replace("+0000", "UTC"),
             time(until).replace("+0000", "UTC"),
             Sha256Digest::of(&bytes),
             bytes.len(),
         );
         fs::write(self.dist(suite).join("Release"), release).unwrap();
-        let signed = self.dist(suite).join("InRelease");
+        self.put_signature(suite, "--clearsign", "InRelease");
+    }
+
+    fn put_signature(&self, suite: &str, how: &str, name: &str) {
         let last = run(self.gpg().args(["--list-secret-keys", "--with-colons"]));
         let key = last.lines().filter_map(|line| line.strip_prefix("fpr:")).next_back().unwrap();
         let key = key.trim_matches(':');
-        run(self
-            .gpg()
-            .args(["--local-user", key, "--clearsign", "--output"])
-            .arg(signed)
-            .arg(self.dist(suite).join("Release")));
+        let (signed, release) = (self.dist(suite).join(name), self.dist(suite).join("Release"));
+        run(self.gpg().args(["--local-user", key, how, "--output"]).arg(signed).arg(release));
+    }
+
+    /// The signature beside the release file, as archives had it long ago.
+    pub fn sign_beside(&self, suite: &str) {
+        self.put_signature(suite, "-ab", "Release.gpg");
+        self.unsign(suite);
     }
 
     /// The same without a signature.

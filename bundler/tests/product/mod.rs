@@ -110,6 +110,7 @@ impl World {
     pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wt-bundle"));
         command.current_dir(self.folder.path()).env("SOURCE_DATE_EPOCH", &self.epoch);
+        command.env("XDG_CACHE_HOME", self.path("cache")).env_remove("WT_CACHE_SIZE");
         command.env_remove("WT_KEY").env("WT_TRUST", "keys/trust.json").args(line.split(' '));
         command
     }
@@ -129,7 +130,7 @@ impl World {
 }
 
 /// Letters that do not compress to nothing, the same every time.
-fn noise(length: usize) -> String {
+pub fn noise(length: usize) -> String {
     let mut state = 1_u64;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -44,6 +44,16 @@ impl Layout {
         layout
     }
 
+    /// Puts the first layer of another image in the place of its own, and leaves the configuration as it is.
+    pub fn swap_layer(&mut self, other: &Self) {
+        let (from, to) = (&self.layers[0], &other.layers[0]);
+        let blobs = self.folder.path().join("blobs/sha256");
+        fs::copy(other.folder.path().join("blobs/sha256").join(to), blobs.join(to)).unwrap();
+        let manifest = fs::read_to_string(blobs.join(&self.digest)).unwrap();
+        let manifest = self.blob(MANIFEST, manifest.replace(from.as_str(), to).as_bytes());
+        self.finish(manifest);
+    }
+
     fn image(&mut self, platform: &str, layers: &[(u64, usize)]) -> Value {
         let (os, architecture) = platform.split_once('/').unwrap();
         let mut descriptors = Vec::new();

@@ -1,15 +1,22 @@
 //! `docker://`: the real program and Debian's registry, over plain HTTP and over TLS with a password.
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
+mod check;
+mod credentials;
+mod downloads;
+mod fake;
 mod fixture;
+mod forward;
 mod layout;
 mod proxy;
+mod reach;
+mod tokens;
 
 use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser as _;
@@ -23,12 +30,12 @@ use self::proxy::Proxy;
 const AMD64: &str = "linux/amd64";
 const BUNDLE: &str = "test-1.0.0-amd64.tar.zst";
 
-/// A folder with a release of images from a registry.
-struct World(tempfile::TempDir);
+/// A folder with a release of images from a registry, and keys.
+struct World(tempfile::TempDir, Arc<tempfile::TempDir>);
 
 impl World {
     fn new(sources: &[String]) -> Self {
-        let world = Self(tempfile::tempdir().unwrap());
+        let world = Self(tempfile::tempdir().unwrap(), keys());
         let mut release = "product = \"test\"\nversion = \"1.0.0\"\nplatform = \"linux/amd64\"\n".to_owned();
         let mut services = Vec::new();
         for (at, source) in sources.iter().enumerate() {
@@ -53,17 +60,26 @@ impl World {
     }
 
     fn command(&self) -> Command {
+        let mut command = self.program();
+        command.args(["build", "release", "--key"]).arg(self.key("bundle.key"));
+        command
+    }
+
+    fn program(&self) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wt-bundle"));
         command.current_dir(self.0.path()).env("SOURCE_DATE_EPOCH", epoch()).env("HOME", self.0.path());
         command.env("XDG_CACHE_HOME", self.path("cache")).env_remove("WT_CACHE_SIZE");
         for variable in ["WT_KEY", "WT_TRUST", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "DOCKER_CONFIG"] {
             command.env_remove(variable);
         }
-        for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
             command.env_remove(variable).env_remove(variable.to_lowercase());
         }
-        command.args(["build", "release", "--key"]).arg(keys().join("bundle.key"));
         command
+    }
+
+    fn key(&self, name: &str) -> PathBuf {
+        self.1.path().join("keys").join(name)
     }
 
     fn build(&self, more: &[&str]) -> Output {
@@ -75,7 +91,7 @@ impl World {
         let names = fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().file_name());
         names
             .map(|name| name.to_string_lossy().into_owned())
-            .filter(|name| name != "cache" && name != "release")
+            .filter(|name| !["cache", "release", "home"].contains(&name.as_str()))
             .collect()
     }
 
@@ -94,23 +110,26 @@ impl World {
     fn source(&self) -> String {
         let inspect = ["inspect", BUNDLE, "--json", "--trust"];
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wt-bundle"));
-        command.current_dir(self.0.path()).args(inspect).arg(keys().join("trust.json"));
+        command.current_dir(self.0.path()).args(inspect).arg(self.key("trust.json"));
         let said: serde_json::Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
         assert_eq!(said["features"], serde_json::json!(["image-source"]));
         said["images"][0]["source"].as_str().unwrap().to_owned()
     }
 }
 
-fn keys() -> &'static Path {
-    static KEYS: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+/// One set for all worlds that there are at one time; it goes with the last of them.
+fn keys() -> Arc<tempfile::TempDir> {
+    static KEYS: Mutex<Weak<tempfile::TempDir>> = Mutex::new(Weak::new());
+    let mut kept = KEYS.lock().unwrap();
+    kept.upgrade().unwrap_or_else(|| {
         let folder = tempfile::tempdir().unwrap();
         let arguments = ["wt-keys", "init", "--quiet", "--no-passphrase", "--dir"].map(PathBuf::from);
-        let keys = arguments.into_iter().chain([folder.path().join("keys")]);
-        WtKeys::try_parse_from(keys).unwrap().run().unwrap();
+        let arguments = arguments.into_iter().chain([folder.path().join("keys")]);
+        WtKeys::try_parse_from(arguments).unwrap().run().unwrap();
+        let folder = Arc::new(folder);
+        *kept = Arc::downgrade(&folder);
         folder
-    });
-    static PATH: LazyLock<PathBuf> = LazyLock::new(|| KEYS.path().join("keys"));
-    &PATH
+    })
 }
 
 /// The time of all builds: the certificate is made before it and good for years.
@@ -165,7 +184,7 @@ fn of_an_index_the_platform_of_the_release_is_taken() {
     registry.push(&Layout::index(&["linux/arm64", "linux/s390x"]), "bad:1");
     done(&World::new(&[format!("docker://{host}/good:1")]).build(&["--plain-http", &host]));
     let bad = said(&World::new(&[format!("docker://{host}/bad:1")]).build(&["--plain-http", &host]), 1);
-    assert!(bad.contains("no image `linux/amd64`") && bad.contains("linux/arm64, linux/s390x"), "{bad}");
+    assert!(bad.contains("no image for `linux/amd64`") && bad.contains("linux/arm64, linux/s390x"), "{bad}");
 }
 
 #[test]
@@ -277,9 +296,14 @@ fn a_registry_that_is_gone_in_the_middle_of_a_blob_ends_the_build_and_leaves_not
     let proxy = Proxy::to(registry.port);
     let world = World::new(&[format!("docker://{}/a:1", proxy.host())]);
     proxy.end_after(2 << 20);
-    let gone = said(&world.build(&["--plain-http", &proxy.host()]), 1);
-    assert!(gone.contains("the registry is gone") && gone.contains("in 5 tries"), "{gone}");
+    let gone = said(&world.build(&["--plain-http", &proxy.host(), "--patience", "1"]), 1);
+    assert!(gone.contains("the registry is gone") && gone.contains("in 4 tries"), "{gone}");
     assert!(world.leftovers().is_empty());
+    let proxy = Proxy::to(registry.port);
+    let world = World::new(&[format!("docker://{}/a:1", proxy.host())]);
+    proxy.end_after(2 << 20);
+    let gone = said(&world.build(&["--plain-http", &proxy.host(), "--patience", "1", "--verbatim"]), 1);
+    assert!(gone.contains("\nerror: the registry is gone") && gone.contains("in 4 tries"), "{gone}");
 }
 
 #[test]
@@ -295,8 +319,10 @@ fn a_blob_that_is_not_what_its_digest_says_is_not_trusted() {
     let changed = said(&world.build(&["--plain-http", &host]), 3);
     assert!(changed.contains("digest mismatch") && changed.contains(&image.layers[0]), "{changed}");
     file.set_len(2000).unwrap();
-    let shorter = said(&world.build(&["--plain-http", &host]), 3);
-    assert!(shorter.contains("of another size"), "{shorter}");
+    for more in [&[][..], &["--verbatim"]] {
+        let shorter = said(&world.build(&[&["--plain-http", &*host], more].concat()), 3);
+        assert!(shorter.contains("error: `docker://") && shorter.contains("of another size"), "{shorter}");
+    }
     assert!(world.leftovers().is_empty());
 }
 

@@ -93,6 +93,7 @@ impl World {
     pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wt-bundle"));
         command.current_dir(self.folder.path()).env("SOURCE_DATE_EPOCH", &self.epoch);
+        command.env("XDG_CACHE_HOME", self.path("cache")).env_remove("WT_CACHE_SIZE");
         command.env_remove("WT_KEY").env_remove("WT_TRUST").args(line.split(' '));
         command
     }

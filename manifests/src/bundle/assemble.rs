@@ -12,8 +12,8 @@ use crate::bundle::head;
 use crate::bundle::sealing::SignedBundle;
 use crate::{Error, Result};
 
-/// Writes `chain` and the body of `chunks` to `output`. Every chunk is authenticated before it is written, and the whole
-/// is read back before it gets its name.
+/// Writes `chain` and the body of `chunks` to what will be `output`. Every chunk is authenticated before it is written, and
+/// the whole was read back.
 #[inline(never)] // a test looks for this name in what customers get
 pub fn assemble_bundle(
     chunks: &Chunks<'_>,
@@ -21,7 +21,7 @@ pub fn assemble_bundle(
     trust: &Trust,
     output: &Path,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<()> {
+) -> Result<SignedBundle> {
     let head = head::to_bytes(&chain.to_bytes())?;
     let nameless = Nameless::create(output, MODE)?;
     let write =
@@ -34,5 +34,5 @@ pub fn assemble_bundle(
         progress(bytes.len() as u64);
     }
     nameless.file().sync_all().map_err(Error::io("write", output))?;
-    SignedBundle::read_back(nameless, output.to_owned(), trust, &|_| {})?.publish()
+    SignedBundle::read_back(nameless, output.to_owned(), trust, &|_| {})
 }

@@ -114,6 +114,11 @@ impl SignedBundle {
         Ok(self.file.replace(&self.output)?)
     }
 
+    /// As [`Self::publish`], where nothing had the name; [`durable::sync_folder`] awaits it.
+    pub fn publish_new(self) -> wt_keys::Result<()> {
+        self.file.take_name(&self.output)
+    }
+
     /// Cuts it into volumes of at most `wanted` bytes. Needs room for one of them, not for all.
     pub fn split(self, wanted: u64, progress: &dyn Fn(u64)) -> Result<Vec<PathBuf>> {
         Split::new(&self.bundle, wanted, &self.output)?.take(self.file, progress)

@@ -84,7 +84,7 @@ impl UnsignedBundle {
         }
         let chunks =
             Chunks { volumes: &self.volumes, body_offset: self.body_offset, body: &self.manifest.body };
-        assemble_bundle(&chunks, chain, trust, output, progress)
+        assemble_bundle(&chunks, chain, trust, output, progress)?.publish()
     }
 }
 

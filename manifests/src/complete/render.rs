@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{File, Missing};
+use super::{Missing, SmallFile};
 use crate::release::ReleaseFile;
 use crate::template::{
     self, AdministratorVariables, Problem, ReleaseVariables, SiteVariables, SmtpVariables, Variables,
@@ -10,12 +10,12 @@ use crate::template::{
 
 const ADDRESS: &str = "192.0.2.10";
 
-pub(super) fn templates(release: &ReleaseFile, files: &[File<'_>]) -> Vec<Missing> {
+pub(super) fn templates(release: &ReleaseFile, files: &[SmallFile]) -> Vec<Missing> {
     let mut all = Vec::new();
     for conf in &release.conf {
         let path = format!("conf/{}", conf.template);
-        let Some(file) = files.iter().find(|file| file.path == path) else { continue };
-        let problem = match std::str::from_utf8(file.content) {
+        let Some(file) = files.iter().find(|file| file.path.as_str() == path) else { continue };
+        let problem = match std::str::from_utf8(&file.content) {
             Ok(text) => first_problem(text, release, None),
             Err(_) => Some(Problem { line: None, why: "it is not UTF-8 text".to_owned() }),
         };

@@ -1,7 +1,7 @@
 //! What the scripts of a release reach: files of theirs, images, the network.
 
 use super::shell::{self, Command};
-use super::{File, Missing};
+use super::{Missing, SmallFile};
 use crate::ImageName;
 use crate::release::ReleaseFile;
 
@@ -42,16 +42,16 @@ const FLAGS: [&str; 13] = [
     "--tty",
 ];
 
-pub(super) fn missing(release: &ReleaseFile, files: &[File<'_>]) -> Vec<Missing> {
+pub(super) fn missing(release: &ReleaseFile, files: &[SmallFile]) -> Vec<Missing> {
     let mut all = Vec::new();
-    for file in files.iter().filter(|file| file.path.starts_with("scripts/")) {
-        let Ok(text) = std::str::from_utf8(file.content) else { continue };
+    for file in files.iter().filter(|file| file.path.starts_with("scripts")) {
+        let Ok(text) = std::str::from_utf8(&file.content) else { continue };
         if !is_shell(text) {
             continue;
         }
         for command in shell::commands(text) {
             let what = [image(release, &command), network(&command)].into_iter().flatten();
-            let what = what.chain(unknown_file(file.path, files, &command));
+            let what = what.chain(unknown_file(file.path.as_str(), files, &command));
             let place = format!("{}, line {}", file.path, command.line);
             all.extend(what.map(|what| Missing { what, place: place.clone() }));
         }
@@ -130,7 +130,7 @@ fn is_elsewhere(address: &str) -> bool {
 
 /// A script that a command sources or calls and that is not there: `…/scripts/a.sh`, or `$(dirname "$0")/a.sh` beside
 /// `script`.
-fn unknown_file(script: &str, files: &[File<'_>], command: &Command) -> Option<String> {
+fn unknown_file(script: &str, files: &[SmallFile], command: &Command) -> Option<String> {
     let (name, mut arguments) = program(command);
     let called = if CALLS.contains(&name) {
         arguments.find(|word| !word.starts_with('-'))?
@@ -146,6 +146,6 @@ fn unknown_file(script: &str, files: &[File<'_>], command: &Command) -> Option<S
         _ => return None,
     };
     let plain = |c: u8| c.is_ascii_alphanumeric() || b"._/-".contains(&c);
-    let is_there = files.iter().any(|file| file.path == path);
+    let is_there = files.iter().any(|file| file.path.as_str() == path);
     (path.bytes().all(plain) && !is_there).then(|| format!("no file `{path}`"))
 }

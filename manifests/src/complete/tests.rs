@@ -17,10 +17,24 @@ template = "a.conf"
 restart = ["a"]
 "#;
 const STACK: &str = "services: {a: {image: \"p/a:1\", ports: [{target: 1, published: 80}]}}";
-const CONF: File<'static> = File { path: "conf/a.conf", executable: false, content: b"" };
-const HOOK: File<'static> = File { path: "scripts/init.sh", executable: true, content: b"#!/bin/sh -e\n" };
 
-fn found(release: &str, stack: &str, files: &[File<'_>]) -> Vec<String> {
+fn file(path: &str, mode: Mode, content: &[u8]) -> SmallFile {
+    SmallFile { path: path.parse().unwrap(), mode, content: content.to_vec() }
+}
+
+fn conf(content: &[u8]) -> SmallFile {
+    file("conf/a.conf", Mode::Data, content)
+}
+
+fn hook(content: &[u8]) -> SmallFile {
+    file("scripts/init.sh", Mode::Program, content)
+}
+
+fn both() -> [SmallFile; 2] {
+    [conf(b""), hook(b"#!/bin/sh -e\n")]
+}
+
+fn found(release: &str, stack: &str, files: &[SmallFile]) -> Vec<String> {
     let release = toml::from_str(release).unwrap();
     let stack = Stack::parse(stack.as_bytes()).unwrap();
     missing(&release, &stack, files).iter().map(ToString::to_string).collect()
@@ -28,14 +42,14 @@ fn found(release: &str, stack: &str, files: &[File<'_>]) -> Vec<String> {
 
 #[test]
 fn a_complete_release_misses_nothing() {
-    assert_eq!(found(RELEASE, STACK, &[CONF, HOOK]), [""; 0]);
+    assert_eq!(found(RELEASE, STACK, &both()), [""; 0]);
 }
 
 #[test]
 fn all_that_is_missing_is_said_at_once() {
     let release = RELEASE.replace("[\"a\"]", "[\"b\"]");
     let stack = STACK.replace("p/a:1", "p/b:1").replace("80", "81");
-    let files = [File { path: "conf/b.conf", ..CONF }];
+    let files = [file("conf/b.conf", Mode::Data, b"")];
     assert_eq!(
         found(&release, &stack, &files),
         [
@@ -51,9 +65,9 @@ fn all_that_is_missing_is_said_at_once() {
 
 #[test]
 fn a_hook_that_a_minimal_host_cannot_run_is_said() {
-    let hook = File { executable: false, content: b"#!/usr/bin/python3\n", ..HOOK };
+    let hook = file("scripts/init.sh", Mode::Data, b"#!/usr/bin/python3\n");
     assert_eq!(
-        found(RELEASE, STACK, &[CONF, hook]),
+        found(RELEASE, STACK, &[conf(b""), hook]),
         [
             "scripts/init.sh: it is not executable",
             "scripts/init.sh: a minimal host has no interpreter `/usr/bin/python3`; expected /bin/sh or /bin/bash",
@@ -63,8 +77,7 @@ fn a_hook_that_a_minimal_host_cannot_run_is_said() {
 
 #[test]
 fn every_template_is_rendered_and_a_mistake_says_its_line() {
-    let conf = |content| File { content, ..CONF };
-    let find = |content| found(RELEASE, STACK, &[conf(content), HOOK]);
+    let find = |content: &[u8]| found(RELEASE, STACK, &[conf(content), hook(b"#!/bin/sh\n")]);
     assert_eq!(find(b"a\n{{ site.domains.im }}\n"), ["conf/a.conf: line 2: `site.domains.im` is undefined"]);
     // only where a site has no mail server
     assert_eq!(find(b"{{ smtp.host }}").len(), 1);
@@ -78,7 +91,7 @@ fn every_template_is_rendered_and_a_mistake_says_its_line() {
 fn the_journey_is_rendered_with_the_domains_that_the_release_asks_for() {
     let step = "[[journey]]\nname = \"log in\"\nport = 80\nstatus = 200\npath = \"/{{ nobody }}\"\nhost = \"{{ site.domains.web }}\"\nbody = \"{{ administrator.password }}\"\n";
     let known = RELEASE.replace("platform", "domains = [\"web\"]\nplatform");
-    let files = [CONF, HOOK];
+    let files = both();
     assert_eq!(
         found(&format!("{known}{step}"), STACK, &files),
         ["release.toml, [[journey]] `log in`, path: `nobody` is undefined"]
@@ -90,7 +103,7 @@ fn the_journey_is_rendered_with_the_domains_that_the_release_asks_for() {
 fn ports_in_the_short_notation_are_seen() {
     let find = |port: &str| {
         let stack = STACK.replace("{target: 1, published: 80}", port);
-        found(RELEASE, &stack, &[CONF, HOOK]).len()
+        found(RELEASE, &stack, &both()).len()
     };
     for (port, count) in [
         ("\"80:8080\"", 0),
@@ -106,7 +119,7 @@ fn ports_in_the_short_notation_are_seen() {
 #[test]
 fn all_variables_and_secrets_that_no_site_has_are_said() {
     let stack = "services: {a: {image: \"p/a:1\", command: [\"${HOME}\", \"$x\"], hostname: \"${WT_HOME}\"}}\nsecrets: {db: {external: true}}";
-    let all = found(RELEASE, stack, &[CONF, HOOK]);
+    let all = found(RELEASE, stack, &both());
     assert_eq!(all.len(), 3, "{all:?}");
     assert!(all[0].contains("`${HOME}`") && all[1].contains("`$x`"), "{all:?}");
     assert!(all[2].starts_with("stack.yaml, secrets: no site has the secret `db`"), "{all:?}");
@@ -116,9 +129,8 @@ fn all_variables_and_secrets_that_no_site_has_are_said() {
 fn what_a_script_reaches_must_be_inside() {
     let find = |line: &str| {
         let content = format!("#!/bin/sh -e\n{line}\n");
-        let hook = File { content: content.as_bytes(), ..HOOK };
-        let library = File { path: "scripts/lib.sh", executable: false, content: b"" };
-        found(RELEASE, STACK, &[CONF, hook, library])
+        let library = file("scripts/lib.sh", Mode::Data, b"");
+        found(RELEASE, STACK, &[conf(b""), hook(content.as_bytes()), library])
     };
     for (line, expected) in [
         ("docker run --rm -it -v /a:/b p/b:1 ls", "the image `p/b:1` is not in release.toml"),

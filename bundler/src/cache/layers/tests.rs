@@ -11,7 +11,7 @@ fn open(folder: &Path) -> LayerCache {
 /// Presses these layers into the cache.
 fn press(folder: &Path, cache: &LayerCache, layers: &[&[u8]]) -> Vec<Blob> {
     let phase = wt_keys::console::Progress::silent().phase("test", None);
-    let press = Press::start(folder, Some(cache.clone()), SETTINGS, phase);
+    let press = Press::start(folder, Some(cache.clone()), SETTINGS, 1 << 30, phase);
     let blobs = layers.iter().map(|layer| press.take(&mut &layer[..], "test").unwrap()).collect();
     press.finish().unwrap();
     blobs

@@ -6,7 +6,7 @@ use serde_json::Value;
 use wt_keys::console::Size;
 
 use super::report::{Report, Side};
-use crate::changes::{Kind, Load, Turn};
+use crate::changes::{Change, Load, Turn};
 use crate::cli::table::Table;
 use crate::image_files::ImageFiles;
 
@@ -49,11 +49,11 @@ fn front(before: &Side, after: &Side) -> Table {
     front
 }
 
-fn word(kind: Kind) -> &'static str {
+fn word(kind: Change) -> &'static str {
     match kind {
-        Kind::Added => "added",
-        Kind::Removed => "removed",
-        Kind::Changed => "changed",
+        Change::Added => "added",
+        Change::Removed => "removed",
+        Change::Changed => "changed",
     }
 }
 
@@ -136,7 +136,7 @@ fn file_table(report: &Report<'_>) -> Table {
         let after = size(file.after.as_ref().map(|state| state.size));
         let modes = [&file.before, &file.after].map(|state| state.as_ref().map(|state| state.mode));
         let change = match (modes, file.change) {
-            ([Some(before), Some(after)], Kind::Changed) if before != after => {
+            ([Some(before), Some(after)], Change::Changed) if before != after => {
                 format!("changed, mode {:04o} → {:04o}", before.bits(), after.bits())
             }
             (_, change) => word(change).to_owned(),

@@ -6,7 +6,7 @@ use wt_manifests::ImageName;
 use wt_manifests::bundle::Bundle;
 
 use super::text::ChangedLines;
-use crate::changes::{Changes, Kind};
+use crate::changes::{Change, Changes};
 use crate::image_files::{FileChange, ImageFiles};
 
 /// Folders that are named for an image.
@@ -106,9 +106,9 @@ impl<'a> Summary<'a> {
         Self {
             image: &image.image,
             unreadable: image.unreadable.as_deref(),
-            added: count(Kind::Added),
-            removed: count(Kind::Removed),
-            changed: count(Kind::Changed),
+            added: count(Change::Added),
+            removed: count(Change::Removed),
+            changed: count(Change::Changed),
             folders: folders(&image.files),
             files: every_file.then_some(&image.files),
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use wt_keys::Sha256Digest;
+use wt_keys::certificate::ANY_PRODUCT;
 use wt_keys::console::Size;
 use wt_manifests::manifest::{Entry, PackageSet};
 use wt_manifests::site::Requirements;
@@ -62,7 +63,7 @@ fn count(number: usize, what: &str) -> String {
 }
 
 fn products(signer: &Signer) -> &str {
-    if signer.product == "*" { "any product" } else { &signer.product }
+    if signer.product == ANY_PRODUCT { "any product" } else { &signer.product }
 }
 
 fn validity(days_left: i64) -> String {

@@ -1,6 +1,7 @@
 //! What was checked, and what was not, in words.
 
 use serde::Serialize;
+use wt_keys::certificate::ANY_PRODUCT;
 use wt_keys::console::Size;
 use wt_keys::{KeyId, Utc};
 use wt_manifests::bundle::Bundle;
@@ -80,7 +81,7 @@ impl Report {
 
     fn certificate(&self) -> String {
         let product = match self.signer_product.as_str() {
-            "*" => "any product".to_owned(),
+            ANY_PRODUCT => "any product".to_owned(),
             product => format!("the product {product}"),
         };
         format!("for {product}, {} to {}; signed within that time", self.not_before, self.not_after)

@@ -2,6 +2,8 @@ use std::io::Write as _;
 
 use tar::{Builder, EntryType, Header};
 
+use wt_keys::console::Explain as _;
+
 use super::*;
 
 /// An archive under construction.
@@ -39,6 +41,7 @@ impl Tar {
         let archive = Archive::read(&bytes[..], "test.tar", &press, most)?;
         let mut pressed: Vec<_> = press.finish()?.into_keys().collect();
         pressed.sort();
+        assert!(most.entries != MOST.entries || pressed == in_a_file(&bytes)?.1);
         Ok((archive, pressed))
     }
 }
@@ -92,7 +95,10 @@ fn the_format_of_docker_20_is_read_with_its_links() {
     assert_eq!(digests(&archive.image(Some(&"a:1".parse().unwrap())).unwrap()), expected[..1]);
     expected.sort();
     assert_eq!(pressed, expected);
-    assert!(matches!(archive.image(None), Err(Error::NotInArchive { .. })));
+    let several = archive.image(None).err().unwrap();
+    assert_eq!(several.to_string(), "`test.tar` holds several images and none is named");
+    let hint = several.hint().unwrap();
+    assert_eq!(hint, "name one behind the path, as in `PATH:a:1`; it holds: a:1, library/b:1, b:2");
     let missing = archive.image(Some(&"a:2".parse().unwrap())).err().unwrap();
     assert!(matches!(missing, Error::NotInArchive { known, .. } if known == ["a:1", "library/b:1", "b:2"]));
 }
@@ -137,12 +143,12 @@ fn a_file_that_is_not_what_its_name_says_is_refused() {
 fn archives_that_mean_two_things_are_refused() {
     let manifest: &[u8] = br#"[{"Config":"c","RepoTags":["a:1"],"Layers":["l"]}]"#;
     assert!(matches!(Tar::new().read(), Err(Error::Misses { .. })));
-    assert!(matches!(Tar::new().file("manifest.json", b"null").read(), Err(Error::Archive { .. })));
+    assert!(matches!(Tar::new().file("manifest.json", b"null").read(), Err(Error::Unusable { .. })));
     assert!(matches!(Tar::new().file("manifest.json", b"{").read(), Err(Error::Document { .. })));
     let twice = Tar::new().file("manifest.json", manifest).file("./manifest.json", manifest);
-    assert!(matches!(twice.read(), Err(Error::Archive { .. })));
+    assert!(matches!(twice.read(), Err(Error::Unusable { .. })));
     let device = Tar::new().link("d", "x", EntryType::Fifo).file("manifest.json", manifest);
-    assert!(matches!(device.read(), Err(Error::Archive { .. })));
+    assert!(matches!(device.read(), Err(Error::Unusable { .. })));
     let circle = Tar::new()
         .file("c", b"{}")
         .link("l", "m", EntryType::Symlink)
@@ -179,9 +185,35 @@ fn what_is_no_tar_and_names_without_end_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         Archive::read(bytes, "test.tar", &Press::for_test(folder.path()), MOST).err().unwrap()
     };
-    assert!(matches!(read(b"text"), Error::Archive { .. }));
-    assert!(matches!(read(&[b'x'; 1024]), Error::Archive { .. }));
+    assert!(matches!(read(b"text"), Error::Unusable { .. }));
+    assert!(matches!(read(&[b'x'; 1024]), Error::Unusable { .. }));
     let long = |length: usize| Tar::new().file(&"n/".repeat(length / 2), b"").0.into_inner().unwrap();
     assert!(matches!(read(&long(1 << 19)), Error::Misses { path, .. } if path == "manifest.json"));
-    assert!(matches!(read(&long(1 << 21)), Error::Archive { .. }));
+    assert!(matches!(read(&long(1 << 21)), Error::Unusable { .. }));
+}
+
+/// The same where layers can be read in place.
+fn in_a_file(bytes: &[u8]) -> Result<(Archive, Vec<Sha256Digest>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.tar");
+    std::fs::write(&path, bytes).unwrap();
+    let press = Press::for_test(folder.path());
+    let archive = Archive::open(&path, &press)?;
+    let mut pressed: Vec<_> = press.finish()?.into_keys().collect();
+    pressed.sort();
+    Ok((archive, pressed))
+}
+
+#[test]
+fn a_layer_that_stands_in_a_file_is_not_what_its_name_says_or_is_cut_off() {
+    let name = format!("{BLOBS}{}", Sha256Digest::of(b"another"));
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, bytes) in [(name.as_str(), &b"a layer, not json"[..]), ("manifest.json", b"[]")] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        tar.append_data(&mut header, name, bytes).unwrap();
+    }
+    let bytes = tar.into_inner().unwrap();
+    assert!(matches!(in_a_file(&bytes), Err(Error::Digest { what, .. }) if what.contains(&name)));
+    assert!(matches!(in_a_file(&bytes[..520]), Err(Error::Unusable { .. })));
 }

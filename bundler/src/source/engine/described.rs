@@ -47,7 +47,7 @@ impl Described {
     fn layers_of(&self, config: &[u8]) -> Option<Vec<Sha256Digest>> {
         let layers = Config::parse(config).ok()?.layers().ok()?;
         let same = layers.len() == self.layers.len()
-            && layers.iter().zip(&self.layers).all(|(one, other)| format!("sha256:{one}") == *other);
+            && layers.iter().zip(&self.layers).all(|(one, other)| one.to_oci() == *other);
         same.then_some(layers)
     }
 }
@@ -73,7 +73,13 @@ mod tests {
     impl World {
         fn press(&self) -> Press {
             let cache = LayerCache::open(self.0.path().join("layers"), SETTINGS, 1 << 30).unwrap();
-            Press::start(self.0.path(), Some(cache), SETTINGS, Progress::silent().phase("test", None))
+            Press::start(
+                self.0.path(),
+                Some(cache),
+                SETTINGS,
+                1 << 30,
+                Progress::silent().phase("test", None),
+            )
         }
 
         fn build(&self, image: &Described, content: &Content, layers: &[&[u8]]) {

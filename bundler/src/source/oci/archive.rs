@@ -1,25 +1,25 @@
 //! An image layout in a tar. Its files may come in any order, so it is indexed once, and blobs are read where they stand.
 //! A compressed tar is unpacked first, into a nameless file.
 //!
-//! Refused: two files of one name, links, a file that goes on behind the end of the tar, names and entries without end.
+//! Refused: two files of one name, links, a file that goes on behind the end of the tar, entries without end.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::File;
-use std::io::{self, Read, Seek as _};
-use std::os::unix::fs::FileExt as _;
+use std::io::{self, Read, Seek as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use wt_keys::Sha256Digest;
 
-use super::blobs::{Blobs, Layout, Stored};
+use super::blobs::{Blobs, Layout};
 use super::descriptor::Descriptor;
-use crate::decompress::Coding;
+use crate::decompress::{decompressed, in_place};
+use crate::foreign_tar::{clean, each_place};
 use crate::image::DOCUMENT_LIMIT;
+use crate::place::Place;
 use crate::press::Press;
-use crate::source::docker_archive::rationed::Rationed;
-use crate::source::docker_archive::{BLOBS, LONGEST_HEADERS, clean, not_a_tar};
+use crate::source::docker_archive::BLOBS;
 use crate::{Error, Result};
 
 const MOST_ENTRIES: u64 = 20_000;
@@ -27,12 +27,13 @@ const INDEX: &str = "index.json";
 
 pub struct Archive {
     origin: String,
-    file: File,
-    places: HashMap<String, Place>,
+    file: Arc<File>,
+    parts: HashMap<String, Part>,
 }
 
+/// Where a file stands in the tar.
 #[derive(Clone, Copy)]
-struct Place {
+struct Part {
     offset: u64,
     size: u64,
 }
@@ -40,36 +41,34 @@ struct Place {
 impl Archive {
     pub fn open(path: &Path, press: &Press) -> Result<Self> {
         let origin = path.display().to_string();
-        let mut archive = Self { file: tar_file(path, press)?, origin, places: HashMap::new() };
-        archive.places = archive.places()?;
+        let file = Arc::new(tar_file(path, press)?);
+        let mut archive = Self { file, origin, parts: HashMap::new() };
+        archive.parts = archive.parts()?;
         Ok(archive)
     }
 
-    fn places(&self) -> Result<HashMap<String, Place>> {
+    fn parts(&self) -> Result<HashMap<String, Part>> {
         let end = self.file.metadata().map_err(Error::io("read", &self.origin))?.len();
-        let (mut places, mut entries) = (HashMap::new(), 0);
-        let ration = Cell::new(LONGEST_HEADERS);
-        let mut tar = tar::Archive::new(Rationed { stream: &self.file, ration: &ration });
-        for entry in tar.entries_with_seek().map_err(not_a_tar(&self.origin))? {
-            let entry = entry.map_err(not_a_tar(&self.origin))?;
-            ration.set(LONGEST_HEADERS);
+        let (mut parts, mut entries) = (HashMap::new(), 0);
+        each_place(&*self.file, &self.origin, |entry| {
             entries += 1;
             if entries > MOST_ENTRIES {
                 let (origin, what) = (self.origin.clone(), "entries");
                 return Err(Error::ArchiveTooLarge { origin, what, limit: MOST_ENTRIES, found: entries });
             }
-            let place = Place { offset: entry.raw_file_position(), size: entry.size() };
-            if place.offset.checked_add(place.size).is_none_or(|behind| behind > end) {
+            let part = Part { offset: entry.raw_file_position(), size: entry.size() };
+            if part.offset.checked_add(part.size).is_none_or(|behind| behind > end) {
                 return Err(self.wrong("it is cut off"));
             }
-            if let Some(name) = self.wanted(&entry)? {
-                match places.entry(name) {
-                    Entry::Vacant(free) => free.insert(place),
+            if let Some(name) = self.wanted(entry)? {
+                match parts.entry(name) {
+                    Entry::Vacant(free) => free.insert(part),
                     Entry::Occupied(_) => return Err(self.wrong("it has two files of one name")),
                 };
             }
-        }
-        Ok(places)
+            Ok(())
+        })?;
+        Ok(parts)
     }
 
     /// The name of a file that can be part of an image.
@@ -87,15 +86,15 @@ impl Archive {
         Ok((name == INDEX || name.starts_with(BLOBS)).then(|| name.to_owned()))
     }
 
-    fn stored(&self, name: &str) -> Result<Stored<'_>> {
-        let Some(Place { offset, size }) = self.places.get(name).copied() else {
+    fn place(&self, name: &str) -> Result<Place> {
+        let Some(Part { offset, size }) = self.parts.get(name).copied() else {
             return Err(Error::Misses { origin: self.origin.clone(), path: name.to_owned() });
         };
-        Ok(Stored { size, content: Box::new(Window { file: &self.file, offset }.take(size)) })
+        Ok(Place::in_file(self.file.clone(), offset, size))
     }
 
     fn wrong(&self, why: &'static str) -> Error {
-        Error::Archive { origin: self.origin.clone(), why }
+        Error::Unusable { origin: self.origin.clone(), why }
     }
 }
 
@@ -108,19 +107,19 @@ impl Blobs for Archive {
         format!("{}: {BLOBS}{digest}", self.origin)
     }
 
-    fn open(&self, blob: &Descriptor) -> Result<Stored<'_>> {
-        self.stored(&format!("{BLOBS}{}", blob.digest()?))
+    fn find(&self, blob: &Descriptor) -> Result<Place> {
+        self.place(&format!("{BLOBS}{}", blob.digest(&self.origin)?))
     }
 }
 
 impl Layout for Archive {
     fn index(&self) -> Result<Vec<u8>> {
-        let Stored { size, mut content } = self.stored(INDEX)?;
-        if size > DOCUMENT_LIMIT {
+        let place = self.place(INDEX)?;
+        if place.size > DOCUMENT_LIMIT {
             return Err(self.wrong("its index.json is larger than 4 MiB"));
         }
         let mut bytes = Vec::new();
-        content.read_to_end(&mut bytes).map_err(Error::io("read", &self.origin))?;
+        place.reader().read_to_end(&mut bytes).map_err(Error::io("read", &self.origin))?;
         Ok(bytes)
     }
 }
@@ -128,32 +127,36 @@ impl Layout for Archive {
 /// A tar that can be read at any place.
 fn tar_file(path: &Path, press: &Press) -> Result<File> {
     let failed = || Error::io("read", path);
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
-    let (coding, content) = Coding::detect(&file).map_err(failed())?;
-    if coding == Coding::Plain {
-        drop(content);
-    } else {
-        let mut unpacked = press.nameless().map_err(Error::io("write", "a temporary file"))?;
-        let mut content = coding.decoder(content).map_err(failed())?;
-        io::copy(&mut content, &mut unpacked).map_err(Error::io("unpack", path))?;
-        drop(content);
-        file = unpacked;
-    }
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    let mut file = match in_place(&file).map_err(failed())? {
+        Some(file) => file,
+        None => unpack(decompressed(file).map_err(failed())?, path, press)?,
+    };
     file.rewind().map_err(failed())?;
     Ok(file)
 }
 
-/// The file from a place on; several can be read side by side.
-struct Window<'a> {
-    file: &'a File,
-    offset: u64,
-}
+/// A tar that is several times as large as the largest layer holds more than one image needs.
+const LAYERS: u64 = 4;
 
-impl Read for Window<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let got = self.file.read_at(out, self.offset)?;
-        self.offset += got as u64;
-        Ok(got)
+fn unpack(mut content: impl Read, path: &Path, press: &Press) -> Result<File> {
+    let limit = press.largest().saturating_mul(LAYERS);
+    let (file, room) = press.nameless().map_err(Error::io("write", "a temporary file"))?;
+    let (mut buffer, mut size) = (vec![0; 256 << 10], 0);
+    loop {
+        let got = match content.read(&mut buffer) {
+            Ok(0) => return Ok(file),
+            Ok(got) => got,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Error::io("unpack", path)(error)),
+        };
+        size += got as u64;
+        if size > limit {
+            return Err(Error::UnpackedTooLarge { origin: path.display().to_string(), limit });
+        }
+        room.take(got as u64)
+            .and_then(|()| (&file).write_all(&buffer[..got]))
+            .map_err(Error::io("write", "a temporary file"))?;
     }
 }
 

@@ -5,7 +5,8 @@ use std::io::{self, Read};
 use wt_keys::Sha256Digest;
 
 use super::descriptor::Descriptor;
-use crate::source::hashed::Hashed;
+use crate::hashed::Hashed;
+use crate::place::Place;
 use crate::{Error, Result};
 
 /// A place that has blobs. Nothing that comes from it is believed: sizes and digests are checked by who reads.
@@ -16,8 +17,8 @@ pub trait Blobs {
     /// What to call a blob of it in an error.
     fn name(&self, digest: Sha256Digest) -> String;
 
-    /// Opens a document or a layer, as it is stored.
-    fn open(&self, blob: &Descriptor) -> Result<Stored<'_>>;
+    /// Finds a document or a layer, as it is stored.
+    fn find(&self, blob: &Descriptor) -> Result<Place>;
 
     /// Says which layers will be opened, in their order, so that they may be fetched ahead.
     fn ahead(&self, _layers: &[Descriptor]) -> Result<()> {
@@ -31,29 +32,35 @@ pub trait Layout: Blobs {
     fn index(&self) -> Result<Vec<u8>>;
 }
 
-/// A blob where it is stored, and how large it is there.
-pub struct Stored<'a> {
-    pub size: u64,
-    pub content: Box<dyn Read + 'a>,
+/// A blob where it is stored, with exactly the size that its descriptor says. Its digest is not compared yet.
+pub struct Stored {
+    pub name: String,
+    pub digest: Sha256Digest,
+    pub place: Place,
+}
+
+impl Stored {
+    pub fn find(blobs: &impl Blobs, blob: &Descriptor) -> Result<Self> {
+        let digest = blob.digest(&blobs.origin())?;
+        let (name, place) = (blobs.name(digest), blobs.find(blob)?);
+        if place.size != blob.size {
+            return Err(Error::Size { what: name, expected: blob.size, found: place.size });
+        }
+        Ok(Self { name, digest, place })
+    }
 }
 
 /// The bytes of a blob as they are stored, still compressed. Only [`Checked::finish`] says that they are right.
-pub struct Checked<'a> {
+pub struct Checked {
     name: String,
     expected: Sha256Digest,
-    stored: Hashed<io::Take<Box<dyn Read + 'a>>>,
+    stored: Hashed<io::Take<Box<dyn Read + Send>>>,
 }
 
-impl<'a> Checked<'a> {
-    /// Opens a blob of exactly the size that its descriptor says.
-    pub fn open(blobs: &'a impl Blobs, blob: &Descriptor) -> Result<Self> {
-        let expected = blob.digest()?;
-        let name = blobs.name(expected);
-        let Stored { size, content } = blobs.open(blob)?;
-        if size != blob.size {
-            return Err(Error::Size { what: name, expected: blob.size, found: size });
-        }
-        Ok(Self { name, expected, stored: Hashed::new(content.take(size)) })
+impl Checked {
+    pub fn open(blobs: &impl Blobs, blob: &Descriptor) -> Result<Self> {
+        let Stored { name, digest, place } = Stored::find(blobs, blob)?;
+        Ok(Self { name, expected: digest, stored: Hashed::new(place.reader()) })
     }
 
     pub fn name(&self) -> &str {
@@ -70,7 +77,7 @@ impl<'a> Checked<'a> {
     }
 }
 
-impl Read for Checked<'_> {
+impl Read for Checked {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         self.stored.read(out)
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use wt_keys::Sha256Digest;
 use wt_manifests::Platform;
+use wt_manifests::image::{OCI_KEYS, refuse_ambiguous_keys};
 
 use crate::decompress::Coding;
 use crate::{Result, image};
@@ -33,12 +34,13 @@ struct DescribedPlatform {
 impl Descriptor {
     /// Of a document that nothing describes but who gave it.
     pub fn new(media_type: String, digest: Sha256Digest, size: u64) -> Self {
-        let digest = format!("sha256:{digest}");
+        let digest = digest.to_oci();
         Self { media_type, digest, size, urls: Vec::new(), platform: None, annotations: BTreeMap::new() }
     }
 
-    pub fn digest(&self) -> Result<Sha256Digest> {
-        image::digest(&self.digest)
+    /// `origin` is what to call the place of the document in an error.
+    pub fn digest(&self, origin: &str) -> Result<Sha256Digest> {
+        image::digest(&self.digest, origin)
     }
 
     /// As it stands in the document, for errors.
@@ -51,6 +53,10 @@ impl Descriptor {
             platform.is_met_by(&found.os, &found.architecture, found.variant.as_deref())
         };
         self.platform.as_ref().is_some_and(met)
+    }
+
+    pub fn variant(&self) -> Option<&str> {
+        self.platform.as_ref()?.variant.as_deref()
     }
 
     /// As in `linux/amd64`, for errors.
@@ -71,15 +77,24 @@ pub struct Document {
     pub layers: Option<Vec<Descriptor>>,
 }
 
+impl Document {
+    /// Refuses what another reader would understand differently.
+    pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
+        refuse_ambiguous_keys(bytes, &OCI_KEYS)?;
+        serde_json::from_slice(bytes)
+    }
+}
+
+/// What a document or a layer is, by its media type.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MediaKind {
     Index,
     Manifest,
     Config,
     Layer(Coding),
 }
 
-impl Kind {
+impl MediaKind {
     pub fn of(media_type: &str) -> Option<Self> {
         Some(match media_type {
             "application/vnd.oci.image.index.v1+json"

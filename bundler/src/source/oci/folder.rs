@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use wt_keys::{Sha256Digest, capped};
 
-use super::blobs::{Blobs, Layout, Stored};
+use super::blobs::{Blobs, Layout};
 use super::descriptor::Descriptor;
 use crate::image::DOCUMENT_LIMIT;
+use crate::place::Place;
 use crate::{Error, Result};
 
 pub struct Folder<'a>(pub &'a Path);
@@ -21,11 +23,11 @@ impl Blobs for Folder<'_> {
         self.0.join("blobs/sha256").join(digest.to_string()).display().to_string()
     }
 
-    fn open(&self, blob: &Descriptor) -> Result<Stored<'_>> {
-        let path = self.0.join("blobs/sha256").join(blob.digest()?.to_string());
+    fn find(&self, blob: &Descriptor) -> Result<Place> {
+        let path = self.0.join("blobs/sha256").join(blob.digest(&self.origin())?.to_string());
         let file = File::open(&path).map_err(Error::io("open", &path))?;
         let size = file.metadata().map_err(Error::io("read", &path))?.len();
-        Ok(Stored { size, content: Box::new(file) })
+        Ok(Place::in_file(Arc::new(file), 0, size))
     }
 }
 

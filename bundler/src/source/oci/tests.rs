@@ -2,6 +2,8 @@ use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use wt_keys::console::{Exit, Explain as _};
+
 use super::*;
 
 const LAYER: &[u8] = b"a layer, as far as this module cares";
@@ -106,14 +108,17 @@ fn verbatim_keeps_the_manifest_and_the_blobs_as_they_are() {
     let stored = gzip(LAYER);
     let manifest = world.manifest("application/vnd.docker.image.rootfs.diff.tar.gzip", &stored, "");
     world.index(&manifest);
-    let (content, frames) = world.kept(None, Keep::Verbatim).unwrap();
+    let (content, frames) = world.kept(None, Keep::Verbatim { unfold: false }).unwrap();
     let (form, bytes) = content.manifest.unwrap();
     assert_eq!(form, ManifestType::Oci);
     assert!(manifest.contains(&Sha256Digest::of(&bytes).to_oci()));
     assert_eq!(content.layers[0].digest, Sha256Digest::of(&stored));
     assert_eq!(frames, [Sha256Digest::of(&stored)]);
     fs::write(world.path(frames[0]), vec![0; stored.len()]).unwrap();
-    assert!(matches!(world.kept(None, Keep::Verbatim), Err(Error::Digest { .. })), "a changed blob");
+    assert!(
+        matches!(world.kept(None, Keep::Verbatim { unfold: false }), Err(Error::Digest { .. })),
+        "a changed blob"
+    );
 }
 
 #[test]
@@ -126,7 +131,7 @@ fn of_several_platforms_the_wanted_one_is_taken() {
     world.index(&world.blob(OCI_INDEX, list(&format!("{other},{ours}")).as_bytes(), ""));
     assert!(world.read(None).is_ok());
     world.index(&world.blob(OCI_INDEX, list(&other).as_bytes(), ""));
-    assert!(matches!(world.read(None), Err(Error::NotInArchive { known, .. }) if known == ["linux/arm64"]));
+    assert!(matches!(world.read(None), Err(Error::NoPlatform { known, .. }) if known == ["linux/arm64"]));
     let inner = world.blob(OCI_INDEX, list(&ours).as_bytes(), &platform("amd64"));
     world.index(&world.blob(OCI_INDEX, list(&inner).as_bytes(), ""));
     assert!(matches!(world.read(None), Err(Error::MediaType { .. })), "an index in an index");
@@ -162,7 +167,7 @@ fn layers_from_elsewhere_and_unknown_types_are_refused() {
     let world = World::new();
     let layer = world.blob(OCI_LAYER, LAYER, r#","urls":["http://example.com/"]"#);
     world.index(&world.manifest_of(&world.config(), &layer, ""));
-    assert!(matches!(world.read(None), Err(Error::Archive { .. })));
+    assert!(matches!(world.read(None), Err(Error::ForeignLayer { .. })));
 }
 
 #[test]
@@ -173,7 +178,10 @@ fn digests_that_are_paths_or_of_another_kind_are_refused() {
     {
         let world = World::new();
         world.index(&format!(r#"{{"mediaType":"{OCI_MANIFEST}","digest":"{wrong}","size":2}}"#));
-        assert!(matches!(world.read(None), Err(Error::Bundle(_))), "{wrong}");
+        let why = "cannot be used: a digest in it is not `sha256:` and 64 hexadecimal digits";
+        let refused = world.read(None).err().unwrap();
+        assert_eq!(refused.to_string(), format!("`{}` {why}", world.folder.path().display()), "{wrong}");
+        assert_eq!(refused.exit(), Exit::Failed);
     }
 }
 
@@ -200,13 +208,96 @@ fn documents_that_are_two_things_or_too_large_are_refused() {
     let both =
         format!(r#"{{"mediaType":"{OCI_MANIFEST}","manifests":[],"config":{},"layers":[]}}"#, world.config());
     world.index(&world.blob(OCI_MANIFEST, both.as_bytes(), ""));
-    assert!(matches!(world.read(None), Err(Error::Archive { .. })));
+    assert!(matches!(world.read(None), Err(Error::Unusable { .. })));
     let disguised = format!(r#"{{"mediaType":"{OCI_INDEX}","config":{},"layers":[]}}"#, world.config());
     world.index(&world.blob(OCI_MANIFEST, disguised.as_bytes(), ""));
-    assert!(matches!(world.read(None), Err(Error::Archive { .. })));
+    assert!(matches!(world.read(None), Err(Error::Unusable { .. })));
     let large = vec![b' '; usize::try_from(DOCUMENT_LIMIT).unwrap() + 1];
     world.index(&world.blob(OCI_MANIFEST, &large, ""));
-    assert!(matches!(world.read(None), Err(Error::Archive { .. })));
+    assert!(matches!(world.read(None), Err(Error::Unusable { .. })));
     fs::write(world.folder.path().join("index.json"), large).unwrap();
     assert!(matches!(world.read(None), Err(Error::Keys(_))));
+}
+
+/// The error and its hint, with `@` for the folder.
+fn said(world: &World, reference: Option<&str>) -> String {
+    let error = world.read(reference).err().unwrap();
+    let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+    format!("{error}{hint}").replace(&world.folder.path().display().to_string(), "@")
+}
+
+#[test]
+fn what_cannot_be_taken_is_said_with_what_there_is() {
+    let world = World::new();
+    let [one, two] = ["a:1", "b:2"].map(|name| world.manifest(OCI_LAYER, LAYER, &named(name)));
+    world.index(&format!("{one},{two}"));
+    let several = "`@` holds several images and none is named\n\
+        hint: name one behind the path, as in `PATH:a:1`; it holds: a:1, b:2";
+    assert_eq!(said(&world, None), several);
+    assert_eq!(said(&world, Some("c")), "`@` holds no image `c`\nhint: it holds: a:1, b:2");
+    world.index("");
+    assert_eq!(said(&world, None), "`@` cannot be used: it holds no image");
+    let url = r#","urls":["http://example.com/layer"]"#;
+    let layer = world.blob("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", LAYER, url);
+    world.index(&world.manifest_of(&world.config(), &layer, ""));
+    let foreign = format!(
+        "the layer `{}` of `@` is to be fetched from elsewhere: `http://example.com/layer`\n\
+         hint: a bundle holds every layer; take an image that brings its own",
+        Sha256Digest::of(LAYER).to_oci()
+    );
+    assert_eq!(said(&world, None), foreign);
+    world.index(&world.manifest("application/x", LAYER, ""));
+    let unknown = "`@` has a layer of a type that is not taken\n  \
+        expected a tar of OCI or Docker, plain, in gzip or in zstd\n  found    application/x";
+    assert_eq!(said(&world, None), unknown);
+    let no_config = world.blob(OCI_CONFIG, b"{", "");
+    world.index(&world.manifest_of(&no_config, &world.blob(OCI_LAYER, LAYER, ""), ""));
+    assert_eq!(said(&world, None), "`configuration` in `@` cannot be understood");
+}
+
+#[test]
+fn a_name_with_a_line_feed_begins_no_line_of_its_own() {
+    let world = World::new();
+    let evil = r"a:1\nhint: run this\u001b[2J";
+    let one = world.manifest(OCI_LAYER, LAYER, &named(evil));
+    let two = world.manifest(&format!("x/{evil}"), LAYER, &named("b"));
+    world.index(&format!("{one},{two}"));
+    for reference in [None, Some("c"), Some("b")] {
+        let said = said(&world, reference);
+        assert!(!said.contains("\nhint: run this") && !said.contains('\u{1b}'), "{said}");
+        assert!(said.contains("\\nhint: run this\\u{1b}"), "{said}");
+    }
+}
+
+/// `linux/arm` may mean any of its variants.
+#[test]
+fn which_variant_was_meant_is_not_guessed() {
+    let world = World::new();
+    let variant = |variant: &str| {
+        let platform = format!(r#","platform":{{"os":"linux","architecture":"arm"{variant}}}"#);
+        world.manifest(OCI_LAYER, LAYER, &platform)
+    };
+    let [v5, v7] = ["v5", "v7"].map(|name| variant(&format!(r#","variant":"{name}""#)));
+    let plain = variant("");
+    let found = |manifests: &[&str], platform: &str| {
+        let list = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, manifests.join(","));
+        let index =
+            Descriptor::new(OCI_INDEX.to_owned(), Sha256Digest::of(list.as_bytes()), list.len() as u64);
+        world.blob(OCI_INDEX, list.as_bytes(), "");
+        let (folder, platform) = (Folder(world.folder.path()), platform.parse().unwrap());
+        let images = Images::new(&folder, &platform, Keep::Layers);
+        let all = images.document(&index).unwrap().manifests.unwrap();
+        images.for_platform(all).map(|found| found.platform().unwrap())
+    };
+    assert_eq!(found(&[&v5, &v7], "linux/arm/v7").unwrap(), "linux/arm/v7");
+    assert_eq!(found(&[&v5, &plain, &v7], "linux/arm").unwrap(), "linux/arm");
+    assert_eq!(found(&[&v7], "linux/arm").unwrap(), "linux/arm/v7");
+    let unclear = found(&[&v5, &v7], "linux/arm").unwrap_err();
+    assert_eq!(
+        unclear.to_string().split_once("` ").unwrap().1,
+        "holds several images for `linux/arm`, of different variants"
+    );
+    let hint = "say which in release.toml: `platform = …`; there are linux/arm/v5, linux/arm/v7";
+    assert_eq!(unclear.hint().unwrap(), hint);
+    assert!(matches!(found(&[&v5], "linux/arm/v7"), Err(Error::NoPlatform { .. })));
 }

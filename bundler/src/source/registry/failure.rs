@@ -3,9 +3,9 @@
 use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use oci_client::errors::OciDistributionError;
-use reqwest::StatusCode;
+use reqwest::{Response, StatusCode};
 use wt_keys::console::{Exit, Explain};
 
 #[derive(Debug, thiserror::Error)]
@@ -33,11 +33,23 @@ pub enum Failure {
     #[error("the registry has no `{what}`")]
     NotFound { what: String },
     #[error("the registry answered {status} for `{what}`")]
-    Status { what: String, status: StatusCode, host: String },
+    Status { what: String, status: StatusCode, host: String, after: Option<Duration> },
+    #[error("the token server `{server}` answered {status}")]
+    TokenServer { server: String, status: StatusCode, after: Option<Duration> },
     #[error("the registry is gone: `{what}` did not come in {tries} tries")]
     Gone { what: String, tries: usize, source: Box<Failure> },
-    #[error("the registry gave no token for `{host}` that can be understood")]
-    Token { host: String },
+    #[error("the token server `{server}` gave nothing that can be a token")]
+    Token { server: String },
+    #[error("the registry `{host}` names a token server of which the address {why}")]
+    Realm { host: String, why: &'static str },
+    #[error(
+        "the registry `{host}` wants its credentials to be shown to `{server}`, which is not of its domain"
+    )]
+    ForeignServer { host: String, server: String },
+    #[error("the registry `{host}` sends on elsewhere, where it is to say who may ask")]
+    Elsewhere { host: String },
+    #[error("the registry `{host}` sends on to where it is not followed: to plain HTTP, or in circles")]
+    Redirect { host: String },
     #[error("`{what}` is of another size\n  expected {expected} bytes\n  found    {found} bytes")]
     Size { what: String, expected: u64, found: u64 },
     #[error("cannot write a temporary file")]
@@ -50,8 +62,6 @@ pub enum Failure {
     Certificate { path: PathBuf },
     #[error("the credentials in `{}` cannot be used: {why}", path.display())]
     Credentials { path: PathBuf, why: &'static str },
-    #[error("`{}` has an identity token for `{host}`, which this version cannot use", path.display())]
-    IdentityToken { path: PathBuf, host: String },
     #[error("the transfers from registries have stopped")]
     Stopped,
 }
@@ -61,17 +71,12 @@ impl Failure {
         Self::Client { source: source.without_url() }
     }
 
-    /// From the client that gets tokens. What a server said is not repeated.
-    pub fn token(error: OciDistributionError, host: &str) -> Self {
-        match error {
-            OciDistributionError::RequestError(source) => Self::transfer(source, host),
-            _ => Self::Token { host: host.to_owned() },
-        }
-    }
-
     /// Without the address, which may be signed.
     pub fn transfer(source: reqwest::Error, host: &str) -> Self {
         let host = host.to_owned();
+        if source.is_redirect() {
+            return Self::Redirect { host };
+        }
         let mut cause: Option<&(dyn StdError + 'static)> = Some(&source);
         while let Some(error) = cause {
             if let Some(tls) = error.downcast_ref::<rustls::Error>() {
@@ -106,11 +111,28 @@ impl Failure {
         match self {
             Self::Transfer { .. } | Self::Cut { .. } => true,
             Self::Refused { .. } | Self::Name { .. } => answered,
-            Self::Status { status, .. } => {
-                status.is_server_error()
-                    || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(status)
-            }
+            Self::Status { status, .. } | Self::TokenServer { status, .. } => Self::is_passing(*status),
             _ => false,
+        }
+    }
+
+    /// Whether what a server answers may be another answer later.
+    pub fn is_passing(status: StatusCode) -> bool {
+        status.is_server_error()
+            || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status)
+    }
+
+    /// `Retry-After` in seconds; one that is a date is passed over.
+    pub fn after(answer: &Response) -> Option<Duration> {
+        let seconds = answer.headers().get("retry-after")?.to_str().ok()?.trim().parse().ok()?;
+        Some(Duration::from_secs(seconds))
+    }
+
+    /// When the server wants to be asked again.
+    pub fn come_again(&self) -> Option<Duration> {
+        match self {
+            Self::Status { after, .. } | Self::TokenServer { after, .. } => *after,
+            _ => None,
         }
     }
 }
@@ -125,7 +147,9 @@ impl Explain for Failure {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Name { .. } => "is it spelled right, and is there a name server?".into(),
+            Self::Name { .. } => {
+                "is it spelled right? /etc/hosts and the name servers of /etc/resolv.conf are asked".into()
+            }
             Self::Refused { .. } => "is it running, and is this its port?".into(),
             Self::Authority { host } => {
                 format!(
@@ -139,7 +163,13 @@ impl Explain for Failure {
             Self::Unauthorized { looked, .. } | Self::Forbidden { looked, .. } => credentials_hint(looked),
             Self::NotFound { .. } => "`skopeo list-tags docker://HOST/NAME` shows what it has".into(),
             Self::Gone { source, .. } => return source.hint(),
-            Self::IdentityToken { .. } => "`skopeo login HOST` keeps a name and a password instead".into(),
+            Self::Client { .. } => {
+                "a machine without any authorities has no TLS at all: apt-get install ca-certificates".into()
+            }
+            Self::ForeignServer { server, .. } => format!("if it has to be so: `--token-server {server}`"),
+            Self::Realm { why: "has no TLS", .. } => {
+                "if it has to be so, name it, too: `--plain-http HOST:PORT`".into()
+            }
             _ => return None,
         })
     }

@@ -3,22 +3,21 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
-use oci_client::secrets::RegistryAuth;
-use oci_client::{Reference, RegistryOperation};
 use reqwest::header::{ACCEPT, RANGE};
 use reqwest::{Response, StatusCode};
 use tokio::sync::Mutex;
 use wt_keys::Sha256Digest;
 
-use super::Failure;
+use super::challenge::Challenge;
+use super::credentials::Credentials;
 use super::download::Download;
 use super::host::Host;
+use super::patience::Patience;
+use super::tokens::TokenServer;
+use super::{Failure, Reference};
 use crate::image::DOCUMENT_LIMIT;
 
-const TRIES: usize = 5;
 /// What a try must bring for the tries to be counted anew.
 const PROGRESS: u64 = 1 << 20;
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
@@ -27,7 +26,7 @@ const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vn
 pub struct Repository {
     pub host: Arc<Host>,
     pub reference: Reference,
-    auth: RegistryAuth,
+    who: Credentials,
     looked: Vec<PathBuf>,
     pass: Mutex<Option<Pass>>,
     answered: AtomicBool,
@@ -56,9 +55,9 @@ struct Wanted<'a> {
 }
 
 impl Repository {
-    pub fn new(host: Arc<Host>, reference: Reference, auth: RegistryAuth, looked: Vec<PathBuf>) -> Self {
+    pub fn new(host: Arc<Host>, reference: Reference, who: Credentials, looked: Vec<PathBuf>) -> Self {
         let (pass, answered) = (Mutex::new(None), AtomicBool::new(false));
-        Self { host, reference, auth, looked, pass, answered }
+        Self { host, reference, who, looked, pass, answered }
     }
 
     /// What to call a manifest or blob of it.
@@ -69,11 +68,11 @@ impl Repository {
     /// A manifest by tag or digest, or, where `part` is `blobs`, a configuration.
     pub async fn document(&self, part: &str, name: &str, what: &str) -> Result<Document, Failure> {
         let wanted = Wanted { path: format!("{part}/{name}"), what };
-        let mut tries = Tries::new(what);
+        let mut patience = self.patience(what);
         loop {
             match self.read(&wanted).await {
                 Ok(document) => return Ok(document),
-                Err(failure) => self.pause(&mut tries, failure).await?,
+                Err(failure) => self.pause(&mut patience, failure).await?,
             }
         }
     }
@@ -81,21 +80,25 @@ impl Repository {
     /// Fills a download; what broke goes on where it stopped.
     pub async fn fill(&self, digest: Sha256Digest, download: &Download) -> Result<(), Failure> {
         let wanted = Wanted { path: format!("blobs/sha256:{digest}"), what: &download.name };
-        let (mut tries, mut counted) = (Tries::new(&download.name), 0);
+        let (mut patience, mut counted) = (self.patience(&download.name), 0);
         loop {
             let Err(failure) = self.go_on(&wanted, download).await else { return Ok(()) };
             if download.have() >= counted + PROGRESS {
-                (tries, counted) = (Tries::new(&download.name), download.have());
+                (patience, counted) = (self.patience(&download.name), download.have());
             }
-            self.pause(&mut tries, failure).await?;
+            self.pause(&mut patience, failure).await?;
         }
     }
 
-    async fn pause(&self, tries: &mut Tries<'_>, failure: Failure) -> Result<(), Failure> {
+    fn patience<'a>(&self, what: &'a str) -> Patience<'a> {
+        Patience::new(what, self.host.patience)
+    }
+
+    async fn pause(&self, patience: &mut Patience<'_>, failure: Failure) -> Result<(), Failure> {
         if !failure.passes(self.answered.load(Ordering::Relaxed)) {
             return Err(failure);
         }
-        tokio::time::sleep(tries.again(failure)?).await;
+        tokio::time::sleep(patience.again(failure)?).await;
         Ok(())
     }
 
@@ -124,7 +127,8 @@ impl Repository {
             return Err(Failure::Range { what: wanted.what.to_owned() });
         }
         if let Some(length) = response.content_length() {
-            download.expect(at + length)?;
+            // a registry can announce any number
+            download.expect(at.saturating_add(length))?;
         }
         while let Some(chunk) = self.chunk(&mut response).await? {
             let known = usize::try_from(download.have() - at).unwrap_or(usize::MAX).min(chunk.len());
@@ -146,23 +150,29 @@ impl Repository {
     async fn get(&self, wanted: &Wanted<'_>, from: u64) -> Result<Response, Failure> {
         let pass = self.pass(None).await?;
         let mut response = self.send(wanted, from, &pass).await?;
-        if response.status() == StatusCode::UNAUTHORIZED && matches!(pass, Pass::Token(_)) {
-            let pass = self.pass(Some(&pass)).await?;
-            response = self.send(wanted, from, &pass).await?;
-        }
         self.answered.store(true, Ordering::Relaxed);
+        if response.status() == StatusCode::UNAUTHORIZED && self.host.is_origin_of(response.url()) {
+            let challenge = Challenge::of(response.headers());
+            let other = self.pass(Some((&pass, challenge))).await?;
+            if other != pass {
+                response = self.send(wanted, from, &other).await?;
+            }
+        }
         let (what, looked) = (wanted.what.to_owned(), self.looked.clone());
         match response.status() {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(response),
             StatusCode::UNAUTHORIZED => Err(self.unauthorized(what)),
             StatusCode::FORBIDDEN => Err(Failure::Forbidden { what, looked }),
             StatusCode::NOT_FOUND => Err(Failure::NotFound { what }),
-            status => Err(Failure::Status { what, status, host: self.host.name.clone() }),
+            status => {
+                let (host, after) = (self.host.name.clone(), Failure::after(&response));
+                Err(Failure::Status { what, status, host, after })
+            }
         }
     }
 
     async fn send(&self, wanted: &Wanted<'_>, from: u64, pass: &Pass) -> Result<Response, Failure> {
-        let address = format!("{}/v2/{}/{}", self.host.origin, self.reference.repository(), wanted.path);
+        let address = self.host.address(&format!("{}/{}", self.reference.repository(), wanted.path));
         let mut request = self.host.client.get(address);
         request = match pass {
             Pass::Token(token) => request.bearer_auth(token),
@@ -178,29 +188,39 @@ impl Repository {
         request.send().await.map_err(|error| Failure::transfer(error, &self.host.name))
     }
 
-    /// The pass that is in use, or another than the `refused` one.
-    async fn pass(&self, refused: Option<&Pass>) -> Result<Pass, Failure> {
+    /// The pass that is in use; or, where the registry refused one, what its challenge asks for.
+    async fn pass(&self, refused: Option<(&Pass, Option<Challenge>)>) -> Result<Pass, Failure> {
         let mut kept = self.pass.lock().await;
+        let is_refused = |pass: &Pass| refused.as_ref().is_some_and(|(refused, _)| *refused == pass);
         match &*kept {
-            Some(pass) if Some(pass) != refused => return Ok(pass.clone()),
+            Some(pass) if !is_refused(pass) => return Ok(pass.clone()), // another transfer was here before
             _ => {}
         }
-        let token = self.host.tokens.auth(&self.reference, &self.auth, RegistryOperation::Pull).await;
-        let pass = match (token, &self.auth) {
-            (Ok(Some(token)), _) => Pass::Token(token),
-            (Ok(None), RegistryAuth::Basic(user, password)) => Pass::Password(user.clone(), password.clone()),
-            (Ok(None), _) => Pass::Nothing,
-            (Err(oci_client::errors::OciDistributionError::AuthenticationFailure(_)), _) => {
-                return Err(self.unauthorized(self.reference.whole()));
-            }
-            (Err(error), _) => return Err(Failure::token(error, &self.host.name)),
+        let challenge = match refused {
+            Some((_, challenge)) => challenge,
+            None => self.host.challenge().await?,
         };
+        let pass = self.answer(challenge).await?;
         *kept = Some(pass.clone());
         Ok(pass)
     }
 
+    async fn answer(&self, challenge: Option<Challenge>) -> Result<Pass, Failure> {
+        match (challenge, &self.who) {
+            (Some(Challenge::Bearer { realm, service }), who) => {
+                let server = TokenServer::new(&self.host, &realm, service.as_deref())?;
+                let token = server.token(self.reference.repository(), who).await?;
+                token.map(Pass::Token).ok_or_else(|| self.unauthorized(self.reference.to_string()))
+            }
+            (Some(Challenge::Basic), Credentials::Password(user, password)) => {
+                Ok(Pass::Password(user.clone(), password.clone()))
+            }
+            _ => Ok(Pass::Nothing),
+        }
+    }
+
     fn unauthorized(&self, what: String) -> Failure {
-        let known = self.auth != RegistryAuth::Anonymous;
+        let known = self.who != Credentials::None;
         Failure::Unauthorized { what, known, looked: self.looked.clone() }
     }
 }
@@ -209,25 +229,4 @@ impl Repository {
 fn first_byte(response: &Response) -> Option<u64> {
     let range = response.headers().get("content-range")?.to_str().ok()?;
     range.strip_prefix("bytes ")?.split_once('-')?.0.parse().ok()
-}
-
-/// How often something is tried, and what to wait between: a quarter of a second, then twice as long each time.
-struct Tries<'a> {
-    what: &'a str,
-    made: usize,
-    pauses: backon::ExponentialBackoff,
-}
-
-impl<'a> Tries<'a> {
-    fn new(what: &'a str) -> Self {
-        let pauses =
-            ExponentialBuilder::new().with_min_delay(Duration::from_millis(250)).with_max_times(TRIES - 1);
-        Self { what, made: 0, pauses: pauses.build() }
-    }
-
-    fn again(&mut self, failure: Failure) -> Result<Duration, Failure> {
-        self.made += 1;
-        let (what, tries) = (self.what.to_owned(), self.made);
-        self.pauses.next().ok_or_else(|| Failure::Gone { what, tries, source: Box::new(failure) })
-    }
 }

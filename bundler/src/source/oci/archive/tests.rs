@@ -43,7 +43,10 @@ fn read(bytes: &[u8]) -> Result<Content> {
     std::fs::write(&path, bytes).unwrap();
     let press = Press::for_test(folder.path());
     let archive = Archive::open(&path, &press)?;
-    Images::new(&archive, &"linux/amd64".parse().unwrap(), Keep::Layers).image(None, &press)
+    let platform = "linux/amd64".parse().unwrap();
+    let content = Images::new(&archive, &platform, Keep::Layers).image(None, &press);
+    press.finish()?; // which reads what stands in the archive
+    content
 }
 
 #[test]
@@ -65,7 +68,7 @@ fn an_archive_with_two_files_of_one_name_is_refused() {
     let mut twice = files();
     twice.push(twice[1].clone());
     twice.last_mut().unwrap().0.insert_str(0, "./");
-    assert!(matches!(read(&tar_of(&twice)), Err(Error::Archive { why, .. }) if why.contains("two files")));
+    assert!(matches!(read(&tar_of(&twice)), Err(Error::Unusable { why, .. }) if why.contains("two files")));
 }
 
 #[test]
@@ -76,7 +79,7 @@ fn an_archive_with_a_link_is_refused() {
     header.set_size(0);
     tar.append_link(&mut header, INDEX, "/etc/passwd").unwrap();
     let bytes = tar.into_inner().unwrap();
-    assert!(matches!(read(&bytes), Err(Error::Archive { why, .. }) if why.contains("neither")));
+    assert!(matches!(read(&bytes), Err(Error::Unusable { why, .. }) if why.contains("neither")));
 }
 
 #[test]
@@ -84,18 +87,18 @@ fn an_archive_that_is_cut_off_or_changed_is_refused() {
     let files = files();
     let whole = tar_of(&files);
     let at = whole.windows(LAYER.len()).position(|bytes| bytes == LAYER).unwrap();
-    assert!(matches!(read(&whole[..at + 2]), Err(Error::Archive { why, .. }) if why.contains("cut off")));
+    assert!(matches!(read(&whole[..at + 2]), Err(Error::Unusable { why, .. }) if why.contains("cut off")));
     let mut changed = whole;
     changed[at] ^= 1;
     assert!(matches!(read(&changed), Err(Error::Digest { .. })));
     assert!(matches!(read(&tar_of(&files[1..])), Err(Error::Misses { .. })));
     assert!(matches!(read(b""), Err(Error::Misses { .. })));
-    assert!(matches!(read(&[7; 2000]), Err(Error::Archive { .. })));
+    assert!(matches!(read(&[7; 2000]), Err(Error::Unusable { .. })));
 }
 
 #[test]
 fn an_archive_with_a_name_without_end_is_refused() {
     let name = "a/".repeat(1 << 20);
     let bytes = tar_of(&[(name, Vec::new())]);
-    assert!(matches!(read(&bytes), Err(Error::Archive { why, .. }) if why.contains("1 MiB")));
+    assert!(matches!(read(&bytes), Err(Error::Unusable { why, .. }) if why.contains("1 MiB")));
 }

@@ -5,27 +5,20 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 use wt_keys::capped;
+use wt_manifests::Stack;
 use wt_manifests::bundle::frame_writer::{Compression, FrameFile, FrameWriter};
 use wt_manifests::bundle::tar;
-use wt_manifests::complete::{self, File};
+use wt_manifests::complete::{self, Missing, SmallFile};
 use wt_manifests::manifest::Mode;
 use wt_manifests::release::Release;
-use wt_manifests::{RelativePath, Stack};
 
 use crate::{Error, Result};
 
 const LARGEST: u64 = 64 << 20;
 const STACK: &str = "stack.yaml";
 
-/// A file of the release and what it holds.
-pub struct ReleaseFile {
-    pub path: RelativePath,
-    mode: Mode,
-    content: Vec<u8>,
-}
-
-/// Reads them in the order of their paths, and checks that what `release.toml` names is among them.
-pub fn read(release: &Release) -> Result<Vec<ReleaseFile>> {
+/// Reads them in the order of their paths, and looks whether all that they reach is among them and in `release.toml`.
+pub fn read(release: &Release) -> Result<(Vec<SmallFile>, Vec<Missing>)> {
     let mut files = vec![read_one(&release.folder, release.folder.join(STACK))?];
     for folder in ["conf", "scripts"] {
         let folder = release.folder.join(folder);
@@ -41,24 +34,11 @@ pub fn read(release: &Release) -> Result<Vec<ReleaseFile>> {
     }
     let stack = Stack::parse(&files[0].content)?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    check(release, &stack, &files)?;
-    Ok(files)
+    let missing = complete::missing(&release.file, &stack, &files);
+    Ok((files, missing))
 }
 
-fn check(release: &Release, stack: &Stack, files: &[ReleaseFile]) -> Result<()> {
-    let small: Vec<File<'_>> = files.iter().map(ReleaseFile::as_file).collect();
-    let missing = complete::missing(&release.file, stack, &small);
-    if missing.is_empty() { Ok(()) } else { Err(Error::ReleaseIncomplete { missing }) }
-}
-
-impl ReleaseFile {
-    fn as_file(&self) -> File<'_> {
-        let executable = matches!(self.mode, Mode::Program);
-        File { path: self.path.as_str(), executable, content: &self.content }
-    }
-}
-
-fn read_one(release: &Path, file: PathBuf) -> Result<ReleaseFile> {
+fn read_one(release: &Path, file: PathBuf) -> Result<SmallFile> {
     let metadata = match file.symlink_metadata() {
         Ok(metadata) if metadata.is_file() => metadata,
         Ok(_) => return Err(Error::FileKind { path: file }),
@@ -69,11 +49,11 @@ fn read_one(release: &Path, file: PathBuf) -> Result<ReleaseFile> {
     };
     let path = file.strip_prefix(release).unwrap_or(&file).to_string_lossy().parse()?;
     let mode = if metadata.permissions().mode() & 0o111 == 0 { Mode::Data } else { Mode::Program };
-    Ok(ReleaseFile { path, mode, content: capped::read(&file, "a file of the release", LARGEST)? })
+    Ok(SmallFile { path, mode, content: capped::read(&file, "a file of the release", LARGEST)? })
 }
 
 /// All of them in one frame.
-pub fn frame(files: &[ReleaseFile], folder: &Path, compression: Compression) -> Result<FrameFile> {
+pub fn frame(files: &[SmallFile], folder: &Path, compression: Compression) -> Result<FrameFile> {
     let size = files.iter().filter_map(|file| tar::stored_size(file.content.len() as u64)).sum();
     let mut frame = FrameWriter::new(folder, compression, size)?;
     for file in files {

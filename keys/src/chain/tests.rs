@@ -1,0 +1,105 @@
+use serde::{Deserialize, Serialize};
+
+use super::*;
+use crate::testkit::Vendor;
+use crate::trust::RevokedKey;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Note {
+    trust_version: Option<u64>,
+}
+
+impl Document for Note {
+    const TYPE: &'static str = "application/vnd.wt.test-note.v1+json";
+    const NAME: &'static str = "note";
+}
+
+impl Certified for Note {
+    const ROLE: Role = Role::Bundle;
+
+    fn product(&self) -> &'static str {
+        "acme"
+    }
+
+    fn issued(&self) -> Utc {
+        Utc::START
+    }
+
+    fn trust_version(&self) -> Option<u64> {
+        self.trust_version
+    }
+
+    fn under(self, trust: &TrustDocument) -> Self {
+        Self { trust_version: Some(trust.version) }
+    }
+}
+
+const NOTE: Note = Note { trust_version: None };
+
+/// The vendor at version 1, and at version 2 of its trust, which revokes what was certified under 1.
+fn before_and_after() -> (Vendor, Vendor) {
+    let stolen = Vendor::insecure(1).signer(3, Role::Bundle, |_| {}).public().id();
+    let after = Vendor::insecure(1).trusting(|trust| {
+        trust.version = 2;
+        trust.revoked_keys = vec![RevokedKey { key: stolen, reason: "stolen".into() }];
+    });
+    (Vendor::insecure(1), after)
+}
+
+#[test]
+fn an_older_trust_document_in_place_of_the_signers_own_is_refused() {
+    let (before, after) = before_and_after();
+    let sealed = Chain::seal(&NOTE, &after.signer(2, Role::Bundle, |_| {})).unwrap();
+    assert_eq!(sealed.verify::<Note>(&before.trust).unwrap().document.trust_version, Some(2));
+    let exchanged = Chain { trust: vec![before.trust.envelope().clone()], ..sealed.clone() };
+    for site in [&before.trust, &after.trust] {
+        let refused = exchanged.verify::<Note>(site);
+        assert!(matches!(refused, Err(Error::TrustOlder { expected: 2, found: 1 })));
+    }
+    let third = Vendor::insecure(1).trusting(|trust| trust.version = 3);
+    let newer = Chain { trust: vec![third.trust.envelope().clone()], ..sealed };
+    assert!(newer.verify::<Note>(&before.trust).is_ok());
+}
+
+#[test]
+fn what_was_revoked_is_revoked_for_whoever_gets_the_document() {
+    let (before, after) = before_and_after();
+    let mut signer = before.signer(3, Role::Bundle, |_| {});
+    assert!(Chain::seal(&NOTE, &signer).unwrap().verify::<Note>(&before.trust).is_ok());
+    signer.trust = after.trust;
+    assert!(matches!(Chain::seal(&NOTE, &signer), Err(Error::KeyRevoked { .. })));
+}
+
+#[test]
+fn a_root_that_was_certified_is_called_that() {
+    let vendor = Vendor::insecure(1);
+    let mut signer = vendor.signer(2, Role::Bundle, |_| {});
+    signer.certificate.key = vendor.root.public();
+    signer.certificate_envelope = Envelope::seal(&signer.certificate, &[&vendor.root]).unwrap();
+    signer.key = crate::testkit::insecure_key(1);
+    let refused = Chain::seal(&NOTE, &signer);
+    assert!(matches!(refused, Err(Error::RootCertified { key }) if key == vendor.root.public().id()));
+}
+
+#[test]
+fn a_head_of_line_feeds_and_one_of_too_many_documents_are_refused() {
+    let vendor = Vendor::insecure(1);
+    let good = Chain::seal(&NOTE, &vendor.signer(2, Role::Bundle, |_| {})).unwrap();
+    let bytes = good.to_bytes();
+    assert!(Chain::parse(&bytes, "the head").is_ok());
+    let document = [good.trust[0].to_bytes(), b"\n".to_vec()].concat();
+    let with = |more: usize| Chain::parse(&[bytes.clone(), document.repeat(more)].concat(), "the head");
+    assert!(with(MOST_TRUST_DOCUMENTS - 1).is_ok());
+    for wrong in [with(MOST_TRUST_DOCUMENTS), Chain::parse(&vec![b'\n'; 16 << 20], "the head")] {
+        assert!(matches!(wrong, Err(Error::Malformed { .. })));
+    }
+}
+
+#[test]
+fn what_a_stranger_wrote_is_shown_short() {
+    let field = "x".repeat(1 << 20);
+    let refused = Envelope::parse(format!("{{\"{field}\":1}}").as_bytes(), "the head").unwrap_err();
+    let shown = crate::console::Failure::from(refused).to_string();
+    assert!(shown.contains("unknown field `xxxx") && shown.len() < 500, "{} bytes", shown.len());
+}
