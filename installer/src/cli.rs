@@ -13,6 +13,7 @@ mod prune;
 mod rollback;
 mod service;
 mod status;
+mod support;
 mod uninstall;
 mod verify;
 
@@ -64,6 +65,7 @@ enum Verb {
     Prune(prune::Prune),
     InitData(init_data::InitData),
     Fingerprint(fingerprint::Fingerprint),
+    Support(support::Support),
     Uninstall(uninstall::Uninstall),
 }
 
@@ -87,6 +89,7 @@ impl Program for WtInstall {
             Some(Verb::InitData(init_data::InitData {})) => init_data::run(output, &places),
             Some(Verb::Prune(verb)) => verb.run(output, &places),
             Some(Verb::Fingerprint(verb)) => verb.run(output, &places),
+            Some(Verb::Support(verb)) => verb.run(output, &places),
             Some(Verb::Uninstall(verb)) => verb.run(output, &places),
         }
     }

@@ -32,6 +32,7 @@ pub mod secrets;
 pub mod services;
 pub mod site;
 pub mod steps;
+pub mod support;
 pub mod trust_store;
 pub mod uninstall;
 pub mod wanted;

@@ -51,7 +51,7 @@ impl Prune {
         }
         // what a removed service was given, it is given again
         let objects = Wanted::read(places)?.removed.is_empty();
-        let images = engine.plan_discard(&doomed.images, &needed.images)?;
+        let images = engine.plan_discard(&doomed.images, &needed.images, None)?;
         Ok(Self {
             bytes: doomed.bytes(&images.layers),
             images,

@@ -38,9 +38,7 @@ pub fn check(places: &Places, scope: &Scope) -> Result<()> {
         return Ok(());
     }
     if let (Some(engine), Some(_)) = (&engine, Record::read(places)?) {
-        let images = images(places)?.images;
-        let ours: Vec<_> = images.iter().map(|image| engine.info().store.image_id(image)).collect();
-        let others = engine.others(&scope.product, &ours)?;
+        let others = engine.others(&scope.product, &images(places)?.images)?;
         if !others.is_empty() {
             return Err(Error::EngineShared { others });
         }
@@ -103,7 +101,7 @@ fn images(places: &Places) -> Result<Images> {
 fn engine_images(places: &Places, scope: &Scope, left: &mut Vec<Left>) -> Result<Option<String>> {
     let Some(engine) = scope.engine()? else { return Ok(None) };
     let images = images(places)?;
-    let discard = engine.plan_discard(&images.images, &[])?;
+    let discard = engine.plan_discard(&images.images, &[], None)?;
     let count = engine.discard(&discard)?;
     left.extend(discard.used.iter().map(|(name, user)| format!("the image {name}: {user} uses it")));
     Ok((count > 0).then(|| format!("{count} images, {}", Size(images.bytes(&discard.layers)))))
@@ -172,7 +170,7 @@ pub fn outline(places: &Places, scope: &Scope) -> Result<Vec<String>> {
             lines.push(format!("the services {}", names.join(", ")));
         }
         let images = images(places)?;
-        let discard = engine.plan_discard(&images.images, &[])?;
+        let discard = engine.plan_discard(&images.images, &[], Some(&scope.product))?;
         if !discard.images.is_empty() {
             let size = Size(images.bytes(&discard.layers));
             lines.push(format!("{} images, {size}", discard.images.len()));

@@ -1,7 +1,7 @@
 //! Images that a site needs no more: taken away where nobody else uses them. Other tags of an image, and containers and
 //! services of others, keep it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use bollard::query_parameters::{
     ListContainersOptions, ListImagesOptions, ListServicesOptions, RemoveImageOptions,
@@ -12,7 +12,7 @@ use wt_manifests::image::Image;
 
 use super::images::EngineImage;
 use super::layers::chain_ids;
-use super::{Engine, StoreKind};
+use super::{Engine, STACK_LABEL, StoreKind};
 use crate::{Error, Result};
 
 const IN_USE: u16 = 409;
@@ -38,19 +38,25 @@ pub struct Discarded {
 type Users = BTreeMap<String, String>;
 
 impl Engine {
-    /// Of `doomed`, what is here, is none of `needed`, and used by nobody.
-    pub fn plan_discard(&self, doomed: &[Image], needed: &[Image]) -> Result<Discard> {
+    /// Of `doomed`, what is here, is none of `needed`, and used by nobody; a stack that goes first does not count.
+    pub fn plan_discard(&self, doomed: &[Image], needed: &[Image], going: Option<&str>) -> Result<Discard> {
         let mut here = Vec::new();
         for image in self.ask("list its images", self.docker.list_images(None::<ListImagesOptions>))? {
             here.extend(self.image(&image.id)?); // one that is gone meanwhile is no matter
         }
-        Ok(Discard::new(doomed, needed, self.info.store, &here, &self.users()?))
+        Ok(Discard::new(doomed, needed, self.info.store, &here, &self.users(going)?))
     }
 
-    fn users(&self) -> Result<Users> {
+    fn users(&self, going: Option<&str>) -> Result<Users> {
+        let goes = |labels: Option<&HashMap<String, String>>| {
+            going.is_some() && labels.and_then(|labels| labels.get(STACK_LABEL)).map(String::as_str) == going
+        };
         let mut users = Users::new();
         let all = ListContainersOptions { all: true, ..ListContainersOptions::default() };
         for container in self.ask("list its containers", self.docker.list_containers(Some(all)))? {
+            if goes(container.labels.as_ref()) {
+                continue;
+            }
             let name = container.names.unwrap_or_default().first().cloned().unwrap_or_default();
             let name = format!("the container {}", name.trim_start_matches('/'));
             users.extend(container.image_id.map(|id| (id, name)));
@@ -60,6 +66,9 @@ impl Engine {
             answer => answer.map_err(Error::engine("list its services"))?,
         };
         for spec in services.into_iter().filter_map(|service| service.spec) {
+            if goes(spec.labels.as_ref()) {
+                continue;
+            }
             let name = format!("the service {}", spec.name.unwrap_or_default());
             let container = spec.task_template.and_then(|template| template.container_spec);
             users.extend(container.and_then(|container| container.image).map(|image| (image, name)));
@@ -134,7 +143,7 @@ impl Discard {
     }
 }
 
-fn is_name(tag: &str, name: &ImageName) -> bool {
+pub(super) fn is_name(tag: &str, name: &ImageName) -> bool {
     tag.parse::<ImageName>().is_ok_and(|tag| tag.canonical() == name.canonical())
 }
 

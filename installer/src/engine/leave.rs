@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use bollard::errors::Error as DockerError;
 use bollard::query_parameters::{
     LeaveSwarmOptions, ListContainersOptions, ListImagesOptions, ListNetworksOptions, ListServicesOptions,
-    ListVolumesOptions,
+    ListVolumesOptions, RemoveContainerOptions,
 };
 use wt_keys::Sha256Digest;
 use wt_keys::console::Phase;
 use wt_manifests::ImageName;
+use wt_manifests::image::Image;
 
+use super::discard::is_name;
 use super::swarm::{LABEL, SwarmState};
 use super::{Engine, STACK_LABEL};
 use crate::{Error, Result};
@@ -30,11 +32,40 @@ impl Engine {
             self.ask_for("remove a service", self.docker.delete_service(&service.id))?;
         }
         self.wait_gone(stack, PATIENCE, phase)?;
+        self.remove_containers(stack)?;
         self.remove_networks(stack)?;
         if matches!(self.swarm_state()?, SwarmState::Manager | SwarmState::NewManager) {
             self.prune_objects(stack)?;
         }
         Ok(())
+    }
+
+    /// The swarm takes those away that ended, too, but in its own time.
+    fn remove_containers(&self, stack: &str) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            let filters = HashMap::from([("label".to_owned(), vec![format!("{STACK_LABEL}={stack}")])]);
+            let list = ListContainersOptions {
+                all: true,
+                filters: Some(filters),
+                ..ListContainersOptions::default()
+            };
+            let found = self.ask("list its containers", self.docker.list_containers(Some(list)))?;
+            if found.is_empty() {
+                return Ok(());
+            }
+            for container in found.into_iter().filter_map(|container| container.id) {
+                let question = self.docker.remove_container(&container, None::<RemoveContainerOptions>);
+                match self.ask_for("remove a container", question) {
+                    Err(Error::Engine { source, .. })
+                        if is_one_of(&source, &IN_USE) && started.elapsed() < PATIENCE => {}
+                    answer => {
+                        answer?;
+                    }
+                }
+            }
+            std::thread::sleep(POLL);
+        }
     }
 
     /// A container that has just ended holds on to its network a little longer.
@@ -85,8 +116,9 @@ impl Engine {
         Ok(true)
     }
 
-    /// What others keep in it: containers that are not of this stack, volumes, and images that are none of `ours`.
-    pub fn others(&self, stack: &str, ours: &[Sha256Digest]) -> Result<Vec<String>> {
+    /// What others keep in it: containers that are not of this stack, volumes, and images that are none of `ours`, or have
+    /// a name of others as well.
+    pub fn others(&self, stack: &str, ours: &[Image]) -> Result<Vec<String>> {
         let mut found = Vec::new();
         let all = ListContainersOptions { all: true, ..ListContainersOptions::default() };
         for container in self.ask("list its containers", self.docker.list_containers(Some(all)))? {
@@ -101,9 +133,15 @@ impl Engine {
             }
         }
         for image in self.ask("list its images", self.docker.list_images(None::<ListImagesOptions>))? {
-            if Sha256Digest::from_oci(&image.id).is_ok_and(|id| !ours.contains(&id)) {
-                let name = image.repo_tags.iter().find(|tag| tag.parse::<ImageName>().is_ok());
-                found.push(format!("the image {}", name.unwrap_or(&image.id)));
+            let id = Sha256Digest::from_oci(&image.id).ok();
+            let is_ours = ours.iter().any(|our| Some(self.info.store.image_id(our)) == id);
+            let named = image.repo_tags.iter().filter(|tag| tag.parse::<ImageName>().is_ok());
+            let mut of_others =
+                named.filter(|tag| !is_ours || !ours.iter().any(|our| is_name(tag, &our.name)));
+            match of_others.next() {
+                Some(name) => found.push(format!("the image {name}")),
+                None if !is_ours => found.push(format!("the image {}", image.id)),
+                None => {}
             }
         }
         let volumes = self.ask("list its volumes", self.docker.list_volumes(None::<ListVolumesOptions>))?;
