@@ -14,7 +14,7 @@ use crate::{Error, Places};
 )]
 pub struct Support {
     /// Left out: `PRODUCT-support-TIME.tar.zst` here
-    #[arg(short, long = "output", value_name = "FILE")]
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
     file: Option<PathBuf>,
     /// The last lines of each service's log
     #[arg(long, value_name = "N", default_value_t = 5000)]

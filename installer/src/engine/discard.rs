@@ -103,15 +103,26 @@ impl Discard {
         here: &[EngineImage],
         users: &Users,
     ) -> Self {
+        let kept: HashSet<String> = needed.iter().map(|image| image.name.canonical()).collect();
         let needed: HashSet<Sha256Digest> = needed.iter().map(|image| store.image_id(image)).collect();
         let (mut discard, mut gone, mut seen) = (Self::default(), HashSet::new(), HashSet::new());
         for image in doomed {
             let id = store.image_id(image);
             let Some(found) = here.iter().find(|found| found.id == id) else { continue };
-            if needed.contains(&id) || !seen.insert((id, &image.name)) {
+            if !seen.insert((id, &image.name)) {
                 continue;
             }
             let named = |tag: &&String| is_name(tag, &image.name);
+            if needed.contains(&id) {
+                // it stays, under the names that are needed
+                let by_name = kept.contains(&image.name.canonical())
+                    || users.keys().any(|what| is_name(what, &image.name));
+                let tag = found.tags.iter().find(named).filter(|_| !by_name && found.tags.len() > 1);
+                discard
+                    .images
+                    .extend(tag.map(|tag| Discarded { name: image.name.clone(), reference: tag.clone() }));
+                continue;
+            }
             let user = users.iter().find(|(what, _)| **what == id.to_oci() || is_name(what, &image.name));
             match found.tags.iter().find(named) {
                 _ if user.is_some() => {
@@ -176,6 +187,23 @@ mod tests {
         let both = plan(&[web.clone(), im.clone()], &[], &engine, &[]);
         assert_eq!((both.images.len(), both.layers.len()), (2, 3));
         assert_eq!(plan(&[web], &[im], &[], &[]), Discard::default(), "it is gone already");
+    }
+
+    #[test]
+    fn a_name_that_nobody_needs_goes_though_its_image_stays() {
+        let (old, new) =
+            (image("web", &["web"]), Image { name: "acme/web:2".parse().unwrap(), ..image("web", &["web"]) });
+        let engine = [here(&old, &["acme/web:1", "acme/web:2"])];
+        let discard = plan(
+            std::slice::from_ref(&old),
+            std::slice::from_ref(&new),
+            &engine,
+            &[(old.config.to_oci(), "x")],
+        );
+        assert_eq!(references(&discard), ["acme/web:1"]);
+        assert!(discard.layers.is_empty());
+        let by_name = [("acme/web:1".to_owned(), "the container x")];
+        assert_eq!(plan(&[old], &[new], &engine, &by_name), Discard::default());
     }
 
     #[test]
