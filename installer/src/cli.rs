@@ -1,18 +1,25 @@
 //! `wt-install`: one file a verb.
 
-mod certificate;
 mod backup;
+mod certificate;
+mod check;
 mod fingerprint;
+mod images;
 mod init;
+mod init_data;
 mod install;
 mod let_go;
 mod lock;
+mod logs;
 mod open;
 mod plan;
+mod prune;
 mod restore;
 mod rollback;
 mod service;
 mod status;
+mod support;
+mod uninstall;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -61,10 +68,17 @@ enum Verb {
     Rollback(rollback::Rollback),
     Backup(backup::Backup),
     Restore(restore::Restore),
-    Fingerprint(fingerprint::Fingerprint),
     /// What a process of ours runs that waits for another one to end
     #[command(name = crate::guard::VERB, hide = true)]
     LetGo,
+    Check(check::Check),
+    Logs(logs::Logs),
+    Images(images::Images),
+    Prune(prune::Prune),
+    InitData(init_data::InitData),
+    Fingerprint(fingerprint::Fingerprint),
+    Support(support::Support),
+    Uninstall(uninstall::Uninstall),
 }
 
 impl Program for WtInstall {
@@ -85,8 +99,15 @@ impl Program for WtInstall {
             Some(Verb::Rollback(verb)) => verb.run(output, &places),
             Some(Verb::Backup(verb)) => verb.run(output, &places),
             Some(Verb::Restore(verb)) => verb.run(output, &places),
-            Some(Verb::Fingerprint(verb)) => verb.run(output, &places),
             Some(Verb::LetGo) => let_go::run(&places),
+            Some(Verb::Check(verb)) => verb.run(output, &places),
+            Some(Verb::Logs(verb)) => verb.run(output, &places),
+            Some(Verb::Images(images::Images {})) => images::run(output, &places),
+            Some(Verb::InitData(init_data::InitData {})) => init_data::run(output, &places),
+            Some(Verb::Prune(verb)) => verb.run(output, &places),
+            Some(Verb::Fingerprint(verb)) => verb.run(output, &places),
+            Some(Verb::Support(verb)) => verb.run(output, &places),
+            Some(Verb::Uninstall(verb)) => verb.run(output, &places),
         }
     }
 }

@@ -5,12 +5,16 @@
 //! socket: `DOCKER_HOST`, contexts and proxies of the environment are ignored.
 
 mod archive;
+mod attend;
 mod client;
 pub mod daemon;
+mod discard;
 mod health;
 mod images;
 mod layers;
+mod leave;
 mod load;
+mod logs;
 mod objects;
 mod pause;
 mod services;
@@ -33,8 +37,11 @@ use tokio::runtime::{Builder, Runtime};
 use wt_keys::Sha256Digest;
 use wt_manifests::image::Image;
 
+pub use self::attend::Paused;
+pub use self::discard::Discard;
 pub use self::images::EngineImage;
 pub use self::layers::{ImagePlan, PresentLayers, chain_ids};
+pub use self::logs::{LogLine, LogRequest};
 pub use self::pause::UpContainer;
 pub use self::services::{Service, Task};
 pub use self::setup::Setup;
@@ -47,7 +54,7 @@ pub const OLDEST: EngineVersion = EngineVersion { major: 20, minor: 10 };
 /// Where an engine keeps its data, unless it was told otherwise.
 pub const DATA_ROOT: &str = "/var/lib/docker";
 /// Where images are in the containerd store.
-const CONTAINERD_ROOT: &str = "/var/lib/containerd";
+pub const CONTAINERD_ROOT: &str = "/var/lib/containerd";
 /// Where there is one of these, below the root of a host, Docker is installed.
 const SIGNS: [&str; 7] = [
     "usr/bin/dockerd",

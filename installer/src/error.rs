@@ -84,6 +84,8 @@ pub enum Error {
     RollbackFailed { version: String, why: String, source: Box<Error> },
     #[error("not every service is healthy\n  unhealthy: {}", services.join(", "))]
     NotHealthy { stack: String, services: Vec<String> },
+    #[error("of {checks} checks, {}: {}", are_bad(bad), bad.join(", "))]
+    Unwell { checks: usize, bad: Vec<String>, hint: Option<String> },
     #[error("containers of services that are not to run are still there: {}", services.join(", "))]
     NotGone { stack: String, services: Vec<String> },
     #[error("there is no bundle `{word}`")]
@@ -184,6 +186,11 @@ pub enum Error {
     )]
     NoNetwork,
 
+    #[error("Docker is used by others, and would go with its packages: {}", others.join(", "))]
+    EngineShared { others: Vec<String> },
+    #[error("an uninstall was begun and not finished")]
+    UninstallUnderWay,
+
     // packages
     #[error("the bundle has no engine for this host\n  expected {}\n  found    {found}", known.join(", "))]
     NoPackages { found: String, known: Vec<String> },
@@ -254,6 +261,7 @@ impl Explain for Error {
             | Self::PackagesBroken { .. }
             | Self::PackagesRefused { .. }
             | Self::NoNetwork
+            | Self::EngineShared { .. }
             | Self::Swarm { .. } => Exit::PreflightFailed,
             Self::NoEngine { .. }
             | Self::EngineTooOld { .. }
@@ -281,6 +289,7 @@ impl Explain for Error {
             | Self::NotKept { .. }
             | Self::BundleNeeded { .. }
             | Self::UnderWay { .. }
+            | Self::UninstallUnderWay
             | Self::NoPrevious
             | Self::NoPreviousCertificate
             | Self::CertificateLost { .. }
@@ -289,6 +298,7 @@ impl Explain for Error {
             | Self::NotHealthy { .. }
             | Self::StackUnhealthy { .. }
             | Self::NotGone { .. }
+            | Self::Unwell { .. }
             | Self::Command { .. }
             | Self::CommandFailed { .. }
             | Self::CommandTime { .. }
@@ -329,6 +339,7 @@ impl Explain for Error {
             Self::NameTaken { name, .. } => format!(
                 "whose it is, `docker ps --filter ancestor={name}` may tell; give it another name: `docker tag {name} other:1 && docker rmi {name}`"
             ),
+            Self::Unwell { hint, .. } => return hint.clone(),
             Self::NotGone { stack, .. } => {
                 format!(
                     "`docker ps --filter label=com.docker.stack.namespace={stack}` lists them; run this again"
@@ -381,6 +392,8 @@ impl Explain for Error {
             Self::UnderWay { version, .. } => format!(
                 "finish it with `wt-install` and the bundle of {version}, or go back with `wt-install rollback`"
             ),
+            Self::EngineShared { .. } => "leave out `--packages`, or remove these first".into(),
+            Self::UninstallUnderWay => "finish it with `wt-install uninstall`".into(),
             Self::NoPrevious => "the release that was replaced last can be brought back, once".into(),
             Self::RolledBack { source, .. } | Self::CertificateBack { source } => return source.hint(),
             Self::Mail { problem, .. } => problem.hint().into(),
@@ -453,6 +466,13 @@ impl Error {
             },
             _ => return None,
         })
+    }
+}
+
+fn are_bad(bad: &[String]) -> String {
+    match bad.len() {
+        1 => "1 is bad".to_owned(),
+        count => format!("{count} are bad"),
     }
 }
 

@@ -9,11 +9,12 @@ use wt_manifests::Manifest;
 use wt_manifests::image::Image;
 
 use crate::engine::Engine;
+use crate::floor::Floor;
 use crate::journal::Journal;
 use crate::operation::Build;
 use crate::release::Release;
 use crate::steps::InstallEngine;
-use crate::{Error, Places, Result, SiteFile, packages};
+use crate::{Error, Places, Result, SiteFile, packages, uninstall};
 
 #[derive(Debug)]
 pub struct Installation {
@@ -96,6 +97,9 @@ impl Installation {
 
     /// What is in service here, as it was kept.
     pub fn current(places: &Places, clock: fn() -> Utc) -> Result<Self> {
+        if uninstall::is_pending(places)? {
+            return Err(Error::UninstallUnderWay);
+        }
         let installed = Installed::read(places)?.ok_or(Error::NotInstalled)?;
         let release = Release::kept(places, &installed.manifest)?;
         let installation = Self::new(places, release, places.site_file(), clock)?;
@@ -205,8 +209,8 @@ impl Installation {
     /// Refuses a release that was withdrawn, or may not follow what is installed.
     pub fn check_version(&self) -> Result<()> {
         self.release.trusted().trust.check_release(self.product(), &self.manifest().version)?;
-        let Some(installed) = &self.installed else { return Ok(()) };
         let manifest = self.manifest();
+        let Some(installed) = &self.installed else { return self.check_floor() };
         if installed.product != manifest.product {
             return Err(Error::OtherProduct {
                 installed_product: installed.product.clone(),
@@ -235,5 +239,22 @@ impl Installation {
             });
         }
         Ok(())
+    }
+
+    /// Of what was installed here before an uninstall.
+    fn check_floor(&self) -> Result<()> {
+        let manifest = self.manifest();
+        match Floor::of(&self.places, self.product())? {
+            Some(floor) if manifest.version < floor.version => {
+                Err(Error::Older { lowest: floor.version.to_string(), found: manifest.version.to_string() })
+            }
+            Some(floor) if manifest.version == floor.version && manifest.created < floor.created => {
+                Err(Error::Older {
+                    lowest: format!("{}, built {}", floor.version, floor.created),
+                    found: format!("{}, built {}", manifest.version, manifest.created),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 }

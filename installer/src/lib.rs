@@ -4,9 +4,10 @@
 //! again and ends in the same place; a run with nothing to do changes nothing. Refuses: what the bundle does not vouch
 //! for; to take the engine's word for what it has loaded; to open a connection off the host but to the site's own mail server.
 
-pub mod certificate;
 pub mod backup;
 pub mod beneath;
+pub mod certificate;
+pub mod check;
 pub mod cli;
 pub mod command;
 pub mod conf;
@@ -14,6 +15,7 @@ pub mod deployment;
 pub mod engine;
 pub mod engine_configuration;
 pub mod error;
+pub mod floor;
 pub mod forecast;
 pub mod guard;
 pub mod hook;
@@ -29,17 +31,22 @@ pub mod operation;
 pub mod packages;
 pub mod places;
 pub mod preflight;
+pub mod prune;
 pub mod quiesce;
 pub mod release;
 pub mod resolver;
 pub mod restore;
 pub mod rollback;
+pub mod schedule;
 pub mod secrets;
 pub mod services;
 pub mod site;
 pub mod steps;
+pub mod support;
 pub mod trust_store;
+pub mod uninstall;
 pub mod wanted;
+pub mod wrappers;
 
 pub use error::{Error, Result};
 pub use installation::Installation;

@@ -12,7 +12,7 @@ use crate::installation::Installed;
 use crate::journal::Event;
 use crate::release::Release;
 use crate::steps::{self, Outcome};
-use crate::{Error, Installation, Places, Result, rollback};
+use crate::{Error, Installation, Places, Result, rollback, uninstall};
 
 const LIMIT: u64 = 1 << 20;
 /// In the journal, where an operation begins.
@@ -99,6 +99,9 @@ impl Operation {
 
     /// Refuses to begin something else than what is under way.
     pub fn check(installation: &Installation) -> Result<()> {
+        if uninstall::is_pending(&installation.places)? {
+            return Err(Error::UninstallUnderWay);
+        }
         match Self::pending(&installation.places)? {
             Some(pending)
                 if pending.kind == Kind::Rollback || pending.to != Build::of(&installation.release) =>
@@ -120,6 +123,7 @@ impl Operation {
         if let Some(leaving) = leaving {
             left::copy(installation, leaving)?;
         }
+        durable::remove_file(&places.uninstall())?; // one before this is over, and this is what is here now
         let bytes = serde_json::to_vec_pretty(self).unwrap_or_default(); // strings and numbers only: cannot fail
         installation.journal.record(self.began, NAME, Event::Began, self.kind.as_str())?;
         Ok(durable::write(&places.operation(), &bytes, 0o600)?)

@@ -129,6 +129,60 @@ impl Places {
         self.state().join("restoring")
     }
 
+    /// What is the lowest release of each product that may be installed.
+    pub fn floors(&self) -> PathBuf {
+        self.state().join("floors.json")
+    }
+
+    /// The packages that came with the product.
+    pub fn packages(&self) -> PathBuf {
+        self.state().join("packages.json")
+    }
+
+    /// An uninstall that was begun, and what one has left.
+    pub fn uninstall(&self) -> PathBuf {
+        self.state().join("uninstall.json")
+    }
+
+    /// The product's configuration after an uninstall.
+    pub fn left_conf(&self) -> PathBuf {
+        self.state().join("conf")
+    }
+
+    /// Held by the one check that looks.
+    pub fn check_lock(&self) -> PathBuf {
+        self.state().join("check.lock")
+    }
+
+    /// What the last check found.
+    pub fn check_report(&self) -> PathBuf {
+        self.state().join("check.json")
+    }
+
+    /// Who was told of what is bad.
+    pub fn alarms(&self) -> PathBuf {
+        self.state().join("alarms.json")
+    }
+
+    /// The same as the report, for Prometheus.
+    pub fn metrics(&self) -> PathBuf {
+        self.state().join("metrics/wt.prom")
+    }
+
+    /// Where `node_exporter` looks for such files, on hosts that have it.
+    pub fn exporter_folder(&self) -> PathBuf {
+        self.root.join("var/lib/prometheus/node-exporter")
+    }
+
+    /// A line for each check.
+    pub fn check_log(&self, product: &str) -> PathBuf {
+        self.logs(product).join("check.log")
+    }
+
+    pub fn logs(&self, product: &str) -> PathBuf {
+        self.root.join("var/log").join(format!("wt-{product}"))
+    }
+
     /// The folder that containers see at /run/wt: the snapshot of the host.
     pub fn run(&self, product: &str) -> PathBuf {
         self.root.join("run/wt").join(product)

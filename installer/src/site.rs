@@ -13,6 +13,8 @@ mod secret;
 mod short_name;
 pub mod smtp;
 
+mod check;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
@@ -24,6 +26,7 @@ use wt_keys::folder_of;
 use zeroize::Zeroizing;
 
 pub use self::certificate_files::CertificateFiles;
+pub use self::check::{Account, CheckSettings};
 pub use self::domain::Domain;
 pub use self::kept::kept;
 pub use self::line::Line;
@@ -56,6 +59,8 @@ pub struct SiteFile {
     pub smtp: Option<Smtp>,
     #[serde(default)]
     pub backup: BackupPlan,
+    #[serde(default)]
+    pub check: CheckSettings,
     #[serde(rename = "node")]
     pub nodes: Vec<Node>,
 }

@@ -4,7 +4,7 @@
 mod certificate;
 mod conf;
 mod engine;
-mod folders;
+pub(crate) mod folders;
 mod hooks;
 mod images;
 mod init_data;
@@ -12,13 +12,16 @@ mod journey;
 mod keep;
 mod release;
 pub mod request;
+mod schedule;
 mod services;
 pub mod snapshot;
 mod swarm;
 mod trust;
+mod wrappers;
 
 pub use self::engine::InstallEngine;
 pub use self::folders::program_size;
+pub use self::init_data::InitData;
 
 use wt_keys::console::Progress;
 
@@ -60,7 +63,7 @@ pub trait Step {
 }
 
 /// In the order in which they are done.
-pub fn all() -> [&'static dyn Step; 16] {
+pub fn all() -> [&'static dyn Step; 18] {
     [
         &trust::PinTrust,
         &folders::MakeFolders,
@@ -72,8 +75,10 @@ pub fn all() -> [&'static dyn Step; 16] {
         &certificate::TakeCertificate,
         &conf::RenderConf,
         &snapshot::WriteSnapshot,
+        &schedule::InstallSchedule,
+        &wrappers::WriteWrappers,
         &services::DeployServices,
-        &init_data::InitData,
+        &InitData,
         &hooks::AFTER,
         &journey::WalkJourney,
         &request::WriteRequest,

@@ -68,6 +68,11 @@ impl Host {
         Ran::of(lab("start").arg(self.name)).expect(0);
     }
 
+    /// The rules of its firewall, by whichever tables; it need not have the program for that.
+    pub fn firewall(&self) -> String {
+        Ran::of(lab("firewall").arg(self.name)).expect(0).stdout
+    }
+
     /// Records every frame that leaves the host, until [`Self::captured`].
     pub fn capture(&self, file: &Path) {
         Ran::of(lab("capture").arg(self.name).arg(file)).expect(0);

@@ -1,37 +1,99 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use wt_keys::console::{Output, now};
 use wt_keys::durable;
 
 use crate::{Error, Places, Result, quiesce, restore};
 
+/// A check holds the lock for moments only, and comes every minute: it is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Held by the one run that may change the host; the kernel lets go of it when the run ends, however it ends.
 #[derive(Debug)]
 pub struct Lock(#[expect(dead_code, reason = "held, not used")] File);
 
 impl Lock {
-    /// What a run that was killed left in between is made whole first: data that was being swapped, services that were held
-    /// still.
+    /// What a run that was killed left in between is made whole first; see [`Self::take_at_once`].
     pub fn take(places: &Places) -> Result<Self> {
+        let started = Instant::now();
+        loop {
+            match Self::take_at_once(places) {
+                Err(Error::Locked { .. }) if started.elapsed() < PATIENCE && is_checked(places)? => {
+                    std::thread::sleep(PAUSE);
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Waits for nobody. What a run that was killed left in between is made whole: data that was being swapped, services
+    /// that were held still.
+    pub fn take_at_once(places: &Places) -> Result<Self> {
         durable::create_folder(&places.state(), 0o700)?;
         let path = places.lock();
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(Error::io("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => {
-                restore::recover(places)?;
-                let_go(places);
-                Ok(Self(file))
-            }
-            Err(TryLockError::WouldBlock) => Err(Error::Locked { path }),
-            Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
-        }
+        let lock = held(&path)?.map(Self).ok_or(Error::Locked { path })?;
+        restore::recover(places)?;
+        let_go(places);
+        Ok(lock)
+    }
+}
+
+/// Held by the one check that looks; it holds the other lock only while it changes something.
+#[derive(Debug)]
+pub struct CheckLock(#[expect(dead_code, reason = "held, not used")] File);
+
+impl CheckLock {
+    /// `None`: another check is at work.
+    pub fn take(places: &Places) -> Result<Option<Self>> {
+        durable::create_folder(&places.state(), 0o700)?;
+        Ok(held(&places.check_lock())?.map(Self))
+    }
+}
+
+fn is_checked(places: &Places) -> Result<bool> {
+    Ok(held(&places.check_lock())?.is_none())
+}
+
+/// `None`: somebody else holds it.
+fn held(path: &Path) -> Result<Option<File>> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(Error::io("open", path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(Error::io("lock", path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_is_waited_for_and_another_run_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let places = Places::below(root.path());
+        let other = Lock::take(&places).unwrap();
+        let started = Instant::now();
+        assert!(matches!(Lock::take(&places), Err(Error::Locked { .. })));
+        assert!(started.elapsed() < PATIENCE / 2);
+        let check = CheckLock::take(&places).unwrap();
+        assert!(check.is_some() && CheckLock::take(&places).unwrap().is_none());
+        let held = std::thread::spawn(move || {
+            std::thread::sleep(3 * PAUSE);
+            drop((other, check));
+        });
+        Lock::take(&places).unwrap();
+        held.join().unwrap();
     }
 }
 

@@ -3,13 +3,14 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use wt_keys::console::{Done, Output, now};
-use wt_licensor::{LicenseInputs, Verdict, check};
+use wt_licensor::Verdict;
 use wt_manifests::stack::Run;
 
+use crate::check::facts;
 use crate::engine::{Engine, Service};
 use crate::installation::Installed;
 use crate::wanted::Wanted;
-use crate::{Error, Places, Result, trust_store};
+use crate::{Error, Places};
 
 /// Show what is installed, whether it is healthy, and whether it is licensed
 #[derive(Debug, clap::Args)]
@@ -70,7 +71,7 @@ pub fn run(output: Output, places: &Places) -> Done {
         engine: engine.as_ref().ok().map(|engine| engine.info().version.clone()),
         healthy: unhealthy.is_empty(),
         services,
-        license: license(&installed, places)?,
+        license: facts::license(&installed, places, now())?,
         product: installed.product,
         version: installed.version.to_string(),
         release: installed.release,
@@ -98,21 +99,6 @@ fn rows(installed: &Installed, wanted: &Wanted, running: &[Service]) -> Vec<Serv
     let missing = installed.services.iter().filter(|name| running.iter().all(|s| s.name != **name));
     rows.extend(missing.map(absent));
     rows
-}
-
-/// What the product will say about its license, where it asks for one.
-fn license(installed: &Installed, places: &Places) -> Result<Option<Verdict>> {
-    let Some(license) = &installed.license else { return Ok(None) };
-    let trust = trust_store::load(places, None)?;
-    Ok(Some(check(&LicenseInputs {
-        license,
-        snapshot: &places.snapshot(&installed.product),
-        boot_id: &places.boot_id(),
-        trust: &trust,
-        product: &installed.product,
-        release: Some(&installed.version.to_string()),
-        now: now(),
-    })))
 }
 
 impl fmt::Display for Report {

@@ -41,6 +41,12 @@ pub(super) fn renew_certificates(life_hours: i64) -> Result<()> {
         .map(drop)
 }
 
+/// Returns before the tasks are up.
+pub(super) fn scale(service: &str, replicas: u64) -> Result<()> {
+    let args = ["service", "update", "--detach", "--quiet", "--replicas", &replicas.to_string(), service];
+    client("start a service", &args, b"").map(drop)
+}
+
 fn client(action: &'static str, args: &[&str], input: &[u8]) -> Result<String> {
     Command::new("docker", LIMIT)
         .args(["--config", NO_CONFIGURATION, "--host", &format!("unix://{SOCKET}")])

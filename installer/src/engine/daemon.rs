@@ -24,6 +24,16 @@ pub fn start() -> Result<Engine> {
     Engine::await_start(START_LIMIT)
 }
 
+/// Stops the engine and all that starts it by itself.
+pub fn stop() -> Result<()> {
+    let services: &[&str] = match (is_systemd(), has_service("containerd")) {
+        (true, true) => &["docker.socket", "docker", "containerd"],
+        (true, false) => &["docker.socket", "docker"],
+        (false, _) => &["docker"],
+    };
+    run("stop", services, RESTART_LIMIT)
+}
+
 /// Starts the engine anew, with what it keeps images in.
 pub fn restart() -> Result<Engine> {
     let services: &[&str] = if has_service("containerd") { &["containerd", "docker"] } else { &["docker"] };
@@ -32,7 +42,11 @@ pub fn restart() -> Result<Engine> {
 }
 
 fn run(verb: &'static str, services: &[&str], limit: Duration) -> Result<()> {
-    let action = if verb == "start" { "be started" } else { "be started anew" };
+    let action = match verb {
+        "start" => "be started",
+        "stop" => "be stopped",
+        _ => "be started anew",
+    };
     let failed = |source| Error::Daemon { action, source: Box::new(source) };
     if is_systemd() {
         return Command::new("systemctl", limit)

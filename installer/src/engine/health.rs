@@ -70,6 +70,10 @@ impl Update {
         }
     }
 
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way().is_some()
+    }
+
     fn under_way(&self) -> Option<Wellness> {
         let what = match self.state.as_str() {
             "updating" => "it is being updated",

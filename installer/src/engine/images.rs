@@ -101,12 +101,13 @@ impl Engine {
 
     /// Compares every image's ID, layers and tag with the manifest.
     pub fn compare_images(&self, manifest: &Manifest) -> Result<()> {
-        for image in &manifest.images {
-            let name = image.name.to_string();
-            let found = self.image(&name)?.ok_or_else(|| Error::ImageMissing { name: name.clone() })?;
-            found.compare(image, self.info.store)?;
-        }
-        Ok(())
+        manifest.images.iter().try_for_each(|image| self.compare_image(image))
+    }
+
+    pub fn compare_image(&self, image: &Image) -> Result<()> {
+        let name = image.name.to_string();
+        let found = self.image(&name)?.ok_or(Error::ImageMissing { name })?;
+        found.compare(image, self.info.store)
     }
 }
 

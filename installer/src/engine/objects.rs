@@ -15,6 +15,13 @@ pub(super) const STACK_LABEL: &str = "wt.for";
 /// What the stack calls it.
 pub(super) const NAME_LABEL: &str = "wt.name";
 
+/// By its name in the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unused {
+    Secret(String),
+    Config(String),
+}
+
 impl Engine {
     /// The secrets that were made for a stack: what it calls them, and what the engine does; newest first.
     pub fn secrets(&self, stack: &str) -> Result<Vec<(String, String)>> {
@@ -44,24 +51,34 @@ impl Engine {
         self.ask("create a configuration", self.docker.create_config(spec)).map(drop)
     }
 
-    /// Removes what was made for a stack and no service uses. Returns how many there were.
-    pub fn prune_objects(&self, stack: &str) -> Result<usize> {
+    /// What was made for a stack and no service uses.
+    pub fn unused_objects(&self, stack: &str) -> Result<Vec<Unused>> {
         let services =
             self.ask("list its services", self.docker.list_services(None::<ListServicesOptions>))?;
         let used: BTreeSet<String> = services.iter().flat_map(objects).collect();
-        let mut removed = 0;
-        for (_, secret) in self.secrets(stack)?.iter().filter(|(_, secret)| !used.contains(secret)) {
-            self.ask("remove a secret", self.docker.delete_secret(secret))?;
-            removed += 1;
-        }
+        let secrets = self.secrets(stack)?.into_iter().map(|(_, secret)| secret);
         let list = ListConfigsOptions { filters: Some(made_for(stack)) };
         let configs = self.ask("list its configurations", self.docker.list_configs(Some(list)))?;
-        let names = configs.into_iter().filter_map(|config| config.spec?.name);
-        for config in names.filter(|config| !used.contains(config)) {
-            self.ask("remove a configuration", self.docker.delete_config(&config))?;
-            removed += 1;
+        let configs = configs.into_iter().filter_map(|config| config.spec?.name);
+        let unused = |name: &String| !used.contains(name);
+        let secrets = secrets.filter(unused).map(Unused::Secret);
+        Ok(secrets.chain(configs.filter(unused).map(Unused::Config)).collect())
+    }
+
+    /// Removes them. Returns how many there were.
+    pub fn prune_objects(&self, stack: &str) -> Result<usize> {
+        let unused = self.unused_objects(stack)?;
+        for object in &unused {
+            match object {
+                Unused::Secret(name) => {
+                    self.ask_for("remove a secret", self.docker.delete_secret(name))?;
+                }
+                Unused::Config(name) => {
+                    self.ask_for("remove a configuration", self.docker.delete_config(name))?;
+                }
+            }
         }
-        Ok(removed)
+        Ok(unused.len())
     }
 }
 

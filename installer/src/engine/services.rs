@@ -51,6 +51,8 @@ pub struct Task {
     pub id: String,
     /// `running`, `starting`, `failed`, …
     pub state: String,
+    /// When it came to that, as the engine spells it: `2026-11-23T08:00:00.123456789Z`.
+    pub since: String,
     /// The engine wants it to run.
     pub wanted: bool,
     /// It is as the service is specified now.
@@ -226,6 +228,23 @@ impl Service {
         }
     }
 
+    /// What is wrong with it; `None` where nothing is.
+    pub fn ailment(&self) -> Option<String> {
+        Some(self.wellness())
+            .filter(|wellness| *wellness != Wellness::Well)
+            .map(|wellness| wellness.to_string())
+    }
+
+    /// Since when all its containers run, as the engine spells it.
+    pub fn since(&self) -> Option<&str> {
+        self.tasks.iter().filter(|task| task.is_running()).map(|task| task.since.as_str()).max()
+    }
+
+    /// The engine is replacing its containers.
+    pub fn is_updating(&self) -> bool {
+        self.update.as_ref().is_some_and(Update::is_under_way)
+    }
+
     /// It runs as often as it should, as it is specified now, and no health check says otherwise.
     pub fn is_healthy(&self) -> bool {
         self.wellness() == Wellness::Well
@@ -259,6 +278,7 @@ impl Task {
         Self {
             id: task.id.clone().unwrap_or_default(),
             state: status.state.map(|state| state.to_string()).unwrap_or_default(),
+            since: status.timestamp.unwrap_or_default(),
             wanted: matches!(task.desired_state, Some(TaskState::READY | TaskState::RUNNING)),
             current,
             error: status.err.filter(|error| !error.is_empty()),

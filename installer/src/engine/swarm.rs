@@ -25,7 +25,7 @@ const SUBNET: u32 = 24;
 /// On a node: `wt.role.db=true`. Placement constraints name it.
 const ROLE_LABEL: &str = "wt.role.";
 /// On a swarm that we made.
-const LABEL: &str = "wt.swarm";
+pub(super) const LABEL: &str = "wt.swarm";
 /// Dead tasks that are kept for each slot, and so the containers that are: enough to say why the last one ended.
 const TASK_HISTORY: i64 = 2;
 /// Nodes renew their certificates while they run. One that was off for longer than this could not come back.

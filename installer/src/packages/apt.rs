@@ -56,18 +56,38 @@ pub(super) fn install(staging: &Staging, packages: &[Package]) -> Result<()> {
     run(staging, packages, &["--yes", "--no-remove"], INSTALL_LIMIT).map(drop)
 }
 
-fn run(staging: &Staging, packages: &[Package], mode: &[&str], limit: Duration) -> Result<String> {
+/// What apt would do to take packages away with their configuration.
+pub(super) fn purge_simulated(staging: &Staging, packages: &[String]) -> Result<Vec<Change>> {
+    let said = apt(staging, SIMULATION_LIMIT)?.args(["--simulate", "purge", "--"]).args(packages);
+    said.succeed(b"").map_err(refused)?.lines().filter_map(|line| change(line).transpose()).collect()
+}
+
+pub(super) fn purge(staging: &Staging, packages: &[String]) -> Result<()> {
+    let said = apt(staging, INSTALL_LIMIT)?.args(["--yes", "purge", "--"]).args(packages);
+    said.succeed(b"").map_err(refused).map(drop)
+}
+
+fn refused(source: Error) -> Error {
+    Error::PackagesRefused { source: Box::new(source) }
+}
+
+/// Which asks nothing, and keeps what it writes in the staging folder.
+fn apt(staging: &Staging, limit: Duration) -> Result<Command> {
     for folder in ["lists/partial", "cache/archives/partial"] {
         let folder = staging.folder(folder);
         fs::create_dir_all(&folder).map_err(Error::io("create the folder", &folder))?;
     }
-    let files = packages.iter().map(|package| staging.file(package).into_os_string());
-    Command::new("apt-get", limit)
+    Ok(Command::new("apt-get", limit)
         .env("DEBIAN_FRONTEND", "noninteractive")
         .env("DEBCONF_NONINTERACTIVE_SEEN", "true")
         .env("APT_LISTCHANGES_FRONTEND", "none")
         .env("NEEDRESTART_MODE", "l") // list, restart nothing of the customer's
-        .args(options(staging))
+        .args(options(staging)))
+}
+
+fn run(staging: &Staging, packages: &[Package], mode: &[&str], limit: Duration) -> Result<String> {
+    let files = packages.iter().map(|package| staging.file(package).into_os_string());
+    apt(staging, limit)?
         .args(mode)
         // not --no-download: apt 2.6 then stumbles over files that are named by their paths; without sources there is
         // nothing that it could download
@@ -76,7 +96,7 @@ fn run(staging: &Staging, packages: &[Package], mode: &[&str], limit: Duration) 
         .args(["install", "--fix-broken", "--no-install-recommends", "--"].map(OsString::from))
         .args(files)
         .succeed(b"")
-        .map_err(|source| Error::PackagesRefused { source: Box::new(source) })
+        .map_err(refused)
 }
 
 fn options(staging: &Staging) -> Vec<OsString> {

@@ -61,6 +61,11 @@ impl Installed {
         (found.status == "installed" || found.waits()).then_some(found.version.as_str())
     }
 
+    /// Whether there is anything of a package, be it its configuration alone.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|((found, _), state)| found == name && state.status != "not-installed")
+    }
+
     /// Tells whether an earlier installation of ours was interrupted. Refuses to go on over somebody else's.
     pub(super) fn check_unfinished(&self, set: &PackageSet) -> Result<bool> {
         let whole = ["installed", "not-installed", "config-files"];

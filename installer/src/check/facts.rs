@@ -1,0 +1,300 @@
+//! What is so on this host: asked and read, not judged.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::statvfs;
+use serde_json::Value;
+use wt_keys::Utc;
+use wt_licensor::{LicenseInputs, Verdict, check};
+use wt_manifests::stack::Run;
+
+use super::alarm::Alarms;
+use crate::deployment::Deployment;
+use crate::engine::{CONTAINERD_ROOT, Engine, Service, StoreKind, SwarmState};
+use crate::installation::Installed;
+use crate::operation::Operation;
+use crate::wanted::Wanted;
+use crate::{Error, Installation, Places, Result, journey, trust_store};
+
+/// A container that ended is started again by the engine within this.
+const SERVICES_PATIENCE: Duration = Duration::from_secs(20);
+const JOURNEY_PATIENCE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(500);
+
+/// All that a verdict needs.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub now: Utc,
+    /// Known to be past: when the bundle was built, and the trust document written.
+    pub past: Utc,
+    /// The latest time that a check before this one has seen.
+    pub latest: Utc,
+    pub engine: EngineFact,
+    pub services: Vec<ServiceFact>,
+    pub journey: JourneyFact,
+    pub disks: Vec<Disk>,
+    /// Where the product asks for one.
+    pub license: Option<Verdict>,
+    pub operation: Option<Operation>,
+    /// Why the last mail could not be sent.
+    pub unsent: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineFact {
+    Answers {
+        version: String,
+    },
+    /// It answers, and is no manager of a swarm.
+    NoSwarm {
+        version: String,
+        state: String,
+    },
+    Silent {
+        why: String,
+    },
+}
+
+/// A service of the release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceFact {
+    pub name: String,
+    /// What the operator wants of it.
+    pub run: Run,
+    /// How often it is to run; `None`: once on every node.
+    pub replicas: Option<u64>,
+    /// As the engine has it.
+    pub service: Option<Service>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JourneyFact {
+    /// The release has none, or the engine does not answer.
+    None,
+    Walked {
+        steps: usize,
+    },
+    /// With these services stopped it cannot be walked.
+    NotWalked {
+        stopped: Vec<String>,
+    },
+    Failed {
+        why: String,
+        as_administrator: bool,
+    },
+}
+
+/// A file system, and which of our folders lie on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    pub mount: PathBuf,
+    pub bytes: Usage,
+    /// `None` where they are made as they are needed.
+    pub inodes: Option<Usage>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    pub used: u64,
+    /// To us.
+    pub free: u64,
+}
+
+impl Usage {
+    /// As `df` counts it.
+    pub fn percent(self) -> u8 {
+        let all = u128::from(self.used) + u128::from(self.free);
+        let percent = (u128::from(self.used) * 100).div_ceil(all.max(1));
+        u8::try_from(percent).unwrap_or(100)
+    }
+}
+
+/// Looks at everything, and waits a moment for what is about to come back.
+pub fn gather(installation: &Installation, latest: Utc) -> Result<Facts> {
+    let places = &installation.places;
+    let now = (installation.clock)();
+    let (engine, services) = engine(installation)?;
+    let manifest = installation.manifest();
+    Ok(Facts {
+        now,
+        past: manifest.created.max(trust_store::load(places, None)?.document().issued),
+        latest,
+        journey: walk(installation, &engine, &services)?,
+        disks: disks(installation),
+        license: installation.installed.as_ref().map(|i| license(i, places, now)).transpose()?.flatten(),
+        operation: Operation::pending(places)?,
+        unsent: Alarms::read(places)?.unsent,
+        engine,
+        services,
+    })
+}
+
+fn engine(installation: &Installation) -> Result<(EngineFact, Vec<ServiceFact>)> {
+    let engine = match Engine::connect() {
+        Ok(engine) => engine,
+        Err(error @ (Error::NoEngine { .. } | Error::EngineTooOld { .. })) => {
+            let why = error.to_string().replace('\n', ";");
+            return Ok((EngineFact::Silent { why }, Vec::new()));
+        }
+        Err(error) => return Err(error),
+    };
+    let version = engine.info().version.clone();
+    match engine.swarm_state()? {
+        SwarmState::Manager | SwarmState::NewManager => {}
+        state => return Ok((EngineFact::NoSwarm { version, state: format!("{state:?}") }, Vec::new())),
+    }
+    let started = Instant::now();
+    loop {
+        let services = services(installation, &engine)?;
+        if services.iter().all(ServiceFact::is_well) || started.elapsed() > SERVICES_PATIENCE {
+            return Ok((EngineFact::Answers { version }, services));
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+/// Every service of the release, as it is wanted and as it is.
+pub(super) fn services(installation: &Installation, engine: &Engine) -> Result<Vec<ServiceFact>> {
+    let wanted = Wanted::read(&installation.places)?;
+    let running = engine.services(installation.stack_name())?;
+    let deployment = Deployment::with(installation, engine, &wanted)?;
+    let replicas = replicas(&deployment.rendered.json);
+    let names = installation.release.stack()?.services();
+    let fact = |name: String| ServiceFact {
+        run: wanted.run(&name),
+        replicas: replicas.get(&name).copied().unwrap_or(Some(1)),
+        service: running.iter().find(|service| service.name == name).cloned(),
+        name,
+    };
+    Ok(names.into_iter().map(fact).collect())
+}
+
+/// How often each service of a rendered stack is to run; `None`: once on every node.
+fn replicas(json: &str) -> BTreeMap<String, Option<u64>> {
+    let stack: Value = serde_json::from_str(json).unwrap_or_default();
+    let services = stack["services"].as_object().into_iter().flatten();
+    let count =
+        |deploy: &Value| (deploy["mode"] != "global").then(|| deploy["replicas"].as_u64().unwrap_or(1));
+    services.map(|(name, service)| (name.clone(), count(&service["deploy"]))).collect()
+}
+
+impl ServiceFact {
+    pub fn is_well(&self) -> bool {
+        match (self.run, &self.service) {
+            (Run::AsDescribed, Some(service)) => self.is_enough(service.wanted) && service.is_healthy(),
+            (Run::AsDescribed, None) => false,
+            (Run::Stopped | Run::Removed, _) => true,
+        }
+    }
+
+    pub fn is_enough(&self, wanted: u64) -> bool {
+        self.replicas.is_none_or(|replicas| wanted >= replicas)
+    }
+}
+
+/// With the account that the site has for it.
+fn walk(installation: &Installation, engine: &EngineFact, services: &[ServiceFact]) -> Result<JourneyFact> {
+    let manifest = installation.manifest();
+    let stopped = services.iter().filter(|service| service.run != Run::AsDescribed);
+    let stopped: Vec<String> = stopped.map(|service| service.name.clone()).collect();
+    match engine {
+        _ if manifest.site.journey.is_empty() => return Ok(JourneyFact::None),
+        EngineFact::Answers { .. } if !stopped.is_empty() => return Ok(JourneyFact::NotWalked { stopped }),
+        EngineFact::Answers { .. } => {}
+        EngineFact::NoSwarm { .. } | EngineFact::Silent { .. } => return Ok(JourneyFact::None),
+    }
+    let mut site = installation.site.clone();
+    let account = site.check.account.take();
+    let as_administrator = account.is_none();
+    if let Some(account) = account {
+        site.administrator.username = account.username;
+        site.administrator.password = account.password;
+    }
+    match journey::walk(manifest, &site, JOURNEY_PATIENCE) {
+        Ok(steps) => Ok(JourneyFact::Walked { steps }),
+        Err(error @ Error::Journey { .. }) => {
+            Ok(JourneyFact::Failed { why: error.to_string(), as_administrator })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The file systems that the product, its data, its engine and this program write to.
+fn disks(installation: &Installation) -> Vec<Disk> {
+    let places = &installation.places;
+    let mut folders = vec![places.state(), installation.home(), installation.site.data_root.clone()];
+    folders.push(places.logs(installation.product()));
+    if let Ok(engine) = Engine::connect() {
+        folders.push(engine.info().data_root.clone());
+        if engine.info().store == StoreKind::Containerd {
+            folders.push(PathBuf::from(CONTAINERD_ROOT));
+        }
+    }
+    let mut disks = BTreeMap::new();
+    for folder in folders {
+        let Some(mount) = mount_of(&folder) else { continue };
+        let Ok(found) = statvfs(&mount) else { continue };
+        let size = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        let bytes =
+            Usage { used: size(found.f_blocks.saturating_sub(found.f_bfree)), free: size(found.f_bavail) };
+        let inodes = Usage { used: found.f_files.saturating_sub(found.f_ffree), free: found.f_favail };
+        let inodes = (found.f_files > 0).then_some(inodes);
+        disks.insert(mount.clone(), Disk { mount, bytes, inodes });
+    }
+    disks.into_values().collect()
+}
+
+/// Where the file system begins that a folder is on, or will be.
+fn mount_of(folder: &Path) -> Option<PathBuf> {
+    let device = |path: &Path| fs::metadata(path).map(|found| found.dev()).ok();
+    let folder = folder.ancestors().find(|path| path.exists())?.canonicalize().ok()?;
+    let own = device(&folder);
+    folder.ancestors().take_while(|path| device(path) == own).last().map(Path::to_owned)
+}
+
+/// What the product will say about its license, where it asks for one.
+pub fn license(installed: &Installed, places: &Places, now: Utc) -> Result<Option<Verdict>> {
+    let Some(license) = &installed.license else { return Ok(None) };
+    let trust = trust_store::load(places, None)?;
+    Ok(Some(check(&LicenseInputs {
+        license,
+        snapshot: &places.snapshot(&installed.product),
+        boot_id: &places.boot_id(),
+        trust: &trust,
+        product: &installed.product,
+        release: Some(&installed.version.to_string()),
+        now,
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usage_is_counted_as_df_does() {
+        for (used, free, percent) in [(0, 0, 0), (1, 999, 1), (85, 15, 85), (1000, 0, 100), (0, 5, 0)] {
+            assert_eq!(Usage { used, free }.percent(), percent, "{used} {free}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_replicas_is_what_the_stack_says() {
+        let found = replicas(
+            r#"{"services": {"web": {"deploy": {"replicas": 2}}, "im": {}, "box": {"deploy": {"replicas": 0}},
+                "agent": {"deploy": {"mode": "global"}}}}"#,
+        );
+        let of = |name: &str| found[name];
+        assert_eq!((of("web"), of("im"), of("box"), of("agent")), (Some(2), Some(1), Some(0), None));
+    }
+
+    #[test]
+    fn a_mount_is_found_from_below_and_for_what_is_not_there_yet() {
+        assert_eq!(mount_of(Path::new("/proc/self/task/none")), Some(PathBuf::from("/proc")));
+        assert_eq!(mount_of(Path::new("/not/there")), Some(PathBuf::from("/")));
+    }
+}

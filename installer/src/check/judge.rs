@@ -1,0 +1,325 @@
+//! From facts to verdicts. Pure: nothing is asked here.
+
+use wt_keys::console::Size;
+use wt_licensor::{Reason, State, Verdict};
+use wt_manifests::stack::Run;
+
+use super::facts::{Disk, EngineFact, Facts, JourneyFact, ServiceFact, Usage};
+use super::{Finding, Level};
+use crate::operation::Operation;
+use crate::site::CheckSettings;
+
+/// Days that a certificate or a license may have left before it is worth a warning, and before it is bad.
+const DAYS_WARN: i64 = 30;
+const DAYS_BAD: i64 = 7;
+const CLOCK_TOLERANCE_DAYS: u32 = 1;
+/// On a small file system, what is to be free is no more than this part of it.
+const SMALL_PART: u64 = 10;
+
+/// The verdict on every fact; what cannot be known, because something else is bad, is left out.
+pub fn judge(facts: &Facts, settings: &CheckSettings) -> Vec<Finding> {
+    let mut findings = vec![engine(&facts.engine)];
+    findings.extend(facts.services.iter().map(service));
+    findings.extend(journey(&facts.journey));
+    for disk in &facts.disks {
+        findings.push(bytes(disk, settings));
+        findings.extend(disk.inodes.map(|usage| inodes(disk, usage, settings)));
+    }
+    findings.extend(facts.license.as_ref().map(license));
+    findings.push(clock(facts));
+    findings.push(operation(facts.operation.as_ref()));
+    findings.extend(facts.unsent.as_deref().map(mail));
+    findings
+}
+
+fn finding(check: &str, level: Level, found: impl Into<String>, expected: impl Into<String>) -> Finding {
+    Finding {
+        check: check.to_owned(),
+        subject: String::new(),
+        level,
+        found: found.into(),
+        expected: expected.into(),
+        hint: String::new(),
+        number: None,
+    }
+}
+
+impl Finding {
+    fn of(self, subject: impl ToString) -> Self {
+        Self { subject: subject.to_string(), ..self }
+    }
+
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: hint.into(), ..self }
+    }
+
+    fn number(self, number: impl Into<i64>) -> Self {
+        Self { number: Some(number.into()), ..self }
+    }
+}
+
+fn engine(engine: &EngineFact) -> Finding {
+    const CHECK: &str = "engine";
+    match engine {
+        EngineFact::Answers { version } => {
+            finding(CHECK, Level::Good, format!("Docker {version} answers"), "an answer")
+        }
+        EngineFact::NoSwarm { version, state } => finding(
+            CHECK,
+            Level::Bad,
+            format!("Docker {version} answers, and its swarm is gone: {state}"),
+            "a manager of a swarm",
+        )
+        .hint("`docker info` says more; `wt-install BUNDLE` makes it a manager again"),
+        EngineFact::Silent { why } => finding(CHECK, Level::Bad, why, "an answer").hint(
+            "`systemctl start docker` (or `service docker start`) starts it; its log says why it ended",
+        ),
+    }
+}
+
+fn service(fact: &ServiceFact) -> Finding {
+    let name = &fact.name;
+    let expected = match fact.replicas {
+        Some(count) => format!("{count} running and healthy"),
+        None => "one running and healthy on every node".to_owned(),
+    };
+    let as_told = |level, found: &str| finding("service", level, found, &*expected).of(name);
+    match (fact.run, &fact.service) {
+        (Run::Removed, _) => as_told(Level::Good, "removed, as the operator wants it"),
+        (Run::Stopped, _) => as_told(Level::Good, "stopped, as the operator wants it"),
+        (Run::AsDescribed, None) => {
+            as_told(Level::Bad, "not there").hint(format!("`wt-install start {name}` starts it"))
+        }
+        (Run::AsDescribed, Some(service)) => match service.ailment() {
+            None if fact.is_enough(service.wanted) => {
+                as_told(Level::Good, &format!("{} of {} running", service.running, service.wanted))
+            }
+            None => as_told(Level::Bad, &format!("told to run {} times", service.wanted))
+                .hint(format!("`wt-install start {name}` has it run as the release says")),
+            Some(ailment) => as_told(Level::Bad, &ailment)
+                .hint(format!("`wt-install logs {name}` shows what it says; `wt-install restart {name}`")),
+        },
+    }
+}
+
+fn journey(journey: &JourneyFact) -> Option<Finding> {
+    const CHECK: &str = "journey";
+    let expected = "a person can log in";
+    Some(match journey {
+        JourneyFact::None => return None,
+        JourneyFact::Walked { steps } => {
+            finding(CHECK, Level::Good, format!("all {steps} steps pass"), expected)
+        }
+        JourneyFact::NotWalked { stopped } => {
+            let found = format!("not walked: the operator stopped {}", stopped.join(", "));
+            finding(CHECK, Level::Good, found, expected)
+        }
+        JourneyFact::Failed { why, as_administrator } => {
+            let finding = finding(CHECK, Level::Bad, why, expected);
+            if *as_administrator {
+                finding.hint(
+                    "the services may say more: `wt-install logs`. If the administrator's password was changed in the \
+                     product, give the check an account of its own: `[check.account]` in site.toml",
+                )
+            } else {
+                finding.hint(
+                    "the services may say more: `wt-install logs`; is the account of `[check.account]` good?",
+                )
+            }
+        }
+    })
+}
+
+fn level(percent: u8, settings: &CheckSettings) -> Level {
+    match percent {
+        bad if bad >= settings.disk_bad => Level::Bad,
+        warn if warn >= settings.disk_warn => Level::Warn,
+        _ => Level::Good,
+    }
+}
+
+fn bytes(disk: &Disk, settings: &CheckSettings) -> Finding {
+    let usage = disk.bytes;
+    let percent = usage.percent();
+    let needed = settings.disk_free.0.min((usage.used + usage.free) / SMALL_PART);
+    let level = if usage.free < needed { Level::Bad } else { level(percent, settings) };
+    finding(
+        "disk",
+        level,
+        format!("{percent} % used, {} free", Size(usage.free)),
+        format!("less than {} % used, {} free", settings.disk_warn, Size(needed)),
+    )
+    .of(disk.mount.display())
+    .number(percent)
+    .hint(if level == Level::Good { "" } else { "`wt-install prune` removes images of old releases" })
+}
+
+fn inodes(disk: &Disk, usage: Usage, settings: &CheckSettings) -> Finding {
+    let percent = usage.percent();
+    finding(
+        "inodes",
+        level(percent, settings),
+        format!("{percent} % used"),
+        format!("less than {} % used", settings.disk_warn),
+    )
+    .of(disk.mount.display())
+    .number(percent)
+}
+
+/// A site that has none yet has just been installed.
+fn license(verdict: &Verdict) -> Finding {
+    let level = match (verdict.state, verdict.reason) {
+        (State::Missing, _) => Level::Warn,
+        (state, _) if !state.is_licensed() => Level::Bad,
+        _ if verdict.days_left.is_some_and(|days| days <= DAYS_BAD) => Level::Bad,
+        (State::Match | State::Valid, Reason::Ok | Reason::NotCompared)
+            if verdict.days_left.is_none_or(|days| days > DAYS_WARN) =>
+        {
+            Level::Good
+        }
+        _ => Level::Warn,
+    };
+    let days = verdict.days_left.map_or_else(String::new, |days| format!(", {days} days left"));
+    let found = format!("{} ({}){days}", verdict.state, verdict.reason);
+    let hint = if level == Level::Good { "" } else { "`wt-install status` explains it" };
+    Finding {
+        number: verdict.days_left,
+        ..finding("license", level, found, format!("a license with more than {DAYS_WARN} days")).hint(hint)
+    }
+}
+
+/// A clock behind what is known to be past is wrong; one that is ahead may be right.
+fn clock(facts: &Facts) -> Finding {
+    let known = facts.past.max(facts.latest);
+    let behind = facts.now.plus_days(CLOCK_TOLERANCE_DAYS) < known
+        || facts.license.as_ref().is_some_and(|verdict| verdict.clock_behind);
+    let expected = format!("{known} or later");
+    if !behind {
+        return finding("clock", Level::Good, facts.now.to_string(), expected);
+    }
+    finding("clock", Level::Bad, facts.now.to_string(), expected).hint(
+        "set the clock; if it is right now and was wrong before, `wt-install check --clock-is-right` forgets that",
+    )
+}
+
+fn operation(pending: Option<&Operation>) -> Finding {
+    let Some(pending) = pending else {
+        return finding("operation", Level::Good, "nothing unfinished", "nothing unfinished");
+    };
+    let (kind, version) = (pending.kind.as_str(), &pending.to.version);
+    let found = format!("the {kind} to {version} was begun on {} and not finished", pending.began);
+    finding("operation", Level::Bad, found, "nothing unfinished").hint(format!(
+        "finish it with the bundle of {version}, or go back with `wt-install rollback`; until then nothing is started here"
+    ))
+}
+
+fn mail(unsent: &str) -> Finding {
+    let found = format!("the last one could not be sent: {unsent}");
+    finding("mail", Level::Warn, found, "mail that reaches somebody")
+        .hint("see `[smtp]` in site.toml; it is tried again every minute")
+}
+
+#[cfg(test)]
+mod tests {
+    use wt_keys::Utc;
+
+    use super::*;
+    use crate::engine::{Service, Task};
+    use crate::operation::{Build, Kind};
+
+    fn at(text: &str) -> Utc {
+        text.parse().unwrap()
+    }
+
+    fn facts() -> Facts {
+        Facts {
+            now: at("2026-11-24T08:00:00Z"),
+            past: at("2026-11-20T08:00:00Z"),
+            latest: at("2026-11-24T07:59:00Z"),
+            engine: EngineFact::Answers { version: "20.10.24".into() },
+            services: vec![service("web", 1)],
+            journey: JourneyFact::Walked { steps: 2 },
+            disks: vec![disk(50, 50 << 30)],
+            license: None,
+            operation: None,
+            unsent: None,
+        }
+    }
+
+    fn service(name: &str, wanted: u64) -> ServiceFact {
+        let task = Task { state: "running".into(), wanted: true, current: true, ..Task::default() };
+        let tasks = std::iter::repeat_n(task, usize::try_from(wanted).unwrap()).collect();
+        let service = Service { name: name.into(), wanted, running: wanted, tasks, ..Service::default() };
+        ServiceFact { name: name.into(), run: Run::AsDescribed, replicas: Some(1), service: Some(service) }
+    }
+
+    fn disk(percent: u64, free: u64) -> Disk {
+        let usage = |free: u64| Usage { used: free * percent / (100 - percent), free };
+        Disk { mount: "/data".into(), bytes: usage(free), inodes: Some(usage(1000)) }
+    }
+
+    fn levels(facts: &Facts) -> Vec<(String, Level)> {
+        let found = judge(facts, &CheckSettings::default()).into_iter();
+        found.filter(|f| f.level != Level::Good).map(|f| (f.what(), f.level)).collect()
+    }
+
+    #[track_caller]
+    fn one(facts: &Facts, what: &str, level: Level) {
+        assert_eq!(levels(facts), [(what.to_owned(), level)]);
+    }
+
+    #[test]
+    fn all_is_good_and_each_bad_fact_is_one_finding() {
+        assert_eq!(levels(&facts()), []);
+        let silent = Facts {
+            engine: EngineFact::Silent { why: "no".into() },
+            services: vec![],
+            journey: JourneyFact::None,
+            ..facts()
+        };
+        one(&silent, "engine", Level::Bad);
+        let failed = JourneyFact::Failed { why: "401".into(), as_administrator: true };
+        one(&Facts { journey: failed, ..facts() }, "journey", Level::Bad);
+        let build = Build { version: "5.3.0".parse().unwrap(), manifest: wt_keys::Sha256Digest::of(b"") };
+        let operation = Operation {
+            kind: Kind::Upgrade,
+            product: "worktile".into(),
+            to: build,
+            from: None,
+            began: at("2026-11-24T07:00:00Z"),
+        };
+        one(&Facts { operation: Some(operation), ..facts() }, "operation", Level::Bad);
+    }
+
+    #[test]
+    fn a_service_is_bad_unless_the_operator_wants_it_so() {
+        let with = |service: ServiceFact| Facts { services: vec![service], ..facts() };
+        one(&with(service("web", 0)), "service web", Level::Bad);
+        one(&with(ServiceFact { service: None, ..service("web", 1) }), "service web", Level::Bad);
+        one(&with(ServiceFact { replicas: Some(2), ..service("web", 1) }), "service web", Level::Bad);
+        assert_eq!(levels(&with(ServiceFact { run: Run::Stopped, ..service("web", 0) })), []);
+        let removed = ServiceFact { run: Run::Removed, service: None, ..service("web", 0) };
+        assert_eq!(levels(&with(removed)), []);
+    }
+
+    #[test]
+    fn a_disk_is_judged_by_its_percentage_and_by_what_is_left() {
+        let with = |disk: Disk| Facts { disks: vec![Disk { inodes: None, ..disk }], ..facts() };
+        assert_eq!(levels(&with(disk(84, 50 << 30))), []);
+        one(&with(disk(85, 50 << 30)), "disk /data", Level::Warn);
+        one(&with(disk(95, 50 << 30)), "disk /data", Level::Bad);
+        one(&with(disk(93, 511 << 20)), "disk /data", Level::Bad);
+        assert_eq!(levels(&with(disk(80, 20 << 20))), [], "a small one needs a tenth");
+        let inodes = Disk { inodes: Some(Usage { used: 97, free: 3 }), ..disk(10, 50 << 30) };
+        one(&Facts { disks: vec![inodes], ..facts() }, "inodes /data", Level::Bad);
+    }
+
+    #[test]
+    fn a_clock_is_wrong_a_day_behind_what_is_known_to_be_past() {
+        let with = |now: &str| Facts { now: at(now), ..facts() };
+        assert_eq!(levels(&with("2026-11-23T08:00:00Z")), []);
+        one(&with("2026-11-23T07:58:59Z"), "clock", Level::Bad);
+        assert_eq!(levels(&with("2030-01-01T00:00:00Z")), []);
+        one(&Facts { past: at("2027-01-01T00:00:00Z"), ..facts() }, "clock", Level::Bad);
+    }
+}

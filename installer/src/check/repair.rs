@@ -1,0 +1,199 @@
+//! What stopped by itself is started again. What the operator stopped is not, and an engine that somebody stopped stays
+//! stopped.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use wt_licensor::install_key;
+use wt_manifests::stack::Run;
+
+use super::facts::{self, ServiceFact};
+use crate::command::Command;
+use crate::deployment::Deployment;
+use crate::engine::{Engine, Paused, SwarmState, daemon};
+use crate::steps::snapshot;
+use crate::{Error, Installation, Result};
+
+const SYSTEMCTL_LIMIT: Duration = Duration::from_mins(2);
+
+/// Something to be done about a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Repair {
+    /// A backup that was killed left its containers paused.
+    Unpause(Paused),
+    /// They are not there at all.
+    Deploy(Vec<String>),
+    Scale {
+        name: String,
+        id: String,
+        replicas: u64,
+    },
+    /// The engine has given up starting it.
+    Restart {
+        name: String,
+    },
+}
+
+/// Does what there is to do, and says what was done. Whoever calls holds the lock, and nothing is under way.
+pub fn carry_out(installation: &Installation) -> Result<Vec<String>> {
+    let mut done = Vec::new();
+    if !snapshot::is_of_this_boot(installation)? {
+        let places = &installation.places;
+        let key = install_key::load_or_make(&places.installation_key())?;
+        snapshot::write(places, installation.product(), &key, (installation.clock)())?;
+        done.push("wrote the host snapshot".to_owned());
+    }
+    let engine = match Engine::connect() {
+        Err(Error::NoEngine { .. }) if died(installation.places.root())? => {
+            done.push("started Docker".to_owned());
+            daemon::start()?
+        }
+        Err(Error::NoEngine { .. }) => return Ok(done),
+        answer => answer?,
+    };
+    if !matches!(engine.swarm_state()?, SwarmState::Manager | SwarmState::NewManager) {
+        return Ok(done);
+    }
+    let services = facts::services(installation, &engine)?;
+    for repair in plan(&services, &engine.paused(installation.stack_name())?) {
+        done.extend(repair.carry_out(installation, &engine, &services)?);
+    }
+    Ok(done)
+}
+
+/// What there is to do.
+fn plan(services: &[ServiceFact], paused: &[Paused]) -> Vec<Repair> {
+    let mut repairs: Vec<Repair> = paused.iter().cloned().map(Repair::Unpause).collect();
+    let wanted = || services.iter().filter(|fact| fact.run == Run::AsDescribed && fact.replicas != Some(0));
+    let missing: Vec<String> =
+        wanted().filter(|fact| fact.service.is_none()).map(|fact| fact.name.clone()).collect();
+    if !missing.is_empty() {
+        repairs.push(Repair::Deploy(missing));
+    }
+    for fact in wanted() {
+        let Some(service) = &fact.service else { continue };
+        if service.is_updating() {
+            continue;
+        }
+        match fact.replicas {
+            Some(replicas) if service.wanted < replicas => {
+                repairs.push(Repair::Scale { name: fact.name.clone(), id: service.id.clone(), replicas });
+            }
+            _ if service.wanted > 0 && !service.tasks.iter().any(|task| task.wanted) => {
+                repairs.push(Repair::Restart { name: fact.name.clone() });
+            }
+            _ => {}
+        }
+    }
+    repairs
+}
+
+impl Repair {
+    /// In words what was done; `None` where it is the operator's to decide.
+    fn carry_out(
+        &self,
+        installation: &Installation,
+        engine: &Engine,
+        services: &[ServiceFact],
+    ) -> Result<Option<String>> {
+        Ok(Some(match self {
+            Self::Unpause(paused) => {
+                engine.unpause(&paused.container)?;
+                format!("let a paused container of {} go on", paused.service)
+            }
+            Self::Scale { name, id, replicas } => {
+                engine.scale_service(id, *replicas)?;
+                format!("started {name}")
+            }
+            Self::Restart { name } => {
+                let Some(service) = find(services, name) else { return Ok(None) };
+                engine.restart_service(service)?;
+                format!("restarted {name}")
+            }
+            Self::Deploy(missing) => {
+                let running: Vec<_> = services.iter().filter_map(|fact| fact.service.clone()).collect();
+                let deployment = Deployment::of(installation, engine)?;
+                // configuration that was edited waits for the operator to say so
+                if deployment.changed(&running).iter().any(|name| !missing.contains(name)) {
+                    return Ok(None);
+                }
+                deployment.deploy(installation, engine)?;
+                format!("brought back {}", missing.join(", "))
+            }
+        }))
+    }
+}
+
+fn find<'a>(services: &'a [ServiceFact], name: &str) -> Option<&'a crate::engine::Service> {
+    services.iter().find(|fact| fact.name == name)?.service.as_ref()
+}
+
+/// Whether an engine that does not answer ended without being told to.
+fn died(root: &Path) -> Result<bool> {
+    if root.join("run/systemd/system").is_dir() {
+        let said =
+            Command::new("systemctl", SYSTEMCTL_LIMIT).args(["is-failed", "docker.service"]).run(b"")?;
+        let failed = said.stdout.trim() == "failed";
+        if failed {
+            // it failed too often for systemd to try again
+            let reset = ["reset-failed", "docker.service", "docker.socket"];
+            Command::new("systemctl", SYSTEMCTL_LIMIT).args(reset).run(b"")?;
+        }
+        return Ok(failed);
+    }
+    Ok(left_its_number(root))
+}
+
+/// An engine that is told to end takes the file with its process id away.
+fn left_its_number(root: &Path) -> bool {
+    let number = fs::read_to_string(root.join("run/docker.pid")).unwrap_or_default();
+    let number = number.trim();
+    !number.is_empty() && !root.join("proc").join(number).exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Service, Task};
+
+    fn fact(name: &str, wanted: u64, tasks: &[bool]) -> ServiceFact {
+        let tasks = tasks.iter().map(|wanted| Task { wanted: *wanted, ..Task::default() }).collect();
+        let service =
+            Service { id: format!("id-{name}"), name: name.into(), wanted, tasks, ..Service::default() };
+        ServiceFact { name: name.into(), run: Run::AsDescribed, replicas: Some(1), service: Some(service) }
+    }
+
+    #[test]
+    fn what_stopped_by_itself_is_started_and_what_is_coming_back_is_left_to_the_engine() {
+        let started = |fact: ServiceFact| plan(&[fact], &[]);
+        assert_eq!(started(fact("web", 1, &[true, false])), []);
+        assert_eq!(started(fact("web", 1, &[false])), [Repair::Restart { name: "web".into() }]);
+        let scale = Repair::Scale { name: "web".into(), id: "id-web".into(), replicas: 1 };
+        assert_eq!(started(fact("web", 0, &[])), [scale]);
+        let absent = ServiceFact { service: None, ..fact("web", 1, &[]) };
+        assert_eq!(started(absent.clone()), [Repair::Deploy(vec!["web".into()])]);
+        for run in [Run::Stopped, Run::Removed] {
+            assert_eq!(started(ServiceFact { run, ..absent.clone() }), []);
+            assert_eq!(started(ServiceFact { run, ..fact("web", 0, &[]) }), []);
+        }
+    }
+
+    #[test]
+    fn a_paused_container_goes_on() {
+        let paused = Paused { container: "c".into(), service: "redis".into() };
+        assert_eq!(plan(&[], std::slice::from_ref(&paused)), [Repair::Unpause(paused)]);
+    }
+
+    #[test]
+    fn an_engine_that_left_its_number_behind_died() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("run")).unwrap();
+        fs::create_dir_all(root.path().join("proc/17")).unwrap();
+        assert!(!left_its_number(root.path()), "it was told to end");
+        fs::write(root.path().join("run/docker.pid"), "17").unwrap();
+        assert!(!left_its_number(root.path()), "it is there");
+        fs::write(root.path().join("run/docker.pid"), "18\n").unwrap();
+        assert!(left_its_number(root.path()));
+    }
+}

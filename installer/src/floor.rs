@@ -1,0 +1,95 @@
+//! The lowest release that a product may have on this host; it outlives an uninstall.
+
+use std::collections::BTreeMap;
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use wt_keys::{Utc, capped, durable};
+
+use crate::installation::Installed;
+use crate::{Error, Places, Result};
+
+const LIMIT: u64 = 1 << 20;
+
+/// What was installed last of a product.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Floor {
+    pub version: Version,
+    /// When that build was made.
+    pub created: Utc,
+}
+
+impl Floor {
+    /// What is not there may be anything; what cannot be read may be nothing.
+    pub fn of(places: &Places, product: &str) -> Result<Option<Self>> {
+        Ok(read(places)?.remove(product))
+    }
+
+    /// Raises it to what is installed; it never goes down.
+    pub fn raise(places: &Places, installed: &Installed) -> Result<()> {
+        let mut floors = read(places)?;
+        let new = Self { version: installed.version.clone(), created: installed.created };
+        let rank = |floor: &Self| (floor.version.clone(), floor.created);
+        if floors.get(&installed.product).is_some_and(|old| rank(old) >= rank(&new)) {
+            return Ok(());
+        }
+        floors.insert(installed.product.clone(), new);
+        let bytes = serde_json::to_vec_pretty(&floors).unwrap_or_default(); // strings only: cannot fail
+        Ok(durable::write(&places.floors(), &bytes, 0o600)?)
+    }
+}
+
+fn read(places: &Places) -> Result<BTreeMap<String, Floor>> {
+    let path = places.floors();
+    if !path.try_exists().map_err(Error::io("look for", &path))? {
+        return Ok(BTreeMap::new());
+    }
+    let bytes = capped::read(&path, "the floors", LIMIT)?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::io("read", &path)(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use wt_keys::Sha256Digest;
+
+    use super::*;
+
+    fn installed(version: &str, created: &str) -> Installed {
+        Installed {
+            product: "worktile".into(),
+            version: version.parse().unwrap(),
+            release: String::new(),
+            home: "/opt/worktile".into(),
+            data_root: "/data".into(),
+            bundle_signed_by: String::new(),
+            manifest: Sha256Digest::of(b""),
+            created: created.parse().unwrap(),
+            services: Vec::new(),
+            license: None,
+            previous: None,
+        }
+    }
+
+    #[test]
+    fn a_floor_never_goes_down() {
+        let root = tempfile::tempdir().unwrap();
+        let places = Places::below(root.path());
+        durable::create_folder(&places.state(), 0o700).unwrap();
+        assert_eq!(Floor::of(&places, "worktile").unwrap(), None);
+        for (version, created, floor) in [
+            ("5.2.0", "2026-11-02T00:00:00Z", "5.2.0 2026-11-02T00:00:00Z"),
+            ("5.1.0", "2026-11-03T00:00:00Z", "5.2.0 2026-11-02T00:00:00Z"),
+            ("5.2.0", "2026-11-01T00:00:00Z", "5.2.0 2026-11-02T00:00:00Z"),
+            ("5.2.0", "2026-11-04T00:00:00Z", "5.2.0 2026-11-04T00:00:00Z"),
+            ("5.10.0", "2026-01-01T00:00:00Z", "5.10.0 2026-01-01T00:00:00Z"),
+        ] {
+            Floor::raise(&places, &installed(version, created)).unwrap();
+            let found = Floor::of(&places, "worktile").unwrap().unwrap();
+            assert_eq!(format!("{} {}", found.version, found.created), floor);
+        }
+        assert_eq!(Floor::of(&places, "other").unwrap(), None);
+        std::fs::write(places.floors(), "{").unwrap();
+        assert!(Floor::of(&places, "worktile").is_err());
+    }
+}

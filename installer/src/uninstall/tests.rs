@@ -1,0 +1,154 @@
+use std::fs;
+
+use super::*;
+
+struct Host {
+    root: tempfile::TempDir,
+    places: Places,
+}
+
+impl Host {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let places = Places::below(root.path());
+        durable::create_folder(&places.state(), 0o700).unwrap();
+        let host = Self { root, places };
+        for file in [
+            "opt/worktile/bin/wt-install",
+            "opt/worktile/conf/apps/web/independence.js",
+            "opt/worktile/conf/apps/web/license.json",
+            "opt/worktile/hw.json",
+            "data/redis/standalone/db/appendonly.aof",
+            "data/.worktile-initialised.json",
+            "var/lib/wt-install/site.toml",
+            "var/lib/wt-install/installation.key",
+            "var/lib/wt-install/journal.jsonl",
+            "var/lib/wt-install/trust.json",
+            "var/lib/wt-install/floors.json",
+            "var/lib/wt-install/check.json",
+            "var/lib/wt-install/releases/x/kept/chain",
+            "var/log/wt-worktile/check.log",
+            "run/wt/worktile/host.json",
+        ] {
+            host.put(file);
+        }
+        crate::wrappers::write(&host.home()).unwrap();
+        host
+    }
+
+    fn home(&self) -> std::path::PathBuf {
+        self.root.path().join("opt/worktile")
+    }
+
+    fn put(&self, file: &str) {
+        let path = self.root.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, file).unwrap();
+    }
+
+    fn scope(&self, data: bool) -> Scope {
+        let data_root = self.root.path().join("data");
+        Scope {
+            product: "worktile".into(),
+            home: self.home(),
+            data_folders: vec![
+                data_root.join(".worktile-initialised.json"),
+                data_root.join("redis/standalone/db"),
+            ],
+            data_root,
+            packages: false,
+            data,
+            began: wt_keys::Utc::START,
+            phase: Phase::Begun,
+        }
+    }
+
+    /// The parts that are about files.
+    fn run(&self, data: bool) -> Vec<Left> {
+        let mut scope = self.scope(data);
+        scope.begin(&self.places).unwrap();
+        let mut left = Vec::new();
+        traces::folders(&self.places, &scope, &mut left).unwrap();
+        traces::data(&scope, &mut left).unwrap();
+        traces::state(&self.places, &mut scope, &mut left).unwrap();
+        left
+    }
+
+    fn files(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        walk(self.root.path(), &mut found);
+        let root = self.root.path();
+        let mut names: Vec<String> =
+            found.iter().map(|path| path.strip_prefix(root).unwrap().display().to_string()).collect();
+        names.sort();
+        names
+    }
+}
+
+fn walk(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            walk(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn data_and_what_belongs_to_it_stays_unless_it_is_told() {
+    let host = Host::new();
+    let left = host.run(false);
+    assert_eq!(
+        host.files(),
+        [
+            "data/.worktile-initialised.json",
+            "data/redis/standalone/db/appendonly.aof",
+            "var/lib/wt-install/conf/apps/web/independence.js",
+            "var/lib/wt-install/conf/apps/web/license.json",
+            "var/lib/wt-install/floors.json",
+            "var/lib/wt-install/installation.key",
+            "var/lib/wt-install/journal.jsonl",
+            "var/lib/wt-install/site.toml",
+            "var/lib/wt-install/trust.json",
+            "var/lib/wt-install/uninstall.json",
+        ]
+    );
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(!is_pending(&host.places).unwrap());
+    let again = Scope::of(&host.places, wt_keys::Utc::START).unwrap().unwrap();
+    assert_eq!(again.phase, Phase::Done, "what is left can still be taken away");
+    host.run(true);
+    assert_eq!(host.files(), ["var/lib/wt-install/floors.json", "var/lib/wt-install/trust.json"]);
+}
+
+#[test]
+fn what_is_not_ours_stays_and_is_named() {
+    let host = Host::new();
+    host.put("opt/worktile/notes.txt");
+    host.put("data/redis/backup.rdb");
+    let left = host.run(true);
+    assert_eq!(
+        host.files(),
+        [
+            "data/redis/backup.rdb",
+            "opt/worktile/notes.txt",
+            "var/lib/wt-install/floors.json",
+            "var/lib/wt-install/trust.json",
+        ]
+    );
+    assert!(left[0].contains("opt/worktile") && left[1].contains("/data"), "{left:?}");
+}
+
+#[test]
+fn a_run_that_was_killed_is_run_again() {
+    let host = Host::new();
+    let mut scope = host.scope(false);
+    scope.begin(&host.places).unwrap();
+    assert!(is_pending(&host.places).unwrap());
+    traces::folders(&host.places, &scope, &mut Vec::new()).unwrap();
+    assert_eq!(Scope::of(&host.places, wt_keys::Utc::START).unwrap(), Some(scope));
+    host.run(false);
+    assert!(host.files().contains(&"var/lib/wt-install/conf/apps/web/license.json".to_owned()));
+}

@@ -1,0 +1,156 @@
+//! Files and folders: those that are ours go, and a folder goes when nothing is left in it.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use wt_keys::{durable, folder_of};
+
+use super::{Left, Phase, Scope};
+use crate::check::record;
+use crate::steps::request::request_path;
+use crate::{Error, Places, Result, wrappers};
+
+/// What outlives everything: whose releases may come, and which.
+const FOR_EVER: [&str; 2] = ["trust.json", "floors.json"];
+/// What stays with the data: who this site is, what it answered, and what was done here.
+const WITH_DATA: [&str; 7] =
+    ["site.toml", "installation.key", "journal.jsonl", "conf", "tls", "packages.json", "uninstall.json"];
+
+/// The product's folder, what the containers saw of the host, logs and metrics. The configuration is kept as a copy, unless
+/// the data goes too.
+pub(super) fn folders(places: &Places, scope: &Scope, left: &mut Vec<Left>) -> Result<Option<String>> {
+    let home = &scope.home;
+    let was_there = home.is_dir();
+    let conf = home.join("conf");
+    if conf.is_dir() && !scope.data {
+        copy(&conf, &places.left_conf())?;
+    }
+    durable::remove_folder(&conf)?;
+    for path in wrappers::paths(home).chain([request_path(home), home.join("bin/wt-install")]) {
+        durable::remove_file(&path)?;
+    }
+    for folder in ["script", "bin", ""] {
+        remove_empty(&home.join(folder))?;
+    }
+    if home.exists() {
+        left.push(format!("{}: there are files in it that are not ours", home.display()));
+    }
+    let run = places.run(&scope.product);
+    durable::remove_folder(&run)?;
+    remove_empty(&folder_of(&run))?;
+    durable::remove_folder(&places.logs(&scope.product))?;
+    durable::remove_file(&record::exported(places, &scope.product))?;
+    Ok(was_there.then(|| format!("{} is gone", home.display())))
+}
+
+/// Once more than it is written: the folder has its name when all of it is there.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let unfinished = to.with_added_extension("unfinished");
+    durable::remove_folder(&unfinished)?;
+    copy_into(from, &unfinished)?;
+    durable::remove_folder(to)?;
+    fs::rename(&unfinished, to).map_err(Error::io("write", to))?;
+    Ok(durable::sync_folder(&folder_of(to))?)
+}
+
+fn copy_into(from: &Path, to: &Path) -> Result<()> {
+    durable::create_folder(to, 0o700)?;
+    for entry in fs::read_dir(from).map_err(Error::io("read", from))? {
+        let entry = entry.map_err(Error::io("read", from))?;
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().map_err(Error::io("read", &path))?;
+        if kind.is_dir() {
+            copy_into(&path, &to)?;
+        } else if kind.is_file() {
+            let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+            durable::write(&to, &bytes, 0o600)?;
+        }
+    }
+    Ok(())
+}
+
+/// The product's folders below the data root, and those that are empty then.
+pub(super) fn data(scope: &Scope, left: &mut Vec<Left>) -> Result<Option<String>> {
+    let there = || scope.data_folders.iter().any(|path| path.symlink_metadata().is_ok());
+    if !scope.data {
+        if there() {
+            let root = scope.data_root.display();
+            left.push(format!("the data in {root} (`wt-install uninstall --data` removes it)"));
+        }
+        return Ok(None);
+    }
+    let was_there = there();
+    for path in &scope.data_folders {
+        remove(path)?;
+        let above = path.ancestors().skip(1).take_while(|above| above.starts_with(&scope.data_root));
+        for folder in above {
+            remove_empty(folder)?;
+        }
+    }
+    remove_empty(&scope.data_root)?;
+    if scope.data_root.exists() && fs::read_dir(&scope.data_root).is_ok_and(|mut rest| rest.next().is_some())
+    {
+        left.push(format!("{}: there are files in it that are not the product's", scope.data_root.display()));
+    }
+    Ok(was_there.then(|| format!("all data in {}", scope.data_root.display())))
+}
+
+/// Our own records; last of all the one that says that this was begun.
+pub(super) fn state(places: &Places, scope: &mut Scope, left: &mut Vec<Left>) -> Result<Option<String>> {
+    let state = places.state();
+    let last = places.uninstall();
+    let stays = |name: &str| FOR_EVER.contains(&name) || (!scope.data && WITH_DATA.contains(&name));
+    for path in entries(&state)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !stays(&name) && path != last {
+            remove(&path)?;
+        }
+    }
+    let is_needed = !scope.data || (!scope.packages && places.packages().exists());
+    if is_needed {
+        scope.reach(Phase::Done, places)?;
+    } else {
+        durable::remove_file(&last)?;
+    }
+    let mut rest: Vec<String> = entries(&state)?
+        .iter()
+        .filter_map(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()))
+        .collect();
+    rest.sort();
+    left.push(format!("{}: {}", state.display(), rest.join(", ")));
+    Ok(None)
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).map_err(Error::io("read", folder))?;
+    entries.map(|entry| Ok(entry.map_err(Error::io("read", folder))?.path())).collect()
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => Ok(durable::remove_folder(path)?),
+        Ok(_) => Ok(durable::remove_file(path)?),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("look for", path)(error)),
+    }
+}
+
+/// One with something in it, or mounted there, stays.
+fn remove_empty(folder: &Path) -> Result<()> {
+    match fs::remove_dir(folder) {
+        Ok(()) => Ok(durable::sync_folder(&folder_of(folder))?),
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound
+                    | ErrorKind::NotADirectory
+                    | ErrorKind::DirectoryNotEmpty
+                    | ErrorKind::ResourceBusy
+            ) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(Error::io("remove", folder)(error)),
+    }
+}

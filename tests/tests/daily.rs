@@ -1,0 +1,322 @@
+//! The days after an installation: what ends by itself is back, what is written is shown, nothing tells a secret, and an
+//! uninstall leaves the host as it was.
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+use std::sync::OnceLock;
+
+use wt_tests::site::{PASSWORD, PROGRAM, Site, State};
+use wt_tests::vendor::{Draft, first_bundle};
+
+/// Installed once, for all stories of this file but those that uninstall; each leaves it healthy.
+fn site() -> &'static Site {
+    static SITE: OnceLock<Site> = OnceLock::new();
+    SITE.get_or_init(|| Site::installed("daily"))
+}
+
+const REPORT: &str = "/var/lib/wt-install/check.json";
+/// A check that found all well, later than what is remembered in /root/since.
+const WELL: &str = "test /var/lib/wt-install/check.json -nt /root/since && \
+                    grep -q '\"good\": true' /var/lib/wt-install/check.json";
+/// The lines of the log of checks.
+const LOG: &str = "/var/log/wt-worktile/check.log";
+/// A minute, what the check itself takes, and what this machine has to do beside it.
+const ONE_CHECK: u32 = 100;
+
+/// Remembers when, so that a later check is told from one before.
+fn now(site: &Site) {
+    site.sh("sleep 0.1; touch /root/since; sleep 0.1").expect(0);
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn a_container_that_ended_is_back_within_one_check() {
+    let site = site();
+    now(site);
+    site.within(ONE_CHECK, WELL);
+    site.sh("docker kill $(docker ps -qf name=worktile_web)").expect(0);
+    site.within(ONE_CHECK, "docker ps --filter health=healthy | grep worktile_web");
+    // what somebody did past us, and the engine would leave so for ever
+    now(site);
+    site.sh("docker service scale --detach worktile_im=0").expect(0);
+    site.within(ONE_CHECK, &format!("grep -q 'started im' {LOG} && {WELL}"));
+    site.sh("docker service rm worktile_box").expect(0);
+    site.within(ONE_CHECK, &format!("grep -q 'brought back box' {LOG}"));
+    site.within(ONE_CHECK, "docker ps --filter health=healthy | grep worktile_box");
+    now(site);
+    site.within(ONE_CHECK, WELL);
+    site.sh("grep -q '^wt_service_healthy.*web.* 1$' /var/lib/wt-install/metrics/wt.prom").expect(0);
+    site.wt("status").expect(0);
+    // what the operator stopped stays stopped
+    site.wt("stop hook").expect(0);
+    now(site);
+    site.within(ONE_CHECK, "test /var/lib/wt-install/check.json -nt /root/since");
+    assert_eq!(site.sh("docker ps -qf name=worktile_hook").stdout, "");
+    site.wt("start hook").expect(0);
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn a_check_that_finds_something_bad_says_so_and_remembers_who_was_told() {
+    let site = site();
+    site.sh("systemctl stop wt-worktile-check.timer").expect(0);
+    site.wt("check").expect(0);
+    site.sh("systemctl stop docker.socket docker").expect(0);
+    site.wt("check").expect(1).says("engine").says("hint: ");
+    site.sh(&format!("grep -q '\"good\": false' {REPORT} && tail -1 {LOG} | grep 'bad: engine'")).expect(0);
+    site.sh("! systemctl is-active docker").expect(0); // somebody stopped it
+    let told = "grep -o '\"told\": .*' /var/lib/wt-install/alarms.json";
+    site.sh(told).expect(0).says("null");
+    site.wt("check").expect(1);
+    site.sh(told).expect(0).says("T"); // a time
+    site.sh("systemctl start docker").expect(0);
+    site.within(90, &format!("{PROGRAM} check"));
+    site.wt("check").expect(0);
+    site.sh("test ! -e /var/lib/wt-install/alarms.json").expect(0);
+    site.sh("systemctl start wt-worktile-check.timer").expect(0);
+    let machine = site.wt("check --json").expect(0).stdout;
+    assert!(machine.contains("\"schema\": \"wt.check.v1\""), "{machine}");
+    for what in ["service", "journey", "disk", "clock", "engine", "license"] {
+        assert!(machine.contains(&format!("\"check\": \"{what}\"")), "{what}: {machine}");
+    }
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn an_engine_that_is_killed_is_back_and_so_is_all_that_it_ran() {
+    let site = site();
+    now(site);
+    site.sh("kill -9 $(pidof dockerd)").expect(0);
+    site.within(ONE_CHECK, &format!("{WELL} && docker ps --filter health=healthy | grep worktile_web"));
+    // so often that systemd gives up: then the check starts it
+    now(site);
+    site.sh(
+        "for i in $(seq 60); do systemctl is-failed docker && exit 0; kill -9 $(pidof dockerd); sleep 0.3; done; exit 1",
+    )
+    .expect(0);
+    site.within(2 * ONE_CHECK, &format!("grep -q 'started Docker' {LOG} && {WELL}"));
+    site.wt("status").expect(0);
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn after_a_reboot_all_is_there_and_checked_again() {
+    let site = site();
+    site.host.reboot();
+    now(site);
+    site.within(2 * ONE_CHECK, WELL);
+    site.wt("status").expect(0);
+    assert!(site.host.http("/").contains("Log in"));
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn logs_of_two_services_are_one_in_the_order_of_time() {
+    let site = site();
+    let said = site.wt("logs redis web -t --tail all").expect(0).stdout;
+    for name in ["redis | ", "web   | "] {
+        assert!(said.lines().any(|line| line.starts_with(name)), "{name}: {said}");
+    }
+    let times: Vec<&str> =
+        said.lines().map(|line| line.split_once("| ").map_or(line, |(_, rest)| rest)).collect();
+    let of = |name: &str| said.lines().filter(|line| line.starts_with(name)).count();
+    assert!(of("redis") + of("web") == said.lines().count(), "no other service: {said}");
+    // replicas that came one after the other are merged by the engine, not by time; within one there is an order
+    assert!(times.iter().all(|time| time.starts_with("20")), "{times:?}");
+    site.wt("logs wbe").expect(2).says("no service `wbe`");
+    // followed across a restart
+    site.sh(&format!("(timeout 90 {PROGRAM} logs -f web redis > /root/followed 2>&1 &) ; sleep 2")).expect(0);
+    site.wt("restart redis").expect(0);
+    site.within(20, "grep -q '^redis |.*Ready to accept' /root/followed");
+    site.sh("rm /root/followed").expect(0);
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn support_holds_what_a_vendor_needs_and_no_secret() {
+    let site = site();
+    let conf = "/opt/worktile/conf/apps/web/independence.js";
+    let private = "-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEIPsecret\\n-----END PRIVATE KEY-----";
+    site.sh(&format!(
+        "cp -p {conf} /root/kept.js && printf '// {PASSWORD}\\n// {private}\\n// {{\"mailPassword\": \"another-one\"}}\\n' >> {conf}"
+    ))
+    .expect(0);
+    let said = site.wt("support -o /root/support.tar.zst").expect(0).stdout;
+    for name in
+        ["CONTENTS", "logs/web.log", "conf/web/independence.js", "check.json", "site.toml", "engine/services"]
+    {
+        assert!(said.contains(name), "{name}: {said}");
+    }
+    assert_eq!(site.sh("stat -c %a /root/support.tar.zst").stdout.trim(), "600");
+    site.wt("support -o /root/support.tar.zst").expect(1).says("exists");
+    let archive = site.take("/root/support.tar.zst");
+    let folder = archive.with_extension("folder");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    run("tar", &["--zstd", "-xf", archive.to_str().unwrap(), "-C", folder.to_str().unwrap()]);
+    let top = folder.join("worktile-support");
+    let key = site.sh("sed -n 2p /var/lib/wt-install/installation.key").expect(0).stdout;
+    let join =
+        site.sh("docker swarm join-token -q worker; docker swarm join-token -q manager").expect(0).stdout;
+    let secrets = [PASSWORD, "MC4CAQAwBQYDK2VwBCIEIPsecret", "another-one", key.trim()];
+    for secret in secrets.into_iter().chain(join.lines()) {
+        assert!(secret.len() > 8, "{secret}");
+        let found =
+            std::process::Command::new("grep").args(["-rlF", "--", secret]).arg(&folder).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&found.stdout), "", "{secret}");
+    }
+    let contents = std::fs::read_to_string(top.join("CONTENTS")).unwrap();
+    for line in said.lines().filter(|line| line.starts_with("  ")) {
+        let name = line.split_whitespace().next().unwrap();
+        assert!(contents.contains(name) && top.join(name).exists(), "{name}: {contents}");
+    }
+    let logs = std::fs::read_to_string(top.join("logs/redis.log")).unwrap();
+    assert!(logs.contains("Ready to accept"), "{logs}");
+    assert!(std::fs::read_to_string(top.join("site.toml")).unwrap().contains("acme"));
+    // what is broken is when it is needed most
+    site.sh("rm /root/support.tar.zst; systemctl stop docker.socket docker").expect(0);
+    site.wt("support -o /root/support.tar.zst").expect(0).says("left out: logs");
+    site.sh(&format!("systemctl start docker; mv /root/kept.js {conf}; rm /root/support.tar.zst")).expect(0);
+    site.within(90, &format!("{PROGRAM} status"));
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn upgrades_leave_images_behind_until_prune() {
+    let site = site();
+    let images = "docker images --format '{{.Repository}}:{{.Tag}}' | sort";
+    site.wt("prune").expect(0).says("nothing");
+    for (name, version) in [("daily-v5.3", "5.3.0"), ("daily-v5.4", "5.4.0")] {
+        let next = Draft::new(name, version).without_packages();
+        site.install(&next.build()).expect(0);
+    }
+    site.sh("docker tag $(docker images -q worktile/web:5.2.0) customer/own:1").expect(0);
+    site.wt("prune --dry-run").expect(0).says("worktile/redis:5.2.0");
+    assert!(site.sh(images).stdout.contains("worktile/redis:5.2.0"));
+    site.wt("prune").expect(0).says("worktile/redis:5.2.0");
+    let left = site.sh(images).stdout;
+    assert!(!left.contains("worktile/redis:5.2.0"), "{left}");
+    for stays in ["customer/own:1", "worktile/redis:5.3.0", "worktile/redis:5.4.0"] {
+        assert!(left.contains(stays), "{stays}: {left}");
+    }
+    site.wt("prune").expect(0).says("nothing");
+    site.wt("rollback --yes").expect(0);
+    site.wt("images").expect(0).says("as signed");
+    site.wt("status").expect(0).says("5.3.0");
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn an_uninstall_leaves_the_host_as_it_was() {
+    for (name, system) in [("gone12", "debian-12"), ("gone13", "debian-13")] {
+        let site = Site::bare_as(name, system);
+        site.bring(&first_bundle());
+        let before = everything(&site);
+        watch_for_secrets(&site);
+        site.install(&first_bundle()).expect(0);
+        site.wt("restart redis").expect(0);
+        site.within(ONE_CHECK, &format!("test -e {REPORT}"));
+        assert_no_secret_is_seen(&site);
+        site.wt("uninstall --data --yes").expect(2).says("`--data-again`");
+        site.wt("uninstall --dry-run").expect(0).says("would remove");
+        site.wt("status").expect(0);
+        let said = site.wt("uninstall --packages --data --data-again --yes").expect(0);
+        let said =
+            said.says("worktile is uninstalled").says("left: /var/lib/wt-install: floors.json, trust.json");
+        let left = said.stdout.lines().filter(|line| line.starts_with("left: ")).count();
+        assert_eq!(left, 1, "{}", said.stdout);
+        before.same(&everything(&site));
+        site.wt("status").expect(1).says("hint: install a release");
+        site.wt("uninstall --yes").expect(1);
+        site.host.down();
+    }
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn an_uninstall_that_is_told_nothing_keeps_data_packages_and_what_is_not_ours() {
+    let site = Site::bare("keeps");
+    site.install(&first_bundle()).expect(0);
+    let redis = "docker exec $(docker ps -qf name=worktile_redis) redis-cli";
+    site.sh(&format!("{redis} set story told && sleep 2")).expect(0);
+    site.sh(
+        "docker tag $(docker images -q worktile/web:5.2.0) customer/own:1; touch /opt/worktile/notes.txt",
+    )
+    .expect(0);
+    site.wt("uninstall --packages --yes").expect(1).says("customer/own:1");
+    site.wt("status").expect(0);
+    // killed in the middle: run again, and it ends in the same place
+    site.sh("cd /root && (timeout -s KILL 2 ./wt-install uninstall --yes; true)").expect(0);
+    let said = site.wt("uninstall --yes").expect(0).stdout;
+    for left in
+        ["the packages that came with it: ", "the data in /data", "/opt/worktile: ", "/var/lib/wt-install: "]
+    {
+        assert!(said.lines().any(|line| line.starts_with(&format!("left: {left}"))), "{left}: {said}");
+    }
+    assert_eq!(
+        site.sh("docker ps -aq; docker service ls 2>/dev/null; docker secret ls 2>/dev/null").stdout,
+        ""
+    );
+    assert_eq!(site.sh("docker images --format '{{.Repository}}'").stdout, "customer/own\n");
+    site.sh("docker info --format '{{.Swarm.LocalNodeState}}' | grep inactive").expect(0);
+    site.sh("! systemctl list-unit-files | grep wt-worktile").expect(0);
+    site.wt("check").expect(1).says("hint: install a release");
+    // and it can come again, to its data
+    site.install(&first_bundle()).expect(0);
+    site.sh(&format!("{redis} get story | grep told")).expect(0);
+    site.wt("status").expect(0);
+}
+
+/// All of a host that an installation could touch: files with what is in them where it matters, packages, mounts, links,
+/// firewall, users.
+fn everything(site: &Site) -> State {
+    let files = "find / -xdev \\( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/tmp -o -path /root \
+         -o -path /var/log -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd \
+         -o -path /var/lib/wt-install \\) -prune -o -printf 'file %p %y %m %u:%g %l\\n'";
+    let said = site.sh(&format!(
+        "{files} | sort; find /etc -type f -exec md5sum {{}} +;
+         dpkg-query -W -f 'package ${{Package}} ${{Version}} ${{db:Status-Abbrev}}\\n';
+         apt-mark showmanual | sed 's/^/manual /';
+         cut -d' ' -f2,3 /proc/mounts | sed 's/^/mount /'; ip -o link | cut -d: -f2 | sed 's/@.*//;s/^/link /';
+         ip -o addr show | awk '{{ print \"address\", $2, $4 }}';
+         sysctl -a 2>/dev/null | grep -E '^net.ipv4.(ip_forward|conf.all.forwarding) ';
+         ls /run /var/log /var/cache /var/lib | sed 's/^/entry /'"
+    ));
+    let firewall = site.host.firewall();
+    State(said.expect(0).stdout + &firewall)
+}
+
+/// From now on: whatever process has the password in its arguments or its environment.
+fn watch_for_secrets(site: &Site) {
+    let pattern = wt_tests::vendor::world().join("pattern");
+    std::fs::write(&pattern, PASSWORD).unwrap(); // not by a command, which would be seen
+    site.host.put(&pattern, "/root/pattern");
+    site.sh("chmod 600 /root/pattern; mkdir /root/watch; (setsid bash -c 'while test -e /root/pattern; do \
+            grep -lsaFf /root/pattern /proc/[0-9]*/cmdline /proc/[0-9]*/environ >> /root/watch/seen; done' \
+            >/dev/null 2>&1 &)")
+        .expect(0);
+}
+
+/// Not in a process, in a log, in the journal, nor in a file that anybody can read who is not root.
+fn assert_no_secret_is_seen(site: &Site) {
+    assert_eq!(site.sh("cat /root/watch/seen").expect(0).stdout, "");
+    site.sh("! journalctl --no-pager -o export | grep -aFf /root/pattern").expect(0);
+    site.sh("! grep -rlsaFf /root/pattern /var/log").expect(0);
+    site.sh("! docker ps -q | xargs docker inspect | grep -aFf /root/pattern").expect(0);
+    site.sh(
+        "! for s in $(docker service ls -q); do docker service logs $s 2>&1; done | grep -aFf /root/pattern",
+    )
+    .expect(0);
+    let all = "find / \\( -path /proc -o -path /sys \\) -prune -o -type f -size -64M -readable -print0";
+    let readable = site.sh(&format!(
+        "setpriv --reuid=65534 --regid=65534 --clear-groups bash -c \"pattern=\\$(cat) && {all} | xargs -0 grep -lsaF -e \\\"\\$pattern\\\"\" < /root/pattern; true"
+    ));
+    assert_eq!(readable.stdout, "");
+    let kept =
+        site.sh("grep -rlsaFf /root/pattern /root/site.toml /var/lib/wt-install /opt /etc /run; true").stdout;
+    assert_eq!(kept, "/root/site.toml\n/var/lib/wt-install/site.toml\n");
+    site.sh("rm -r /root/pattern /root/watch").expect(0);
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    assert!(std::process::Command::new(program).args(arguments).status().unwrap().success(), "{program}");
+}
