@@ -37,7 +37,6 @@ use tokio::runtime::{Builder, Runtime};
 use wt_keys::Sha256Digest;
 use wt_manifests::image::Image;
 
-pub use self::attend::Paused;
 pub use self::discard::Discard;
 pub use self::images::EngineImage;
 pub use self::layers::{ImagePlan, PresentLayers, chain_ids};

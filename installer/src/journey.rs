@@ -10,6 +10,7 @@ use ureq::Agent;
 use wt_manifests::site::JourneyStep;
 
 use crate::conf::Values;
+use crate::site::Administrator;
 use crate::{Error, Installation, Result, certificate};
 
 const STEP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,8 +19,13 @@ const PAUSE: Duration = Duration::from_millis(300);
 
 /// Walks all steps; each is tried until it succeeds or `patience` is over. Returns how many there were.
 pub fn walk(installation: &Installation, patience: Duration) -> Result<usize> {
+    walk_as(installation, &installation.site.administrator, patience)
+}
+
+/// The same, with somebody else's account.
+pub fn walk_as(installation: &Installation, who: &Administrator, patience: Duration) -> Result<usize> {
     let manifest = installation.manifest();
-    let traveller = Traveller::of(installation)?;
+    let traveller = Traveller::of(installation, who)?;
     let deadline = Instant::now() + patience;
     for step in &manifest.site.journey {
         loop {
@@ -46,7 +52,7 @@ struct Traveller<'a> {
 }
 
 impl<'a> Traveller<'a> {
-    fn of(installation: &'a Installation) -> Result<Self> {
+    fn of(installation: &'a Installation, who: &'a Administrator) -> Result<Self> {
         let config = || {
             Agent::config_builder()
                 .timeout_global(Some(STEP_TIMEOUT))
@@ -57,7 +63,7 @@ impl<'a> Traveller<'a> {
         };
         let pair = certificate::installed(&installation.places)?;
         Ok(Self {
-            values: Values::of(installation)?,
+            values: Values::of(installation)?.logging_in_as(who),
             address: installation.site.node().address,
             plain: config().into(),
             secure: pair.map(|pair| tls::agent(config(), &pair)).transpose()?,

@@ -7,14 +7,13 @@
 mod cron;
 mod systemd;
 
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use wt_keys::{durable, folder_of};
 
+use crate::backup::plan::TimeOfDay;
 use crate::command::Command;
 use crate::steps::folders;
 use crate::{Installation, Places, Result};
@@ -48,13 +47,6 @@ enum When {
     Daily(TimeOfDay),
 }
 
-/// A minute of the day, by the host's clock; written `02:30`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeOfDay {
-    hour: u8,
-    minute: u8,
-}
-
 /// Who starts things on a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Manager {
@@ -82,7 +74,12 @@ const BACKUP: &str = "backup";
 
 impl Schedule {
     pub fn of(installation: &Installation) -> Self {
-        Self::new(&installation.places, installation.product(), &installation.home(), None)
+        Self::new(
+            &installation.places,
+            installation.product(),
+            &installation.home(),
+            installation.site.backup.at,
+        )
     }
 
     /// With a daily backup where there is an hour for it.
@@ -203,25 +200,6 @@ fn run(program: &str, arguments: &[&str]) -> Result<String> {
     Command::new(program, LIMIT).args(arguments).succeed(b"")
 }
 
-impl FromStr for TimeOfDay {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let digits = |part: &str| part.len() == 2 && part.bytes().all(|c| c.is_ascii_digit());
-        let parts = text.split_once(':').filter(|(hour, minute)| digits(hour) && digits(minute));
-        let found = parts
-            .and_then(|(hour, minute)| Some(Self { hour: hour.parse().ok()?, minute: minute.parse().ok()? }));
-        let found = found.filter(|at| at.hour < 24 && at.minute < 60);
-        found.ok_or_else(|| format!("`{text}` is not a time of day, expected one like `02:30`"))
-    }
-}
-
-impl fmt::Display for TimeOfDay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02}:{:02}", self.hour, self.minute)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,14 +211,6 @@ mod tests {
 
     fn text<'a>(files: &'a [File], name: &str) -> &'a str {
         &files.iter().find(|file| file.path.ends_with(name)).unwrap().text
-    }
-
-    #[test]
-    fn a_time_of_day_has_one_spelling() {
-        assert_eq!("02:30".parse::<TimeOfDay>().unwrap().to_string(), "02:30");
-        for wrong in ["2:30", "02:30:00", "24:00", "12:60", "+2:30", "0230", ""] {
-            assert!(wrong.parse::<TimeOfDay>().is_err(), "{wrong}");
-        }
     }
 
     #[test]

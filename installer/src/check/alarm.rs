@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use wt_keys::{Utc, capped, durable};
 
 use super::{Finding, Report};
-use crate::{Error, Installation, Places, Result};
+use crate::{Error, Installation, Places, Result, mail};
 
 /// How often in a row something must be bad, or good again, before anybody is told.
 const IN_A_ROW: u32 = 2;
@@ -123,9 +123,15 @@ impl Alarms {
 
 /// By the site's mail server, to those whom the site names.
 pub fn post(installation: &Installation, report: &Report, letter: &Letter) -> Result<()> {
-    let node = &installation.site.node().name;
-    let (_subject, _text) = (letter.subject(report, node), letter.text(report, node));
-    Ok(())
+    let site = &installation.site;
+    let Some(smtp) = &site.smtp else { return Ok(()) }; // what is bad is in the report, the log and the metrics
+    let node = site.node().name.as_str();
+    let to = match site.check.mail_to.as_slice() {
+        [] => std::slice::from_ref(&site.administrator.mail),
+        named => named,
+    };
+    let (subject, text) = (letter.subject(report, node), letter.text(report, node));
+    mail::send(smtp, &mail::Letter { to, subject: &subject, text: &text })
 }
 
 impl Letter {

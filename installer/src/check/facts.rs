@@ -207,14 +207,13 @@ fn walk(installation: &Installation, engine: &EngineFact, services: &[ServiceFac
         EngineFact::Answers { .. } => {}
         EngineFact::NoSwarm { .. } | EngineFact::Silent { .. } => return Ok(JourneyFact::None),
     }
-    let mut site = installation.site.clone();
-    let account = site.check.account.take();
+    let mut who = installation.site.administrator.clone();
+    let account = installation.site.check.account.clone();
     let as_administrator = account.is_none();
     if let Some(account) = account {
-        site.administrator.username = account.username;
-        site.administrator.password = account.password;
+        (who.username, who.password) = (account.username, account.password);
     }
-    match journey::walk(manifest, &site, JOURNEY_PATIENCE) {
+    match journey::walk_as(installation, &who, JOURNEY_PATIENCE) {
         Ok(steps) => Ok(JourneyFact::Walked { steps }),
         Err(error @ Error::Journey { .. }) => {
             Ok(JourneyFact::Failed { why: error.to_string(), as_administrator })

@@ -11,7 +11,7 @@ use wt_manifests::stack::Run;
 use super::facts::{self, ServiceFact};
 use crate::command::Command;
 use crate::deployment::Deployment;
-use crate::engine::{Engine, Paused, SwarmState, daemon};
+use crate::engine::{Engine, SwarmState, UpContainer, daemon};
 use crate::steps::snapshot;
 use crate::{Error, Installation, Result};
 
@@ -21,7 +21,7 @@ const SYSTEMCTL_LIMIT: Duration = Duration::from_mins(2);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Repair {
     /// A backup that was killed left its containers paused.
-    Unpause(Paused),
+    Unpause(UpContainer),
     /// They are not there at all.
     Deploy(Vec<String>),
     Scale {
@@ -56,14 +56,14 @@ pub fn carry_out(installation: &Installation) -> Result<Vec<String>> {
         return Ok(done);
     }
     let services = facts::services(installation, &engine)?;
-    for repair in plan(&services, &engine.paused(installation.stack_name())?) {
+    for repair in plan(&services, &engine.paused_containers(installation.stack_name())?) {
         done.extend(repair.carry_out(installation, &engine, &services)?);
     }
     Ok(done)
 }
 
 /// What there is to do.
-fn plan(services: &[ServiceFact], paused: &[Paused]) -> Vec<Repair> {
+fn plan(services: &[ServiceFact], paused: &[UpContainer]) -> Vec<Repair> {
     let mut repairs: Vec<Repair> = paused.iter().cloned().map(Repair::Unpause).collect();
     let wanted = || services.iter().filter(|fact| fact.run == Run::AsDescribed && fact.replicas != Some(0));
     let missing: Vec<String> =
@@ -99,7 +99,7 @@ impl Repair {
     ) -> Result<Option<String>> {
         Ok(Some(match self {
             Self::Unpause(paused) => {
-                engine.unpause(&paused.container)?;
+                engine.unpause(&paused.id)?;
                 format!("let a paused container of {} go on", paused.service)
             }
             Self::Scale { name, id, replicas } => {
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_paused_container_goes_on() {
-        let paused = Paused { container: "c".into(), service: "redis".into() };
+        let paused = UpContainer { id: "c".into(), service: "redis".into(), paused: true };
         assert_eq!(plan(&[], std::slice::from_ref(&paused)), [Repair::Unpause(paused)]);
     }
 

@@ -74,6 +74,17 @@ fn held(path: &Path) -> Result<Option<File>> {
     }
 }
 
+/// Where it cannot be done now (the engine is down, say), the next run tries again.
+fn let_go(places: &Places) {
+    match quiesce::recover_here(places, now) {
+        Ok(false) => {}
+        Ok(true) => Output::default().say("services go on that a killed run had held still"),
+        Err(error) => Output::default().say(format_args!(
+            "services that a killed run holds still cannot go on: {error}\n  the next run tries again"
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,16 +105,5 @@ mod tests {
         });
         Lock::take(&places).unwrap();
         held.join().unwrap();
-    }
-}
-
-/// Where it cannot be done now (the engine is down, say), the next run tries again.
-fn let_go(places: &Places) {
-    match quiesce::recover_here(places, now) {
-        Ok(false) => {}
-        Ok(true) => Output::default().say("services go on that a killed run had held still"),
-        Err(error) => Output::default().say(format_args!(
-            "services that a killed run holds still cannot go on: {error}\n  the next run tries again"
-        )),
     }
 }

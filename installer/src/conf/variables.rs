@@ -5,6 +5,7 @@ use wt_manifests::template::{
     self, AdministratorVariables, ReleaseVariables, SiteVariables, SmtpVariables, TlsVariables, Variables,
 };
 
+use crate::site::Administrator;
 use crate::{Error, Installation, Result, SiteFile, certificate};
 
 /// What the texts of a release are rendered with on a site.
@@ -12,6 +13,8 @@ use crate::{Error, Installation, Result, SiteFile, certificate};
 pub struct Values<'a> {
     manifest: &'a Manifest,
     site: &'a SiteFile,
+    /// Who logs in.
+    who: &'a Administrator,
     /// The site has a certificate.
     tls: bool,
 }
@@ -19,7 +22,17 @@ pub struct Values<'a> {
 impl<'a> Values<'a> {
     pub fn of(installation: &'a Installation) -> Result<Self> {
         let tls = certificate::current(installation)?.is_some();
-        Ok(Self { manifest: installation.manifest(), site: &installation.site, tls })
+        Ok(Self {
+            manifest: installation.manifest(),
+            site: &installation.site,
+            who: &installation.site.administrator,
+            tls,
+        })
+    }
+
+    #[must_use]
+    pub fn logging_in_as(self, who: &'a Administrator) -> Self {
+        Self { who, ..self }
     }
 
     /// Renders one text. A variable that is not there is an error.
@@ -30,14 +43,14 @@ impl<'a> Values<'a> {
     /// As [`Values::render`], with the administrator's password: for requests that go to the product itself.
     pub fn render_secret(&self, name: &str, text: &str) -> Result<String> {
         let mut variables = self.variables();
-        variables.administrator.password = Some(self.site.administrator.password.expose());
+        variables.administrator.password = Some(self.who.password.expose());
         template::render(text, &variables).map_err(failed(name))
     }
 
     /// Without passwords: a configuration file can be read by services.
     fn variables(&self) -> Variables<'a> {
         let (manifest, site) = (self.manifest, self.site);
-        let administrator = &site.administrator;
+        let administrator = self.who;
         let domains = site.domains.iter().map(|(name, domain)| (name.as_str(), domain.as_str()));
         Variables {
             release: ReleaseVariables { product: &manifest.product, version: &manifest.version },

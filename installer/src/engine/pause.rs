@@ -40,6 +40,11 @@ impl Engine {
         Ok(up.collect())
     }
 
+    /// Those that are frozen.
+    pub fn paused_containers(&self, stack: &str) -> Result<Vec<UpContainer>> {
+        Ok(self.up_containers(stack)?.into_iter().filter(|container| container.paused).collect())
+    }
+
     /// Those of some services that are up and not frozen.
     pub fn moving_containers(&self, stack: &str, services: &BTreeSet<String>) -> Result<Vec<UpContainer>> {
         let up = self.up_containers(stack)?.into_iter();
@@ -50,7 +55,8 @@ impl Engine {
         self.ask("pause a container", self.docker.pause_container(container))
     }
 
+    /// One that is gone meanwhile needs nothing.
     pub fn unpause(&self, container: &str) -> Result<()> {
-        self.ask("let a paused container go on", self.docker.unpause_container(container))
+        self.ask_for("let a paused container go on", self.docker.unpause_container(container)).map(drop)
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use wt_manifests::byte_size::ByteSize;
 
-use super::Secret;
+use super::{Line, MailAddress, Secret};
 
 /// All of it may be left out.
 #[derive(Clone, Debug, Deserialize)]
@@ -18,7 +18,7 @@ pub struct CheckSettings {
     /// What must be free of a file system, however large it is.
     pub disk_free: ByteSize,
     /// Who gets mail; left out: the administrator.
-    pub mail_to: Vec<String>,
+    pub mail_to: Vec<MailAddress>,
     /// Who logs in for the user journey; left out: the administrator.
     pub account: Option<Account>,
 }
@@ -27,7 +27,7 @@ pub struct CheckSettings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
-    pub username: String,
+    pub username: Line,
     pub password: Secret,
 }
 
