@@ -30,8 +30,9 @@ impl Places {
         self.root.join("var/lib/wt-install")
     }
 
+    /// In memory: a disk that is full or read-only keeps nobody from looking at it, and a run that refuses leaves no file.
     pub fn lock(&self) -> PathBuf {
-        self.state().join("lock")
+        self.root.join("run/wt-install.lock")
     }
 
     pub fn journal(&self) -> PathBuf {
