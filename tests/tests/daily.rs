@@ -134,6 +134,7 @@ fn logs_of_two_services_are_one_in_the_order_of_time() {
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn support_holds_what_a_vendor_needs_and_no_secret() {
     let site = site();
+    site.wt("check").expect(0);
     let conf = "/opt/worktile/conf/apps/web/independence.js";
     let private = "-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEIPsecret\\n-----END PRIVATE KEY-----";
     site.sh(&format!(
