@@ -280,7 +280,7 @@ fn everything(site: &Site) -> State {
          -o -path /var/log -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd \
          -o -path /var/lib/wt-install -o -path /var/lib/docker -o -path /var/lib/containerd \\) -prune -o -printf 'file %p %y %m %u:%g %l\\n'";
     let said = site.sh(&format!(
-        "{files} | sort; find /etc -type f -exec md5sum {{}} +;
+        "{files} | sort; find /etc -type f ! -name '*-' ! -name 'ld.so.cache' -exec md5sum {{}} +;
          dpkg-query -W -f 'package ${{Package}} ${{Version}} ${{db:Status-Abbrev}}\\n';
          apt-mark showmanual | sed 's/^/manual /';
          cut -d' ' -f2,3 /proc/mounts | sed 's/^/mount /'; ip -o link | cut -d: -f2 | sed 's/@.*//;s/^/link /';
