@@ -18,7 +18,7 @@ use crate::engine::{CONTAINERD_ROOT, Engine, Service, StoreKind, SwarmState};
 use crate::installation::Installed;
 use crate::operation::Operation;
 use crate::wanted::Wanted;
-use crate::{Error, Installation, Places, Result, journey, trust_store};
+use crate::{Error, Installation, Places, Result, certificate, journey, trust_store};
 
 /// A container that ended is started again by the engine within this.
 const SERVICES_PATIENCE: Duration = Duration::from_secs(20);
@@ -37,6 +37,8 @@ pub struct Facts {
     pub services: Vec<ServiceFact>,
     pub journey: JourneyFact,
     pub disks: Vec<Disk>,
+    /// When the certificate in service ends, where there is one.
+    pub certificate: Option<Utc>,
     /// Where the product asks for one.
     pub license: Option<Verdict>,
     pub operation: Option<Operation>,
@@ -125,6 +127,7 @@ pub fn gather(installation: &Installation, latest: Utc) -> Result<Facts> {
         latest,
         journey: walk(installation, &engine, &services)?,
         disks: disks(installation),
+        certificate: certificate::installed(places)?.and_then(|pair| Some(pair.facts().ok()?.not_after)),
         license: installation.installed.as_ref().map(|i| license(i, places, now)).transpose()?.flatten(),
         operation: Operation::pending(places)?,
         unsent: Alarms::read(places)?.unsent,

@@ -1,5 +1,6 @@
 //! From facts to verdicts. Pure: nothing is asked here.
 
+use wt_keys::Utc;
 use wt_keys::console::Size;
 use wt_licensor::{Reason, State, Verdict};
 use wt_manifests::stack::Run;
@@ -25,6 +26,7 @@ pub fn judge(facts: &Facts, settings: &CheckSettings) -> Vec<Finding> {
         findings.push(bytes(disk, settings));
         findings.extend(disk.inodes.map(|usage| inodes(disk, usage, settings)));
     }
+    findings.extend(facts.certificate.map(|ends| certificate(ends, facts.now)));
     findings.extend(facts.license.as_ref().map(license));
     findings.push(clock(facts));
     findings.push(operation(facts.operation.as_ref()));
@@ -166,6 +168,22 @@ fn inodes(disk: &Disk, usage: Usage, settings: &CheckSettings) -> Finding {
     .number(percent)
 }
 
+fn certificate(ends: Utc, now: Utc) -> Finding {
+    let days = now.days_until(ends);
+    let level = match days {
+        _ if days <= DAYS_BAD => Level::Bad,
+        _ if days <= DAYS_WARN => Level::Warn,
+        _ => Level::Good,
+    };
+    let found = if now > ends { format!("it ended {ends}") } else { format!("until {ends}, {days} days") };
+    let hint = if level == Level::Good {
+        ""
+    } else {
+        "`wt-install certificate CERTIFICATE KEY` puts another into service"
+    };
+    finding("certificate", level, found, format!("more than {DAYS_WARN} days")).hint(hint).number(days)
+}
+
 /// A site that has none yet has just been installed.
 fn license(verdict: &Verdict) -> Finding {
     let level = match (verdict.state, verdict.reason) {
@@ -240,6 +258,7 @@ mod tests {
             services: vec![service("web", 1)],
             journey: JourneyFact::Walked { steps: 2 },
             disks: vec![disk(50, 50 << 30)],
+            certificate: Some(at("2027-11-24T08:00:00Z")),
             license: None,
             operation: None,
             unsent: None,
@@ -312,6 +331,16 @@ mod tests {
         assert_eq!(levels(&with(disk(80, 20 << 20))), [], "a small one needs a tenth");
         let inodes = Disk { inodes: Some(Usage { used: 97, free: 3 }), ..disk(10, 50 << 30) };
         one(&Facts { disks: vec![inodes], ..facts() }, "inodes /data", Level::Bad);
+    }
+
+    #[test]
+    fn a_certificate_is_told_of_before_it_ends() {
+        let with = |ends: &str| Facts { certificate: Some(at(ends)), ..facts() };
+        assert_eq!(levels(&with("2026-12-25T08:00:00Z")), []);
+        one(&with("2026-12-24T08:00:00Z"), "certificate", Level::Warn);
+        one(&with("2026-12-01T08:00:00Z"), "certificate", Level::Bad);
+        one(&with("2026-11-24T07:00:00Z"), "certificate", Level::Bad);
+        assert_eq!(levels(&Facts { certificate: None, ..facts() }), []);
     }
 
     #[test]

@@ -79,6 +79,10 @@ fn families(report: &Report, facts: &Facts) -> Vec<Family> {
     let passes =
         Family::new("wt_journey_passes", "1 if the user journey passes; absent if it was not walked.");
     found.extend(journey.map(|good| passes.one(good)));
+    if let Some(ends) = facts.certificate {
+        let days = Family::new("wt_certificate_days", "Whole days until the certificate ends.");
+        found.push(days.one(facts.now.days_until(ends) as f64));
+    }
     if let Some(verdict) = &facts.license {
         let valid = Family::new("wt_license_valid", "1 if the product is licensed.");
         found.push(valid.one(verdict.state.is_licensed()));
