@@ -454,6 +454,35 @@ fn the_golden_bundle_with_features_opens_and_is_written_so_today() {
     assert!(Bundle::open(bundle.path(), &older).is_ok(), "a site that is behind");
 }
 
+/// All that the feature `lifecycle` adds to `site`.
+const LIFECYCLE: &str = r#"{
+    "modules": [], "ports": [], "data": [], "conf": [], "domains": [], "license": null,
+    "hooks": { "init-data": null, "before-install": "scripts/a", "after-install": "scripts/a", "before-upgrade": "scripts/a",
+        "after-upgrade": "scripts/a", "before-backup": "scripts/a", "after-backup": "scripts/a" },
+    "requirements": { "cpus": 1, "memory": "1 GiB", "disk": "1 GiB", "ssd": true,
+        "roles": { "db": { "cpus": 2, "memory": "1 GiB", "disk": "1 GiB", "ssd": true } } },
+    "journey": [{ "name": "a", "method": "GET", "port": 80, "path": "/", "host": null, "body": null, "status": 200,
+        "contains": null, "tls_port": 443 }],
+    "logs": [{ "path": "a/logs", "owner": "1:1", "mode": "0750" }],
+    "stores": [{ "service": "a", "quiesce": "pause" }, { "service": "b", "quiesce": "stop" }]
+}"#;
+
+#[test]
+fn the_golden_bundle_with_a_life_cycle_opens_and_is_written_so_today() {
+    let (world, golden) = (World::new(), Golden::of("format-1-lifecycle"));
+    let files: &[&[(&str, u64)]] = &[&[("stack.yaml", 40), ("scripts/a", 9)], &[("SHA256SUMS", 77)]];
+    world
+        .write_with(files, 2, |manifest| {
+            manifest.site = serde_json::from_str(LIFECYCLE).unwrap();
+            manifest.name_features();
+        })
+        .unwrap();
+    golden.is_written_so_today(&world);
+    let bundle = golden.open(world.folder.path());
+    assert_eq!(bundle.manifest().features, ["lifecycle"]);
+    assert_eq!(bundle.manifest().site.stores.len(), 2);
+}
+
 #[test]
 fn what_a_site_keeps_of_a_bundle_is_read_as_the_bundle_was() {
     let world = World::new();
