@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read, Seek as _};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -175,7 +176,7 @@ impl Press {
     /// Waits for the last frame; says what went wrong where the press stopped.
     pub fn finish(self) -> Result<Frames> {
         drop(self.layers);
-        let mut frames = self.worker.join().unwrap_or(Err(Error::PressStopped))?;
+        let mut frames = self.worker.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         let known = self.known.into_inner().unwrap_or_else(PoisonError::into_inner);
         frames.extend(known.frames);
         frames.extend(known.blobs);

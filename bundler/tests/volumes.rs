@@ -62,6 +62,9 @@ fn volumes_are_read_from_several_folders() {
     }
     world.refused(VERIFY, 3, &["volume 2 is missing", "volume 3 is missing", "--volumes DIR"]);
     world.done(&format!("{VERIFY} --full --volumes x --volumes y --volumes y"));
+    let check = "build release --trust keys/trust.json --check v/b.tar.zst.001";
+    world.refused(check, 3, &["volume 2 is missing", "--volumes DIR"]);
+    world.done(&format!("{check} --volumes x --volumes y"));
     fs::copy(world.path("v/b.tar.zst.004"), world.path("x/b.tar.zst.004")).unwrap();
     world.refused(&format!("{VERIFY} --volumes x --volumes y"), 3, &["volume 4 is there twice"]);
 }

@@ -42,7 +42,7 @@ fn what_may_happen_in_few_places_happens_in_no_other() {
                 "bundler/src/error.rs",
             ],
         ),
-        (&["reqwest::", "oci_client::"], &["bundler/src/source/registry"]),
+        (&["reqwest::"], &["bundler/src/source/registry"]),
         (&["UnixStream", "TcpStream", "UdpSocket", "ureq::"], &["installer/src/journey.rs"]),
         (&["SystemTime::now", "Timestamp::now"], &["keys/src/console/clock.rs"]),
         (&["verify_strict"], &["keys/src/key.rs"]),
