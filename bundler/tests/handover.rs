@@ -13,8 +13,8 @@ use clap::Parser as _;
 use wt_keys::cli::WtKeys;
 use wt_keys::console::Program as _;
 use wt_keys::issue::issue_trust;
-use wt_keys::trust::RevokedKey;
-use wt_keys::{Trust, TrustDocument, key_file};
+use wt_keys::trust::{LowestRelease, RevokedKey};
+use wt_keys::{SigningKey, Trust, TrustDocument, key_file};
 
 use world::World;
 
@@ -159,19 +159,25 @@ fn certify(world: &World, name: &str, more: &[&str]) {
     WtKeys::try_parse_from(arguments).unwrap().run().unwrap();
 }
 
-/// `keys/trust.json` at version 2, which revokes the key of `revoked`.
-fn move_trust(world: &World, revoked: Option<&str>) {
-    let never = |_: &Path| panic!("no passphrase here");
-    let key = |name: &str| key_file::read(&world.path(&format!("keys/{name}.key")), &never).unwrap();
-    let before = Trust::parse(&world.read("keys/trust.json")).unwrap();
-    let revoked = revoked.map(|name| RevokedKey { key: key(name).public().id(), reason: "stolen".into() });
-    let document = TrustDocument {
-        version: 2,
-        revoked_keys: revoked.into_iter().collect(),
-        ..before.document().clone()
-    };
-    let after = issue_trust(&document, &[key("root-1")]).unwrap();
+/// The vendor's `keys/trust.json` at version 2, which the roots of version 1 signed.
+fn move_trust(world: &World, change: impl FnOnce(&mut TrustDocument)) {
+    let mut document = Trust::parse(&world.read("keys/trust.json")).unwrap().document().clone();
+    document.version = 2;
+    change(&mut document);
+    let after = issue_trust(&document, &[vendors_key(world, "root-1")]).unwrap();
     fs::write(world.path("keys/trust.json"), after.to_bytes()).unwrap();
+}
+
+fn vendors_key(world: &World, name: &str) -> SigningKey {
+    let never = |_: &Path| panic!("no passphrase here");
+    key_file::read(&world.path(&format!("keys/{name}.key")), &never).unwrap()
+}
+
+/// What the page says once the folder has the vendor's trust file of now.
+fn with_new_trust(world: &World) -> String {
+    fs::write(world.path("out/trust.json"), world.read("keys/trust.json")).unwrap();
+    with_new_sums(&world.path("out"));
+    text(&follow(&world.path("out")).stdout)
 }
 
 #[test]
@@ -212,12 +218,12 @@ fn the_page_refuses_a_revoked_key_and_an_older_trust_document() {
     world.certified("other");
     let first = world.read("keys/trust.json");
     world.done(HANDOVER);
-    move_trust(&world, Some("bundle"));
-    fs::write(world.path("out/trust.json"), world.read("keys/trust.json")).unwrap();
-    with_new_sums(&world.path("out"));
-    let output = follow(&world.path("out"));
-    assert!(text(&output.stdout).contains("NOT GOOD: its key was not revoked"), "{}", text(&output.stdout));
-    assert!(!output.status.success());
+    let key = vendors_key(&world, "bundle").public().id();
+    move_trust(&world, |document| {
+        document.revoked_keys.push(RevokedKey { key, reason: "stolen [\"} 2024".into() });
+    });
+    let said = with_new_trust(&world);
+    assert!(said.ends_with("NOT GOOD: its key was not revoked\n"), "{said}");
     fs::remove_dir_all(world.path("out")).unwrap();
     world.done("build release --key keys/other.key -o b.tar.zst");
     world.done("handover b.tar.zst -o out --trust keys/trust.json --installer wt-install");
@@ -227,6 +233,32 @@ fn the_page_refuses_a_revoked_key_and_an_older_trust_document() {
     let output = follow(&world.path("out"));
     assert!(text(&output.stdout).contains("NOT GOOD: the trust document is not older"));
     assert!(!output.status.success());
+}
+
+#[test]
+fn the_page_refuses_a_release_that_was_withdrawn() {
+    let world = built();
+    world.done(HANDOVER);
+    let first = world.read("keys/trust.json");
+    for (lowest, withdrawn) in [
+        (&[("test", "2.0.0")][..], true),
+        (&[("other", "9.0.0"), ("test", "1.2.4-rc.1")], true),
+        (&[("test", "1.2.10"), ("test", "1.0.0")], true),
+        (&[("test", "1.2.3"), ("other", "9.0.0"), ("test", "1.2.3-rc.1")], false),
+    ] {
+        fs::write(world.path("keys/trust.json"), &first).unwrap();
+        move_trust(&world, |document| {
+            for (product, version) in lowest {
+                let (product, version) = (String::from(*product), version.parse().unwrap());
+                document.lowest_releases.push(LowestRelease { product, version });
+            }
+        });
+        let verified = world.run("verify b.tar.zst --trust keys/trust.json").status.success();
+        assert_eq!(verified, !withdrawn, "{lowest:?}");
+        let said = with_new_trust(&world);
+        assert_eq!(said.contains("all of it is good"), !withdrawn, "{lowest:?}: {said}");
+        assert_eq!(said.contains("NOT GOOD: the roots did not withdraw test 1.2.3"), withdrawn, "{said}");
+    }
 }
 
 #[test]
