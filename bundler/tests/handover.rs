@@ -14,7 +14,7 @@ use wt_keys::cli::WtKeys;
 use wt_keys::console::Program as _;
 use wt_keys::issue::issue_trust;
 use wt_keys::trust::{LowestRelease, RevokedKey};
-use wt_keys::{SigningKey, Trust, TrustDocument, key_file};
+use wt_keys::{Sha256Digest, SigningKey, Trust, TrustDocument, key_file};
 
 use world::World;
 
@@ -71,7 +71,12 @@ fn says_it_is_good(folder: &Path) {
     }
     let fingerprint = page.lines().find(|line| line.starts_with("| a root's fingerprint")).unwrap();
     assert!(said.contains(fingerprint.split('`').nth(1).unwrap()), "{fingerprint} is not printed: {said}");
-    assert!(!page.contains("{by_hand}") && !page.contains("{first}"), "{page}");
+    // the program is shown for the eyes, beside the roots: a step that compares sums of the folder proves nothing
+    let installer = Sha256Digest::of(&fs::read(folder.join("wt-install")).unwrap());
+    assert_eq!(said.matches(&format!("{installer}  ")).count(), 1, "{said}");
+    let shown = page.find("sha256sum \"$HERE\"/wt-install").unwrap();
+    assert!(page.find("## 3.").unwrap() < shown && shown < page.find("## 4.").unwrap());
+    assert!(!page.contains("<!--") && !page.contains("{by_hand}") && !page.contains("{first}"), "{page}");
 }
 
 /// What a forger would do who writes the sums anew: only what is signed finds it.
@@ -103,7 +108,13 @@ fn finds(world: &World, flipped: &str, at: u64, not: &str) {
 #[test]
 fn every_command_of_the_page_works_on_a_bundle_and_finds_a_flipped_byte() {
     let world = built();
-    assert_eq!(world.done(HANDOVER), "out\n");
+    let output = world.run(HANDOVER);
+    assert_eq!(text(&output.stdout), "out\n");
+    let told = text(&output.stderr);
+    let digest = Sha256Digest::of(&world.read("wt-install"));
+    assert!(told.contains(&format!("  wt-install sha256:{digest}\n")), "{told}");
+    let trust = Trust::parse(&world.read("keys/trust.json")).unwrap();
+    assert!(told.contains(&format!("  {}\n", trust.document().roots[0].id())), "{told}");
     assert_eq!(world.names("out"), ["CHECK.md", "SHA256SUMS", "b.tar.zst", "trust.json", "wt-install"]);
     assert_eq!(fs::read_to_string(world.path("out/SHA256SUMS")).unwrap().lines().count(), 4);
     assert_eq!(fs::metadata(world.path("out/b.tar.zst")).unwrap().nlink(), 2, "a link takes no room");

@@ -93,7 +93,8 @@ fn is_taken(error: &io::Error) -> bool {
     matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | NotADirectory)
 }
 
-fn digest(path: &Path, phase: &Phase) -> Result<Sha256Digest> {
+/// The digest of a file, as `sha256sum` prints it.
+pub fn digest(path: &Path, phase: &Phase) -> Result<Sha256Digest> {
     let file = File::open(path).map_err(Error::io("read", path))?;
     Hashed::new(Counted { inner: file, phase }).finish().map_err(Error::io("read", path))
 }
