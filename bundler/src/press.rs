@@ -289,8 +289,12 @@ impl<R: Read> Read for Kept<R> {
 impl Press {
     /// A press for tests of what feeds it.
     pub fn for_test(folder: &Path) -> Self {
+        Self::for_test_of_layers(folder, 1 << 30)
+    }
+
+    pub fn for_test_of_layers(folder: &Path, largest: u64) -> Self {
         let phase = wt_keys::console::Progress::silent().phase("test", None);
-        Self::start(folder, None, Compression { level: 1, threads: 1 }, 1 << 30, phase)
+        Self::start(folder, None, Compression { level: 1, threads: 1 }, largest, phase)
     }
 }
 

@@ -200,6 +200,13 @@ fn a_head_of_another_bundle_and_a_damaged_body_are_refused() {
 }
 
 #[test]
+fn what_is_no_file_is_not_waited_for_to_be_signed() {
+    let world = World::new();
+    assert!(Command::new("mkfifo").arg(world.path("fifo")).status().unwrap().success());
+    world.refused("sign fifo --key keys/bundle.key --yes", 1, &["`fifo`", "not a regular file"]);
+}
+
+#[test]
 fn a_finished_bundle_is_signed_again() {
     let world = World::built();
     let before = world.read("b.tar.zst");
