@@ -196,7 +196,7 @@ fn what_is_no_tar_and_names_without_end_are_refused() {
 fn padded(zeros: usize) -> Result<Archive> {
     let mut tar = Tar::new().file("manifest.json", b"[]");
     for number in 0..zeros {
-        tar = tar.file(&format!("{number}/VERSION"), &[0; 1 << 20]);
+        tar = tar.file(&format!("{number}/VERSION"), &vec![0; 1 << 20]);
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("test.tar");
