@@ -42,7 +42,7 @@ pub struct WtBundle {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Build(build::BuildVerb),
+    Build(Box<build::BuildVerb>),
     #[command(subcommand)]
     Cache(cache::CacheVerb),
     Verify(verify::Verify),

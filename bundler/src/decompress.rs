@@ -3,6 +3,9 @@
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
 
 const GZIP: [u8; 2] = [0x1F, 0x8B];
 const ZSTD: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
@@ -52,6 +55,38 @@ pub fn in_place(file: &File) -> io::Result<Option<File>> {
 pub fn decompressed<'a>(reader: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let (coding, reader) = Coding::detect(reader)?;
     coding.decoder(reader)
+}
+
+/// An archive that is several times as large as the largest layer holds more than one image needs.
+const LAYERS: u64 = 4;
+
+/// The content of a compressed archive of images, as long as it is not absurdly larger than the `largest` layer.
+pub fn decompressed_archive<'a>(
+    reader: impl Read + 'a,
+    path: &Path,
+    largest: u64,
+) -> io::Result<Limited<Box<dyn Read + 'a>>> {
+    let limit = largest.saturating_mul(LAYERS);
+    Ok(Limited { inner: decompressed(reader)?, path: path.to_owned(), limit, left: limit })
+}
+
+/// A reader that fails where there is more than it may give.
+pub struct Limited<R> {
+    inner: R,
+    path: PathBuf,
+    limit: u64,
+    left: u64,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let got = self.inner.read(out)?;
+        let origin = || self.path.display().to_string();
+        self.left = self.left.checked_sub(got as u64).ok_or_else(|| {
+            io::Error::other(Error::UnpackedTooLarge { origin: origin(), limit: self.limit })
+        })?;
+        Ok(got)
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use wt_keys::console::Progress;
-use wt_keys::{Trust, folder_of};
+use wt_keys::{Sha256Digest, Trust, folder_of};
 use wt_manifests::bundle::Bundle;
 use wt_manifests::{Manifest, Platform, RelativePath};
 
@@ -42,19 +42,20 @@ pub struct Handover<'a> {
 }
 
 impl Handover<'_> {
-    /// Makes the folder.
-    pub fn write(&self) -> Result<()> {
+    /// Makes the folder. Returns the digest of the installer in it, for which nothing in the folder vouches.
+    pub fn write(&self) -> Result<Sha256Digest> {
         refuse_existing(self.folder)?;
         let names = self.names()?;
         let mut staging = Staging::beside(self.folder)?;
-        self.put_installer(&mut staging)?;
+        let installer = self.put_installer(&mut staging)?;
         self.put_bundle(&mut staging)?;
         let bundle = self.verified(&staging, &names[0])?;
         let trust = &bundle.trusted().trust;
         staging.write(TRUST, &trust.to_bytes())?;
         staging.write(PAGE, Page { bundle: &bundle, files: &names }.to_string().as_bytes())?;
         self.put_sums(&mut staging)?;
-        staging.publish(self.folder)
+        staging.publish(self.folder)?;
+        Ok(installer)
     }
 
     /// What the bundle's files are called: the page puts these names into commands.
@@ -62,17 +63,18 @@ impl Handover<'_> {
         self.bundle.volumes().files().map(plain_name).collect()
     }
 
-    fn put_installer(&self, staging: &mut Staging) -> Result<()> {
+    fn put_installer(&self, staging: &mut Staging) -> Result<Sha256Digest> {
         if !self.installer.is_file() {
             return Err(Error::NoInstaller { path: self.installer.to_owned() });
         }
-        let copy = staging.copy(self.installer, INSTALLER, 0o755, &Progress::silent().phase("", None))?;
+        let silent = Progress::silent().phase("", None);
+        let copy = staging.copy(self.installer, INSTALLER, 0o755, &silent)?;
         let manifest = self.bundle.manifest();
         let built_in = BuiltIn::read(&copy, self.installer, &manifest.platform)?;
         let trust = &self.bundle.trusted().trust;
         // what wt-install will do: where it has the right roots and still says no, its answer is the better one
         self.bundle.chain().verify::<Manifest>(built_in.expect(self.installer, trust)?)?;
-        Ok(())
+        staging::digest(&copy, &silent)
     }
 
     fn put_bundle(&self, staging: &mut Staging) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read, Seek as _};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -175,7 +176,7 @@ impl Press {
     /// Waits for the last frame; says what went wrong where the press stopped.
     pub fn finish(self) -> Result<Frames> {
         drop(self.layers);
-        let mut frames = self.worker.join().unwrap_or(Err(Error::PressStopped))?;
+        let mut frames = self.worker.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         let known = self.known.into_inner().unwrap_or_else(PoisonError::into_inner);
         frames.extend(known.frames);
         frames.extend(known.blobs);
@@ -288,8 +289,12 @@ impl<R: Read> Read for Kept<R> {
 impl Press {
     /// A press for tests of what feeds it.
     pub fn for_test(folder: &Path) -> Self {
+        Self::for_test_of_layers(folder, 1 << 30)
+    }
+
+    pub fn for_test_of_layers(folder: &Path, largest: u64) -> Self {
         let phase = wt_keys::console::Progress::silent().phase("test", None);
-        Self::start(folder, None, Compression { level: 1, threads: 1 }, 1 << 30, phase)
+        Self::start(folder, None, Compression { level: 1, threads: 1 }, largest, phase)
     }
 }
 

@@ -30,6 +30,6 @@ pub fn small_bundle(
         Manifest { body: bundle.body.clone(), entries: bundle.entries.clone(), ..testkit::manifest() };
     change(&mut manifest);
     let signer = Vendor::insecure(1).signer(2, Role::Bundle, |_| {});
-    bundle.sign(&manifest, &signer).unwrap();
+    bundle.seal(&manifest, &signer, &|_| {}).unwrap().publish().unwrap();
     Bundle::open(path, &signer.trust).unwrap()
 }

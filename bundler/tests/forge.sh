@@ -7,6 +7,10 @@
 #   forge.sh BUNDLE TRUST signed KEY CERT [SED]     a manifest changed by SED and signed by a key that was certified for
 #                                                   something else
 #   forge.sh BUNDLE TRUST kind KEY CERT             the manifest as a document of another kind
+#   forge.sh BUNDLE TRUST hidden                    all documents as they are; a tar of the forger's own where zeros were, and
+#                                                   zstd told to skip something else
+#   forge.sh BUNDLE TRUST added                     the same, but the tar has no end: the vendor's goes on behind it
+#   forge.sh BUNDLE.001 TRUST front                 a volume BUNDLE.000 with a tar of the forger's own
 #
 # BUNDLE and TRUST are changed where they are; BUNDLE is one file, or its first volume.
 set -euo pipefail
@@ -26,9 +30,36 @@ seal() { # TYPE KEY [TYPE THAT IS SIGNED]: an envelope around what is on stdin
         "$1" "$(base64 -w0 "$WORK/payload")" "$id" "$(base64 -w0 "$WORK/signature")"
 }
 type_of() { echo "application/vnd.wt.$1.v1+json"; }
+little() { local hex; hex=$(printf %08x "$1"); printf "\\x${hex:6:2}\\x${hex:4:2}\\x${hex:2:2}\\x${hex:0:2}"; }
+put() { dd of="$BUNDLE" oflag=seek_bytes seek="$1" conv=notrunc status=none; } # AT: over what is there
+skip() { printf '\x50\x2a\x4d\x18'; little "$1"; } # BYTES: the start of a skippable frame
+own_tar() { # a file, and sums that list it
+    mkdir -p "$WORK/own/scripts"
+    echo 'echo forged' >"$WORK/own/scripts/forged.sh"
+    (cd "$WORK/own" && sha256sum scripts/forged.sh >SHA256SUMS)
+    tar -C "$WORK/own" --format=ustar -b 1 -cf - "$@"
+}
+hide() { # a tar on stdin, in zeros behind the documents; zstd skips to it, and from it to the body
+    local documents
+    documents=$(wc -c <"$WORK/head")
+    zstd -q -c >"$WORK/frame"
+    skip $((17 + documents - 8)) | put 0
+    { cat "$WORK/frame"; skip $((LENGTH - documents - $(wc -c <"$WORK/frame") - 8)); } | put $((17 + documents))
+}
+front() { # in 512 bytes; the length of the head says that it is longer by that
+    own_tar scripts/forged.sh SHA256SUMS | zstd -q -19 -c >"$WORK/frame"
+    { cat "$WORK/frame"; skip $((512 - $(wc -c <"$WORK/frame") - 8)); } >"${BUNDLE%.001}.000"
+    truncate -s 512 "${BUNDLE%.001}.000"
+    little $((LENGTH + 512)) | put 13
+}
 
 LENGTH=$(od -An -tu4 -j13 -N4 "$BUNDLE" | tr -d ' ')
 dd if="$BUNDLE" iflag=skip_bytes,count_bytes skip=17 count="$LENGTH" status=none | tr -d '\000' >"$WORK/head"
+case $HOW in
+hidden) own_tar scripts/forged.sh SHA256SUMS | hide; exit ;;
+added) own_tar scripts/forged.sh | head -c -1024 | hide; exit ;;
+front) front; exit ;;
+esac
 KEY=${4:-$WORK/forger.key} CHANGE=${6:-'s/"version":"[0-9.]*"/"version":"66.6.6"/'} SIGNED_TYPE=
 [[ -n ${4:-} ]] || openssl genpkey -algorithm ed25519 -out "$KEY" 2>/dev/null
 certificate() {

@@ -13,8 +13,8 @@ use clap::Parser as _;
 use wt_keys::cli::WtKeys;
 use wt_keys::console::Program as _;
 use wt_keys::issue::issue_trust;
-use wt_keys::trust::RevokedKey;
-use wt_keys::{Trust, TrustDocument, key_file};
+use wt_keys::trust::{LowestRelease, RevokedKey};
+use wt_keys::{Sha256Digest, SigningKey, Trust, TrustDocument, key_file};
 
 use world::World;
 
@@ -26,16 +26,30 @@ fn built() -> World {
     world
 }
 
-/// The commands of a page, in a shell that stops at the first that fails.
-fn follow(folder: &Path, change: impl Fn(String) -> String) -> Output {
-    let page = fs::read_to_string(folder.join("CHECK.md")).unwrap();
+/// The commands of a page, one after the other.
+fn commands(page: &str) -> String {
     let blocks: Vec<&str> =
         page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(blocks.len() >= 10, "the page has lost its commands");
+    blocks.concat()
+}
+
+fn bash(folder: &Path, script: &str) -> Output {
     let scratch = tempfile::tempdir().unwrap();
-    let script = change(format!("set -euo pipefail\n{}", blocks.concat()));
     let mut bash = Command::new("bash");
     bash.arg("-c").arg(script).current_dir(folder).env("TMPDIR", scratch.path()).output().unwrap()
+}
+
+/// The page of a folder, in a shell that stops at the first command that fails.
+fn follow(folder: &Path) -> Output {
+    let page = fs::read_to_string(folder.join("CHECK.md")).unwrap();
+    bash(folder, &format!("set -euo pipefail\n{}", commands(&page)))
+}
+
+/// As somebody does who types all of it, whatever is said.
+fn type_all(folder: &Path, page: &str) -> String {
+    let script = format!("{}\n[ -e unpacked ] || echo nothing was unpacked", commands(page));
+    text(&bash(folder, &script).stdout)
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -43,7 +57,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn says_it_is_good(folder: &Path) {
-    let output = follow(folder, |script| script);
+    let output = follow(folder);
     let (said, complaints) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{said}{complaints}");
     let page = fs::read_to_string(folder.join("CHECK.md")).unwrap();
@@ -57,7 +71,12 @@ fn says_it_is_good(folder: &Path) {
     }
     let fingerprint = page.lines().find(|line| line.starts_with("| a root's fingerprint")).unwrap();
     assert!(said.contains(fingerprint.split('`').nth(1).unwrap()), "{fingerprint} is not printed: {said}");
-    assert!(!page.contains("{by_hand}") && !page.contains("{first}"), "{page}");
+    // the program is shown for the eyes, beside the roots: a step that compares sums of the folder proves nothing
+    let installer = Sha256Digest::of(&fs::read(folder.join("wt-install")).unwrap());
+    assert_eq!(said.matches(&format!("{installer}  ")).count(), 1, "{said}");
+    let shown = page.find("sha256sum \"$HERE\"/wt-install").unwrap();
+    assert!(page.find("## 3.").unwrap() < shown && shown < page.find("## 4.").unwrap());
+    assert!(!page.contains("<!--") && !page.contains("{by_hand}") && !page.contains("{first}"), "{page}");
 }
 
 /// What a forger would do who writes the sums anew: only what is signed finds it.
@@ -69,11 +88,6 @@ fn with_new_sums(folder: &Path) {
     assert!(sum.unwrap().success());
 }
 
-/// Without what finds damage first, so that what comes later is seen to find it.
-fn past_zstd(script: String) -> String {
-    script.replace("| zstd -t", "> /dev/null").replace("| tar --zstd -tf -", "| cat")
-}
-
 fn finds(world: &World, flipped: &str, at: u64, not: &str) {
     let folder = world.path("out");
     // a hard link: not the bundle itself
@@ -82,10 +96,10 @@ fn finds(world: &World, flipped: &str, at: u64, not: &str) {
     fs::remove_file(world.path(&name)).unwrap();
     fs::write(world.path(&name), &bytes).unwrap();
     world.flip(&name, at);
-    assert!(!follow(&folder, |script| script).status.success());
+    assert!(!follow(&folder).status.success());
     let sums = world.read("out/SHA256SUMS");
     with_new_sums(&folder);
-    let output = follow(&folder, past_zstd);
+    let output = follow(&folder);
     assert!(!output.status.success() && !text(&output.stdout).contains(not), "{}", text(&output.stdout));
     fs::write(world.path(&name), bytes).unwrap();
     fs::write(world.path("out/SHA256SUMS"), sums).unwrap();
@@ -94,7 +108,13 @@ fn finds(world: &World, flipped: &str, at: u64, not: &str) {
 #[test]
 fn every_command_of_the_page_works_on_a_bundle_and_finds_a_flipped_byte() {
     let world = built();
-    assert_eq!(world.done(HANDOVER), "out\n");
+    let output = world.run(HANDOVER);
+    assert_eq!(text(&output.stdout), "out\n");
+    let told = text(&output.stderr);
+    let digest = Sha256Digest::of(&world.read("wt-install"));
+    assert!(told.contains(&format!("  wt-install sha256:{digest}\n")), "{told}");
+    let trust = Trust::parse(&world.read("keys/trust.json")).unwrap();
+    assert!(told.contains(&format!("  {}\n", trust.document().roots[0].id())), "{told}");
     assert_eq!(world.names("out"), ["CHECK.md", "SHA256SUMS", "b.tar.zst", "trust.json", "wt-install"]);
     assert_eq!(fs::read_to_string(world.path("out/SHA256SUMS")).unwrap().lines().count(), 4);
     assert_eq!(fs::metadata(world.path("out/b.tar.zst")).unwrap().nlink(), 2, "a link takes no room");
@@ -107,29 +127,40 @@ fn every_command_of_the_page_works_on_a_bundle_and_finds_a_flipped_byte() {
     says_it_is_good(&world.path("out"));
 }
 
-/// What a forger does to the folder, and what the page says then.
-fn forged(world: &World, how: &[&str]) -> Output {
+fn forge(world: &World, bundle: &str, trust: &str, how: &[&str]) {
+    let forge = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/forge.sh");
+    let mut forger = Command::new("bash");
+    forger.args([forge, bundle, trust]).args(how).current_dir(world.path("."));
+    assert!(forger.status().unwrap().success(), "{how:?}");
+}
+
+/// What a forger does to the folder, and what the page says then: stopped where it says no, and typed to its end.
+fn forged(world: &World, how: &[&str]) -> (Output, String) {
     let (bundle, trust) = (world.read("out/b.tar.zst"), world.read("out/trust.json"));
     fs::remove_file(world.path("out/b.tar.zst")).unwrap(); // a hard link: not the bundle itself
     fs::write(world.path("out/b.tar.zst"), &bundle).unwrap();
-    let forge = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/forge.sh");
-    let mut forger = Command::new("bash");
-    forger.args([forge, "out/b.tar.zst", "out/trust.json"]).args(how).current_dir(world.path("."));
-    assert!(forger.status().unwrap().success(), "{how:?}");
+    forge(world, "out/b.tar.zst", "out/trust.json", how);
     with_new_sums(&world.path("out"));
-    let output = follow(&world.path("out"), |script| script);
+    let page = fs::read_to_string(world.path("out/CHECK.md")).unwrap();
+    let said = (follow(&world.path("out")), type_all(&world.path("out"), &page));
     fs::write(world.path("out/b.tar.zst"), bundle).unwrap();
     fs::write(world.path("out/trust.json"), trust).unwrap();
     with_new_sums(&world.path("out"));
-    output
+    said
 }
 
 fn refuses(world: &World, how: &[&str], why: &str) {
-    let output = forged(world, how);
+    let (output, typed) = forged(world, how);
     let said = text(&output.stdout);
     assert!(!output.status.success(), "{how:?}: {said}");
     assert!(said.contains(&format!("NOT GOOD: {why}")), "{how:?}: {said}{}", text(&output.stderr));
     assert!(!said.contains("all of it is good"), "{how:?}: {said}");
+    is_refused(&typed);
+}
+
+fn is_refused(typed: &str) {
+    assert!(typed.contains("NOT GOOD: do not install this"), "{typed}");
+    assert!(typed.contains("nothing was unpacked") && !typed.contains("all of it is good"), "{typed}");
 }
 
 fn certify(world: &World, name: &str, more: &[&str]) {
@@ -139,19 +170,25 @@ fn certify(world: &World, name: &str, more: &[&str]) {
     WtKeys::try_parse_from(arguments).unwrap().run().unwrap();
 }
 
-/// `keys/trust.json` at version 2, which revokes the key of `revoked`.
-fn move_trust(world: &World, revoked: Option<&str>) {
-    let never = |_: &Path| panic!("no passphrase here");
-    let key = |name: &str| key_file::read(&world.path(&format!("keys/{name}.key")), &never).unwrap();
-    let before = Trust::parse(&world.read("keys/trust.json")).unwrap();
-    let revoked = revoked.map(|name| RevokedKey { key: key(name).public().id(), reason: "stolen".into() });
-    let document = TrustDocument {
-        version: 2,
-        revoked_keys: revoked.into_iter().collect(),
-        ..before.document().clone()
-    };
-    let after = issue_trust(&document, &[key("root-1")]).unwrap();
+/// The vendor's `keys/trust.json` at version 2, which the roots of version 1 signed.
+fn move_trust(world: &World, change: impl FnOnce(&mut TrustDocument)) {
+    let mut document = Trust::parse(&world.read("keys/trust.json")).unwrap().document().clone();
+    document.version = 2;
+    change(&mut document);
+    let after = issue_trust(&document, &[vendors_key(world, "root-1")]).unwrap();
     fs::write(world.path("keys/trust.json"), after.to_bytes()).unwrap();
+}
+
+fn vendors_key(world: &World, name: &str) -> SigningKey {
+    let never = |_: &Path| panic!("no passphrase here");
+    key_file::read(&world.path(&format!("keys/{name}.key")), &never).unwrap()
+}
+
+/// What the page says once the folder has the vendor's trust file of now.
+fn with_new_trust(world: &World) -> String {
+    fs::write(world.path("out/trust.json"), world.read("keys/trust.json")).unwrap();
+    with_new_sums(&world.path("out"));
+    text(&follow(&world.path("out")).stdout)
 }
 
 #[test]
@@ -162,8 +199,12 @@ fn the_page_refuses_what_a_forger_makes() {
         refuses(&world, &[how], "the roots signed the trust document");
     }
     refuses(&world, &["untrusted"], "the roots signed the certificate");
+    // the vendor's documents, and something else for zstd and tar
+    for how in ["hidden", "added"] {
+        refuses(&world, &[how], "it begins as a bundle does");
+    }
     // a thief of another key: the forger's own work is good where the key is the right one
-    let good = forged(&world, &["signed", "keys/bundle.key", "keys/bundle.cert"]);
+    let (good, _) = forged(&world, &["signed", "keys/bundle.key", "keys/bundle.cert"]);
     assert!(text(&good.stdout).contains("this is test 66.6.6"), "{}", text(&good.stdout));
     assert!(good.status.success() && text(&good.stdout).contains("all of it is good"));
     refuses(&world, &["signed", "keys/license.key", "keys/license.cert"], "the certificate is for bundles");
@@ -188,21 +229,47 @@ fn the_page_refuses_a_revoked_key_and_an_older_trust_document() {
     world.certified("other");
     let first = world.read("keys/trust.json");
     world.done(HANDOVER);
-    move_trust(&world, Some("bundle"));
-    fs::write(world.path("out/trust.json"), world.read("keys/trust.json")).unwrap();
-    with_new_sums(&world.path("out"));
-    let output = follow(&world.path("out"), |script| script);
-    assert!(text(&output.stdout).contains("NOT GOOD: its key was not revoked"), "{}", text(&output.stdout));
-    assert!(!output.status.success());
+    let key = vendors_key(&world, "bundle").public().id();
+    move_trust(&world, |document| {
+        document.revoked_keys.push(RevokedKey { key, reason: "stolen [\"} 2024".into() });
+    });
+    let said = with_new_trust(&world);
+    assert!(said.ends_with("NOT GOOD: its key was not revoked\n"), "{said}");
     fs::remove_dir_all(world.path("out")).unwrap();
     world.done("build release --key keys/other.key -o b.tar.zst");
     world.done("handover b.tar.zst -o out --trust keys/trust.json --installer wt-install");
     says_it_is_good(&world.path("out"));
     fs::write(world.path("out/trust.json"), first).unwrap();
     with_new_sums(&world.path("out"));
-    let output = follow(&world.path("out"), |script| script);
+    let output = follow(&world.path("out"));
     assert!(text(&output.stdout).contains("NOT GOOD: the trust document is not older"));
     assert!(!output.status.success());
+}
+
+#[test]
+fn the_page_refuses_a_release_that_was_withdrawn() {
+    let world = built();
+    world.done(HANDOVER);
+    let first = world.read("keys/trust.json");
+    for (lowest, withdrawn) in [
+        (&[("test", "2.0.0")][..], true),
+        (&[("other", "9.0.0"), ("test", "1.2.4-rc.1")], true),
+        (&[("test", "1.2.10"), ("test", "1.0.0")], true),
+        (&[("test", "1.2.3"), ("other", "9.0.0"), ("test", "1.2.3-rc.1")], false),
+    ] {
+        fs::write(world.path("keys/trust.json"), &first).unwrap();
+        move_trust(&world, |document| {
+            for (product, version) in lowest {
+                let (product, version) = (String::from(*product), version.parse().unwrap());
+                document.lowest_releases.push(LowestRelease { product, version });
+            }
+        });
+        let verified = world.run("verify b.tar.zst --trust keys/trust.json").status.success();
+        assert_eq!(verified, !withdrawn, "{lowest:?}");
+        let said = with_new_trust(&world);
+        assert_eq!(said.contains("all of it is good"), !withdrawn, "{lowest:?}: {said}");
+        assert_eq!(said.contains("NOT GOOD: the roots did not withdraw test 1.2.3"), withdrawn, "{said}");
+    }
 }
 
 #[test]
@@ -219,6 +286,22 @@ fn every_command_of_the_page_works_on_volumes_and_finds_a_flipped_byte() {
     let mut verify = Command::new("./wt-install");
     verify.args(["verify", "b.tar.zst.001", "--trust", "trust.json"]).current_dir(world.path("out"));
     assert!(verify.output().unwrap().status.success());
+}
+
+#[test]
+fn the_page_for_everybody_reads_volumes_and_finds_one_in_front() {
+    let world = World::cut();
+    fs::copy(world.path("keys/trust.json"), world.path("v/trust.json")).unwrap();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/verify-by-hand.md");
+    let page = fs::read_to_string(page).unwrap().replace("=worktile-5.2.0-amd64.tar.zst\n", "=b.tar.zst\n");
+    let page = page.split("<!-- to here -->").next().unwrap();
+    let typed = type_all(&world.path("v"), page);
+    assert!(typed.ends_with("all of it is good\n"), "{typed}");
+    fs::remove_dir_all(world.path("v/unpacked")).unwrap();
+    forge(&world, "v/b.tar.zst.001", "v/trust.json", &["front"]);
+    let typed = type_all(&world.path("v"), page);
+    assert!(typed.contains("NOT GOOD: it begins as a bundle does"), "{typed}");
+    is_refused(&typed);
 }
 
 #[test]

@@ -90,4 +90,8 @@ fn a_killed_handover_leaves_no_folder_of_that_name() {
     world.installer("wt-install", &["keys"]);
     let line = "handover b.tar.zst -o handed --trust keys/trust.json --installer wt-install";
     assert!(killed(&world, line, "handed") > 2);
+    // what the kills left is removed by the next run
+    world.done(line);
+    let hidden: Vec<_> = world.names(".").into_iter().filter(|name| name.starts_with(".wt-")).collect();
+    assert!(hidden.is_empty(), "{hidden:?}");
 }

@@ -62,6 +62,9 @@ fn volumes_are_read_from_several_folders() {
     }
     world.refused(VERIFY, 3, &["volume 2 is missing", "volume 3 is missing", "--volumes DIR"]);
     world.done(&format!("{VERIFY} --full --volumes x --volumes y --volumes y"));
+    let check = "build release --trust keys/trust.json --check v/b.tar.zst.001";
+    world.refused(check, 3, &["volume 2 is missing", "--volumes DIR"]);
+    world.done(&format!("{check} --volumes x --volumes y"));
     fs::copy(world.path("v/b.tar.zst.004"), world.path("x/b.tar.zst.004")).unwrap();
     world.refused(&format!("{VERIFY} --volumes x --volumes y"), 3, &["volume 4 is there twice"]);
 }
@@ -194,6 +197,13 @@ fn a_head_of_another_bundle_and_a_damaged_body_are_refused() {
     let spaced = [b"{ ", &world.read("u.tar.zst.manifest")[1..]].concat();
     fs::write(world.path("h.manifest"), spaced).unwrap();
     world.refused("sign h.manifest --key keys/bundle.key -y", 3, &["not spelled"]);
+}
+
+#[test]
+fn what_is_no_file_is_not_waited_for_to_be_signed() {
+    let world = World::new();
+    assert!(Command::new("mkfifo").arg(world.path("fifo")).status().unwrap().success());
+    world.refused("sign fifo --key keys/bundle.key --yes", 1, &["`fifo`", "not a regular file"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Reading files that anybody may have put there: a FIFO does not hang us, a size is checked before anything is allocated.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -13,6 +13,21 @@ pub fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
+/// Opens a regular file of any size, and nothing else.
+pub fn open_file(path: &Path) -> Result<File> {
+    let file = open(path).map_err(Error::io("open", path))?;
+    check_kind(&file, path)?;
+    Ok(file)
+}
+
+fn check_kind(file: &File, path: &Path) -> Result<Metadata> {
+    let found = file.metadata().map_err(Error::io("read", path))?;
+    if found.is_file() {
+        return Ok(found);
+    }
+    Err(Error::io("read", path)(io::Error::other("not a regular file")))
+}
+
 /// Reads a whole regular file of at most `limit` bytes.
 pub fn read(path: &Path, what: &'static str, limit: u64) -> Result<Vec<u8>> {
     read_file(&open(path).map_err(Error::io("open", path))?, path, what, limit)
@@ -20,10 +35,7 @@ pub fn read(path: &Path, what: &'static str, limit: u64) -> Result<Vec<u8>> {
 
 /// The same of a file that is open.
 pub fn read_file(file: &File, path: &Path, what: &'static str, limit: u64) -> Result<Vec<u8>> {
-    let found = file.metadata().map_err(Error::io("read", path))?;
-    if !found.is_file() {
-        return Err(Error::io("read", path)(io::Error::other("not a regular file")));
-    }
+    let found = check_kind(file, path)?;
     if found.len() > limit {
         return Err(Error::TooLarge { what, limit, found: found.len() });
     }
@@ -47,5 +59,17 @@ mod tests {
         assert!(matches!(read(&path, "test", 10), Err(Error::TooLarge { found: 11, .. })));
         assert_eq!(read(&path, "test", 11).unwrap().len(), 11);
         assert!(read(folder.path(), "test", 10).is_err());
+    }
+
+    #[test]
+    fn a_fifo_that_nobody_writes_into_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).unwrap();
+        assert!(open_file(&path).is_err() && read(&path, "test", 10).is_err());
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "a").unwrap();
+        assert!(open_file(&path).is_ok() && open_file(folder.path()).is_err());
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! What is signed is `PAE(type, payload)`, so a document of one type can never pass as another. The envelope itself
 //! has one valid spelling: compact JSON, fields in order, standard base64, signatures in ascending order of their key
-//! id, each key once. Anything else is refused, so that no bit of a signed file can change unnoticed.
+//! id, each key once. Anything else is refused, so that no bit of a signed file can change unnoticed; but for signatures
+//! beside a trust document that may be those of roots of which the reader does not know (FORMAT.md, section 2).
 
 use std::fmt;
 use std::ops::Deref;

@@ -42,6 +42,11 @@ pub enum Error {
         shown_path(path)
     )]
     KeyFolderMode { path: PathBuf, mode: u32 },
+    #[error(
+        "others can exchange what is in `{}`\n  expected it to belong to user {me}, or to root\n  found    user {owner}",
+        shown_path(path)
+    )]
+    KeyFolderOwner { path: PathBuf, me: u32, owner: u32 },
     #[error("the passphrase has {found} characters\n  expected {least} or more")]
     PassphraseShort { least: usize, found: usize },
     #[error("`{}` belongs to somebody else\n  expected user {me}\n  found    user {owner}", shown_path(path))]
@@ -162,6 +167,7 @@ impl crate::console::Explain for Error {
             | Self::PassphraseWrong { .. }
             | Self::KeyFileMode { .. }
             | Self::KeyFolderMode { .. }
+            | Self::KeyFolderOwner { .. }
             | Self::PassphraseShort { .. }
             | Self::KeyFileOwner { .. } => Exit::Failed,
             Self::SignedFile { source, .. } => source.exit(),
@@ -179,6 +185,7 @@ impl crate::console::Explain for Error {
                 format!("chmod 600 `{}`, and consider who has seen it", shown_path(path))
             }
             Self::KeyFolderMode { path, .. } => format!("chmod go-w `{}`", shown_path(path)),
+            Self::KeyFolderOwner { .. } => "keep keys in a folder of your own".into(),
             Self::PassphraseShort { .. } => {
                 "who gets the file can try passphrases as fast as machines can; five words of a dictionary hold".into()
             }

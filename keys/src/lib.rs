@@ -27,7 +27,7 @@ pub mod shown;
 pub mod signed_file;
 #[cfg(feature = "sign")]
 pub mod signer;
-#[cfg(feature = "certify")]
+#[cfg(feature = "sign")]
 pub mod staged_folder;
 #[cfg(any(feature = "testkit", all(test, feature = "certify")))]
 pub mod testkit;

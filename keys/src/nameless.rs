@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd, AsRawFd as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -136,9 +136,14 @@ pub(crate) fn staged_path(path: &Path) -> PathBuf {
     path.with_file_name(staged)
 }
 
-fn link(file: &File, path: &Path) -> io::Result<()> {
+/// Gives a nameless file a name in `folder`, which nobody may have.
+pub fn link_in(folder: impl AsFd, file: &File, name: impl rustix::path::Arg) -> rustix::io::Result<()> {
     let descriptor = format!("{DESCRIPTORS}/{}", file.as_raw_fd());
-    Ok(rustix::fs::linkat(CWD, &descriptor, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+    rustix::fs::linkat(CWD, &descriptor, folder, name, AtFlags::SYMLINK_FOLLOW)
+}
+
+fn link(file: &File, path: &Path) -> io::Result<()> {
+    Ok(link_in(CWD, file, path)?)
 }
 
 fn rename_new(from: &Path, to: &Path) -> io::Result<()> {

@@ -8,6 +8,7 @@ use crate::{Error, Result, capped, folder_of};
 
 /// A folder in which everybody removes their own files only.
 const STICKY: u32 = 0o1000;
+const ROOT: u32 = 0;
 
 /// Opens it: it belongs to who uses it, nobody else can read it, and nobody else can put another in
 /// its place. What is looked at is what was opened.
@@ -26,13 +27,20 @@ pub fn open(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Nobody else can exchange what is in the folder of `path`.
+/// Nobody else but root can exchange what is in the folder of `path`. The owner of a sticky folder can, too.
 pub fn check_folder(path: &Path) -> Result<()> {
     let folder = folder_of(path);
     let found = fs::metadata(&folder).map_err(Error::io("open", &folder))?;
     let mode = found.permissions().mode() & 0o7777;
-    let others_write = mode & 0o022 != 0 && mode & STICKY == 0;
-    if others_write { Err(Error::KeyFolderMode { path: folder, mode: mode & 0o777 }) } else { Ok(()) }
+    if mode & 0o022 != 0 && mode & STICKY == 0 {
+        return Err(Error::KeyFolderMode { path: folder, mode: mode & 0o777 });
+    }
+    let (me, owner) = (rustix::process::geteuid().as_raw(), found.uid());
+    if is_others(owner, me) { Err(Error::KeyFolderOwner { path: folder, me, owner }) } else { Ok(()) }
+}
+
+fn is_others(owner: u32, me: u32) -> bool {
+    owner != me && owner != ROOT
 }
 
 #[cfg(test)]
@@ -41,6 +49,25 @@ mod tests {
 
     fn set_mode(path: &Path, mode: u32) {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_is_refused() {
+        for (owner, me, refused) in [(1, 1, false), (ROOT, 1, false), (2, 1, true), (2, ROOT, true)] {
+            assert_eq!(is_others(owner, me), refused, "{owner} {me}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        for mode in [0o755, 0o1777] {
+            set_mode(folder.path(), mode);
+            if std::os::unix::fs::chown(folder.path(), Some(12345), None).is_err() {
+                return; // only root gives folders away
+            }
+            assert!(
+                matches!(check_folder(&path), Err(Error::KeyFolderOwner { owner: 12345, .. })),
+                "{mode:o}"
+            );
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::envelope::{Document, Envelope, Verified};
 use crate::{Error, KeyId, PublicKey, Result, Utc};
 
+const FIRST_VERSION: u64 = 1;
 const MOST_ROOTS: usize = 16;
 const MOST_REVOKED: usize = 100_000;
 
@@ -83,6 +84,10 @@ impl Trust {
         let document: Verified<TrustDocument> = envelope
             .verify_self_signed(None, |trust: &TrustDocument| (trust.roots.clone(), trust.threshold))?;
         document.check()?;
+        if document.version == FIRST_VERSION {
+            // no roots before it could have signed, too
+            envelope.verify_threshold::<TrustDocument>(&document.roots, document.threshold)?;
+        }
         Ok(Self { document, envelope })
     }
 
@@ -114,7 +119,8 @@ impl Trust {
 
     /// A document that goes before or after the one in force is signed by a threshold of the roots in force, which is
     /// checked before anything in it is read, and by a threshold of its own. For a copy of the one in force its own are
-    /// enough: it says the same, whoever else signed it.
+    /// enough: it says the same, and from version 2 on, whoever signed it that is not of its own roots may be of those
+    /// before it, which are not at hand.
     fn check(&self, envelope: &Envelope) -> Result<Self> {
         if envelope.holds(&self.document) {
             return Self::pin(envelope.clone());

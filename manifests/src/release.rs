@@ -14,6 +14,7 @@ pub use self::packages::{AptWord, GivenPackage, Mirror, PackageTarget};
 use crate::platform::{Platform, is_plain};
 use crate::site::{ConfTemplate, DataFolder, Hooks, JourneyStep, LicensePlace, Port, Requirements, Store};
 use crate::{Error, ImageName, Result};
+use wt_keys::shown::shown;
 
 const RELEASE_FILE: &str = "release.toml";
 const RELEASE_FILE_LIMIT: u64 = 4 << 20;
@@ -189,8 +190,7 @@ fn product<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<St
     if is_plain(&product) {
         return Ok(product);
     }
-    let shown = product.escape_debug();
-    Err(D::Error::custom(format!("the product `{shown}` is not a word of a-z, 0-9 and `-`")))
+    Err(D::Error::custom(format!("the product `{}` is not a word of a-z, 0-9 and `-`", shown(&product))))
 }
 
 fn images<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<ImageSource>, D::Error> {

@@ -84,7 +84,7 @@ impl World {
             ..testkit::manifest()
         };
         change(&mut manifest);
-        bundle.sign(&manifest, &self.signer)?;
+        bundle.seal(&manifest, &self.signer, &|_| {})?.publish()?;
         Ok(manifest)
     }
 }

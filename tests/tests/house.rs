@@ -42,7 +42,7 @@ fn what_may_happen_in_few_places_happens_in_no_other() {
                 "bundler/src/error.rs",
             ],
         ),
-        (&["reqwest::", "oci_client::"], &["bundler/src/source/registry"]),
+        (&["reqwest::"], &["bundler/src/source/registry"]),
         (&["UnixStream", "TcpStream", "UdpSocket", "ureq::"], &["installer/src/journey"]),
         (&["lettre::"], &["installer/src/mail"]),
         (&["ToSocketAddrs", "getent"], &["installer/src/resolver.rs"]),

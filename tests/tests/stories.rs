@@ -494,6 +494,8 @@ fn the_page_on_checking_by_hand_is_true() {
         ("threshold", "the roots signed the trust document"),
         ("stripped", "the roots signed the trust document"),
         ("untrusted", "the roots signed the certificate"),
+        ("hidden", "it begins as a bundle does"),
+        ("added", "it begins as a bundle does"),
     ] {
         let forge = repository().join("bundler/tests/forge.sh");
         let mut forger = Command::new("bash");
@@ -507,7 +509,7 @@ fn the_page_on_checking_by_hand_is_true() {
     // the same page finds a changed byte
     let file = fs::OpenOptions::new().write(true).open(folder.join(BUNDLE)).unwrap();
     file.write_all_at(b"!", file.metadata().unwrap().len() / 2).unwrap();
-    let found = by_hand(&script.replace("| zstd -t", "> /dev/null").replace("| tar --zstd -tf -", "| cat"));
+    let found = by_hand(&script);
     assert!(found.code != 0 && !found.stdout.contains("good: every chunk"), "{}", found.stdout);
 }
 

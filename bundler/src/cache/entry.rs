@@ -2,14 +2,13 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW};
+use rustix::fs::{CWD, Timespec, Timestamps, UTIME_NOW};
 use rustix::io::Errno;
-use wt_keys::Sha256Digest;
 use wt_keys::digest::Hasher;
+use wt_keys::{Sha256Digest, nameless};
 use wt_manifests::manifest::Frame;
 
 pub const FOOTER: usize = 24 + 3 * 32;
@@ -71,8 +70,7 @@ pub fn digest(file: &File, length: u64) -> io::Result<Sha256Digest> {
 
 /// Gives a nameless file its name; one that has it already is as good.
 pub fn name(file: &File, path: &Path) -> io::Result<()> {
-    let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
-    match rustix::fs::linkat(CWD, nameless, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+    match nameless::link_in(CWD, file, path) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(error) => Err(error.into()),
     }

@@ -49,6 +49,7 @@ impl BuildVerb {
             let again = Again {
                 release: &release,
                 bundle: &bundle,
+                volumes: &self.check.volumes,
                 signer: self.signer,
                 threads,
                 registries: self.registries.access(),

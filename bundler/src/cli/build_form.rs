@@ -56,8 +56,9 @@ impl BuildForm {
         };
         let bundle = Bundle::open(first, &signer.trust)?;
         let installer = self.installer.path()?;
-        Handover { bundle: &bundle, installer: &installer, folder, progress: output.progress() }.write()?;
-        super::handover::said(output, &bundle, folder);
+        let progress = output.progress();
+        let installer = Handover { bundle: &bundle, installer: &installer, folder, progress }.write()?;
+        super::handover::said(output, &bundle, installer, folder);
         Ok(())
     }
 }

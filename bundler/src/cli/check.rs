@@ -22,6 +22,9 @@ pub struct CheckFlag {
     /// `--trust`, and no key. Of what was kept only packages are used
     #[arg(long, value_name = "BUNDLE", conflicts_with_all = FORM)]
     pub check: Option<PathBuf>,
+    /// A further folder with volumes of that bundle; may be repeated
+    #[arg(long, value_name = "DIR", requires = "check")]
+    pub volumes: Vec<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -38,6 +41,7 @@ struct Checked {
 pub struct Again<'a> {
     pub release: &'a Release,
     pub bundle: &'a Path,
+    pub volumes: &'a [PathBuf],
     pub signer: SignerFlags,
     pub threads: u32,
     pub registries: RegistryAccess,
@@ -53,7 +57,7 @@ impl Again<'_> {
             return Err(Failure::usage("`--check` signs nothing", "leave out `--key`"));
         }
         let path = self.bundle;
-        let bundle = Bundle::open(path, &self.signer.trust()?)?;
+        let bundle = Bundle::open_in(path, self.volumes, &self.signer.trust()?)?;
         verify(&bundle, &output.progress())?;
         let verbatim = bundle.manifest().features.iter().any(|feature| feature == VERBATIM);
         let build = Build {

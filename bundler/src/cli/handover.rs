@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use wt_keys::Sha256Digest;
 use wt_keys::console::{Done, Output};
 use wt_manifests::bundle::Bundle;
 
@@ -46,19 +47,22 @@ impl HandoverVerb {
         let bundle = self.bundle.open()?;
         let installer = self.installer.path()?;
         let (folder, progress) = (&*self.folder, output.progress());
-        Handover { bundle: &bundle, installer: &installer, folder, progress }.write()?;
-        said(output, &bundle, &self.folder);
+        let installer = Handover { bundle: &bundle, installer: &installer, folder, progress }.write()?;
+        said(output, &bundle, installer, &self.folder);
         Ok(())
     }
 }
 
 /// What was made, and what is left to do.
-pub fn said(output: Output, bundle: &Bundle, folder: &Path) {
+pub fn said(output: Output, bundle: &Bundle, installer: Sha256Digest, folder: &Path) {
     let trust = bundle.trusted().trust.document();
-    output.say("tell the customer the fingerprints of your roots, and how many must sign, another way:");
+    output.say(
+        "tell the customer another way: how many of your roots must sign, their fingerprints, wt-install:",
+    );
     output.say(format_args!("  {} of {}", trust.threshold, trust.roots.len()));
     for root in &trust.roots {
         output.say(format_args!("  {}", root.id()));
     }
+    output.say(format_args!("  wt-install sha256:{installer}"));
     output.data(format_args!("{}\n", folder.display()));
 }

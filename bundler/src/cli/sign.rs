@@ -1,11 +1,10 @@
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use wt_keys::chain::Certified as _;
 use wt_keys::console::{Done, Failure, Output, Phase, Size, confirm};
-use wt_keys::{Chain, Sha256Digest, Signer, durable};
+use wt_keys::{Chain, Sha256Digest, Signer, capped, durable};
 use wt_manifests::Manifest;
 use wt_manifests::bundle::assemble::assemble_bundle;
 use wt_manifests::bundle::unsigned::{self, UnsignedBundle};
@@ -135,7 +134,7 @@ impl Sign {
 
 fn signable(path: &Path) -> Result<Signable> {
     let mut start = [0; 13];
-    let file = File::open(path).map_err(Error::io("open", path))?;
+    let file = capped::open_file(path)?;
     let mut found = Vec::new();
     file.take(start.len() as u64).read_to_end(&mut found).map_err(Error::io("read", path))?;
     start[..found.len()].copy_from_slice(&found);

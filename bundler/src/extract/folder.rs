@@ -1,12 +1,11 @@
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
-use wt_keys::durable;
+use wt_keys::{durable, nameless};
 use wt_manifests::RelativePath;
 use wt_manifests::bundle::reader::unwrapped;
 use wt_manifests::manifest::Entry;
@@ -15,9 +14,6 @@ use crate::hashed::Hashed;
 use crate::{Error, Result};
 
 const FOLDER_MODE: u32 = 0o755;
-/// Of the names that are ours.
-static NEXT: AtomicU32 = AtomicU32::new(0);
-
 /// A folder that files are written below.
 pub struct Folder {
     root: OwnedFd,
@@ -58,7 +54,7 @@ impl Folder {
     pub fn write(&self, entry: &Entry, content: &mut impl Read) -> Result<()> {
         let failed = |error: io::Error| Error::io("write", self.path.join(&entry.path))(error);
         let Some((parent, name)) = self.parent(&entry.path, true)? else { return Ok(()) };
-        let landing = Landing::create(&parent).map_err(|error| failed(error.into()))?;
+        let landing = Landing::create(&parent, name).map_err(|error| failed(error.into()))?;
         let mut content = Hashed::new(content);
         copy(&mut content, &landing.file, failed)?;
         let found = content.finish().map_err(unwrapped)?;
@@ -121,29 +117,44 @@ struct Landing<'a> {
 }
 
 impl<'a> Landing<'a> {
-    fn create(folder: &'a OwnedFd) -> Result<Self, Errno> {
+    fn create(folder: &'a OwnedFd, name: &str) -> Result<Self, Errno> {
         let (flags, mode) = (OFlags::WRONLY | OFlags::CLOEXEC, Mode::from_raw_mode(0o600));
         if let Ok(file) = rustix::fs::openat(folder, ".", flags | OFlags::TMPFILE, mode) {
             return Ok(Self { folder, file: file.into(), named: None });
         }
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!(".wt-extract-{}-{number}", std::process::id());
+        let staged = format!(".wt-{name}");
         let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
-        let file = rustix::fs::openat(folder, &name, flags, mode)?;
-        Ok(Self { folder, file: file.into(), named: Some(name) })
+        let file: File = match rustix::fs::openat(folder, &staged, flags, mode) {
+            Err(Errno::EXIST) => {
+                remove_abandoned(folder, &staged)?;
+                rustix::fs::openat(folder, &staged, flags, mode)?.into()
+            }
+            file => file?.into(),
+        };
+        let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive); // for who comes after a kill
+        Ok(Self { folder, file, named: Some(staged) })
     }
 
     /// Takes a name that nobody has.
     fn publish(mut self, name: &str) -> Result<(), Errno> {
         let Some(own) = self.named.take() else {
-            let descriptor = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-            return rustix::fs::linkat(CWD, &descriptor, self.folder, name, AtFlags::SYMLINK_FOLLOW);
+            return nameless::link_in(self.folder, &self.file, name);
         };
         let renamed = rustix::fs::renameat_with(self.folder, &own, self.folder, name, RenameFlags::NOREPLACE);
         if renamed.is_err() {
             self.named = Some(own);
         }
         renamed
+    }
+}
+
+/// Removes what a killed run left, which nobody has locked.
+fn remove_abandoned(folder: &OwnedFd, staged: &str) -> Result<(), Errno> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(folder, staged, flags, Mode::empty())?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => Err(Errno::BUSY),
+        _ => rustix::fs::unlinkat(folder, staged, AtFlags::empty()), // a file system without locks cannot say
     }
 }
 

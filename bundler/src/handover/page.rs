@@ -9,6 +9,9 @@ use wt_manifests::bundle::Bundle;
 const TEMPLATE: &str = include_str!("CHECK.md");
 const BY_HAND: &str = include_str!("../../../docs/verify-by-hand.md");
 const FROM: &str = "<!-- from here on this is also CHECK.md: bundler/src/handover/page.rs -->\n";
+/// Where the page of a folder speaks of the installer, which nothing in the bundle vouches for.
+const INSTALLER_HERE: &str = "<!-- wt-install: CHECK.md has this of it here -->\n";
+const INSTALLER: &str = include_str!("installer.md");
 const TO: &str = "<!-- to here -->";
 
 /// The page of one folder.
@@ -26,7 +29,7 @@ impl fmt::Display for Page<'_> {
             page = page.replace(&format!("{{{name}}}"), &value);
         }
         // last: nothing in it is a name
-        f.write_str(&page.replace("{by_hand}", by_hand()))
+        f.write_str(&page.replace("{by_hand}", &by_hand().replace(INSTALLER_HERE, INSTALLER)))
     }
 }
 
@@ -99,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_page_on_checking_by_hand_has_the_part_that_is_handed_over() {
-        for words in ["zstd -t", "openssl pkeyutl -verify", "## 7. Look inside", "tell"] {
+        for words in [INSTALLER_HERE, "zstd -t", "openssl pkeyutl -verify", "## 7. Look inside", "tell"] {
             assert!(by_hand().contains(words), "{words}");
         }
         assert!(!by_hand().contains("docker load"));

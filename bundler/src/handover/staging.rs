@@ -1,14 +1,13 @@
-//! A folder in the making: hidden, beside its place, and removed unless it is published.
+//! The handover folder in the making: hidden beside its place until it is complete.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags};
-use tempfile::TempDir;
 use wt_keys::console::Phase;
-use wt_keys::{Sha256Digest, durable, folder_of};
+use wt_keys::staged_folder::StagedFolder;
+use wt_keys::{Sha256Digest, durable};
 
 use crate::counted::Counted;
 use crate::hashed::Hashed;
@@ -16,19 +15,14 @@ use crate::{Error, Result};
 
 #[derive(Debug)]
 pub struct Staging {
-    folder: TempDir,
+    folder: StagedFolder,
     /// In the order in which they came.
     names: Vec<String>,
 }
 
 impl Staging {
     pub fn beside(output: &Path) -> Result<Self> {
-        let parent = folder_of(output);
-        let folder = tempfile::Builder::new()
-            .prefix(".wt-handover-")
-            .permissions(Permissions::from_mode(0o755))
-            .tempdir_in(&parent)
-            .map_err(Error::io("create a folder in", parent))?;
+        let folder = StagedFolder::create(output, 0o755)?;
         Ok(Self { folder, names: Vec::new() })
     }
 
@@ -83,21 +77,24 @@ impl Staging {
         names.into_iter().map(|name| Ok((name, digest(&self.path(name), phase)?))).collect()
     }
 
-    /// Gives the folder its name, which nothing else may have by now.
+    /// Gives the folder its name, which nothing may have by now but an empty folder.
     pub fn publish(self, output: &Path) -> Result<()> {
-        durable::sync_folder(self.folder.path())?;
-        let renamed = rustix::fs::renameat_with(CWD, self.folder.path(), CWD, output, RenameFlags::NOREPLACE);
-        match renamed {
-            Err(rustix::io::Errno::EXIST) => return Err(Error::OutputExists { path: output.to_owned() }),
-            other => other.map_err(|errno| Error::io("create the folder", output)(errno.into()))?,
+        match self.folder.publish() {
+            Err(wt_keys::Error::Io { source, .. }) if is_taken(&source) => {
+                Err(Error::OutputExists { path: output.to_owned() })
+            }
+            published => Ok(published?),
         }
-        let _ = self.folder.keep(); // nothing lies there any more
-        durable::sync_folder(&folder_of(output))?;
-        Ok(())
     }
 }
 
-fn digest(path: &Path, phase: &Phase) -> Result<Sha256Digest> {
+fn is_taken(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotADirectory};
+    matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | NotADirectory)
+}
+
+/// The digest of a file, as `sha256sum` prints it.
+pub fn digest(path: &Path, phase: &Phase) -> Result<Sha256Digest> {
     let file = File::open(path).map_err(Error::io("read", path))?;
     Hashed::new(Counted { inner: file, phase }).finish().map_err(Error::io("read", path))
 }

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use wt_keys::Sha256Digest;
+use wt_keys::{Sha256Digest, capped};
 use wt_manifests::Platform;
 use wt_manifests::release::{GivenPackage, PackageTarget};
 
@@ -61,7 +61,7 @@ fn take_one(given: &GivenPackage, architecture: &str, copy: PathBuf) -> Result<G
 
 fn copy_compared(given: &GivenPackage, copy: &Path) -> Result<u64> {
     let path = &given.path;
-    let file = match File::open(path) {
+    let file = match capped::open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(Error::MissingFile { path: path.clone() });
         }

@@ -2,7 +2,8 @@
 //! (`blobs/sha256/…`), in one reader, since both end in `manifest.json`.
 //!
 //! Attacks this module is written against: two files of one name, a list of layers that leads outside or in circles,
-//! a file whose name is not the digest it claims, documents and names of any size or number.
+//! a file whose name is not the digest it claims, documents and names of any size or number,
+//! an archive of a few megabytes that unpacks to what nothing can read to its end.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,11 +12,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use wt_keys::Sha256Digest;
+use wt_keys::{Sha256Digest, capped};
 use wt_manifests::ImageName;
 use wt_manifests::image::{Blob, refuse_ambiguous_keys};
 
-use crate::decompress::{Coding, decompressed, in_place};
+use crate::decompress::{Coding, decompressed_archive, in_place};
 use crate::foreign_tar::{clean, each_entry, each_place};
 use crate::hashed::Hashed;
 use crate::image::{Content, DOCUMENT_LIMIT};
@@ -64,11 +65,11 @@ struct ArchiveImage {
 impl Archive {
     /// Reads a file, which may be compressed.
     pub fn open(path: &Path, press: &Press) -> Result<Self> {
-        let (file, origin) = (File::open(path).map_err(Error::io("open", path))?, path.display().to_string());
+        let (file, origin) = (capped::open_file(path)?, path.display().to_string());
         if let Some(file) = in_place(&file).map_err(Error::io("read", path))? {
             return Self::read_file(file, &origin, press);
         }
-        let content = decompressed(file).map_err(Error::io("read", path))?;
+        let content = decompressed_archive(file, path, press.largest()).map_err(Error::io("read", path))?;
         Self::read(content, &origin, press, MOST)
     }
 

@@ -229,6 +229,28 @@ fn a_registry_with_tls_that_sends_on_to_plain_http_is_not_followed() {
 }
 
 #[test]
+fn a_registry_without_tls_is_followed_to_the_hosts_without_tls_that_were_named() {
+    let image = Layout::new(AMD64, &[(1, 1000)]);
+    let (folder, digest) = place(&image);
+    let stored = (folder.clone(), digest.clone());
+    let store = Fake::start(move |request| honest(&stored.0, &stored.1, request));
+    let to = format!("http://{}", store.host());
+    let registry = Fake::start(move |request| {
+        if request.is_for("/blobs/") {
+            return Answer::new(307).with("Location", &format!("{to}{}", request.path));
+        }
+        honest(&folder, &digest, request)
+    });
+    let (host, other) = (registry.host(), store.host());
+    let world = World::new(&[format!("docker://{host}/a:1")]);
+    let refused = said(&world.build(&["--plain-http", &host]), 1);
+    assert!(refused.contains("sends on to where it is not followed: to plain HTTP"), "{refused}");
+    assert!(refused.contains("--plain-http HOST:PORT"), "{refused}");
+    assert!(store.requests().is_empty(), "{:?}", store.requests());
+    done(&world.build(&["--plain-http", &host, "--plain-http", &other]));
+}
+
+#[test]
 fn debian_s_registry_takes_tokens_from_a_server_that_it_trusts() {
     let Some(mut registry) = Registry::start(Kind::Token) else { return };
     let image = Layout::new(AMD64, &[(1, 1000), (2, 2000)]);

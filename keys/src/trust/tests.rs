@@ -93,6 +93,34 @@ fn a_copy_with_fewer_signatures_is_the_same_document() {
 }
 
 #[test]
+fn of_the_first_document_nobody_but_its_roots_signs_a_copy() {
+    let first = document(1, 2, &[1, 2, 3]);
+    let site = Trust::pin(signed(&first, &[1, 2])).unwrap();
+    let elsewhere = Trust::pin(signed(&document(2, 2, &[1, 2, 3]), &[1, 2])).unwrap();
+    for (by, accepted) in [(&[1, 2][..], true), (&[2, 3], true), (&[1, 2, 3], true), (&[1, 2, 9], false)] {
+        let copy = signed(&first, by);
+        assert_eq!(Trust::pin(copy.clone()).is_ok(), accepted, "{by:?}");
+        assert_eq!(site.clone().advance(&copy).is_ok(), accepted, "{by:?}");
+        assert_eq!(elsewhere.follow(std::slice::from_ref(&copy)).is_ok(), accepted, "{by:?}");
+        let second = elsewhere.envelope().clone();
+        assert_eq!(elsewhere.follow(&[copy, second]).is_ok(), accepted, "{by:?}");
+    }
+}
+
+/// Who pinned a later one may not have the roots before it, so their signatures look like a stranger's: FORMAT.md,
+/// section 2. Where those roots are at hand, a stranger is one.
+#[test]
+fn a_stranger_s_signature_beside_a_later_document_counts_for_nothing() {
+    let (first, second) = rotated();
+    let site = Trust::pin(signed(&document(2, 1, &[2]), &[2])).unwrap();
+    let strange = signed(&document(2, 1, &[2]), &[1, 2, 9]);
+    assert!(site.clone().advance(&second).is_ok() && site.clone().advance(&strange).is_ok());
+    assert!(site.clone().advance(&signed(&document(2, 1, &[2]), &[1, 9])).is_err());
+    assert!(site.follow(&[first.clone(), second]).is_ok());
+    assert!(matches!(site.follow(&[first, strange]), Err(Error::UntrustedKey { .. })));
+}
+
+#[test]
 fn a_copy_that_its_own_roots_did_not_sign_is_not_the_same_document() {
     let site = Trust::pin(signed(&document(2, 2, &[1, 2, 3]), &[1, 2])).unwrap();
     for by in [&[1][..], &[9], &[1, 9]] {

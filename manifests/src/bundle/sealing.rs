@@ -26,13 +26,7 @@ pub struct HeadlessBundle {
 }
 
 impl HeadlessBundle {
-    /// Signs the manifest and puts the head before the body. It is on the disk and was read back when it gets its name.
-    #[inline(never)] // a test looks for this name in what customers get
-    pub fn sign(self, manifest: &Manifest, signer: &Signer) -> Result<()> {
-        self.seal(manifest, signer, &|_| {})?.publish()
-    }
-
-    /// As [`Self::sign`], but leaves the bundle without a name.
+    /// Signs the manifest, puts the head before the body and reads all of it back. The bundle has no name yet.
     #[inline(never)] // a test looks for this name in what customers get
     pub fn seal(
         mut self,

@@ -36,10 +36,6 @@ impl Volumes {
         self.split
     }
 
-    pub fn count(&self) -> u64 {
-        self.cut.count()
-    }
-
     pub fn problems(&self) -> &[VolumeProblem] {
         &self.problems
     }

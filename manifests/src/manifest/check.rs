@@ -26,7 +26,7 @@ impl Manifest {
     }
 
     /// Names that become parts of paths on site, and of the line by which a person recognises a bundle before it is signed.
-    pub fn check_names(&self) -> Result<()> {
+    fn check_names(&self) -> Result<()> {
         if !is_plain(&self.product) {
             return Err(contradiction(format_args!(
                 "the product `{}` is not a plain word",

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use wt_keys::shown::shown;
 use wt_keys::{Sha256Digest, Utc, written_as_string};
 
 const LONGEST: usize = 200;
@@ -101,8 +102,7 @@ impl FromStr for Mirror {
 }
 
 fn unlike(text: &str, expected: &str) -> String {
-    let text: String = text.chars().take(LONGEST).collect();
-    format!("`{}` is not {expected}", text.escape_debug())
+    format!("`{}` is not {expected}", shown(text))
 }
 
 impl fmt::Display for AptWord {

@@ -192,6 +192,34 @@ fn what_is_no_tar_and_names_without_end_are_refused() {
     assert!(matches!(read(&long(1 << 21)), Error::Unusable { .. }));
 }
 
+/// Files that nobody asked for, `zeros` of them in a mebibyte each, in a compressed archive; a layer may have 1 MiB.
+fn padded(zeros: usize) -> Result<Archive> {
+    let mut tar = Tar::new().file("manifest.json", b"[]");
+    for number in 0..zeros {
+        tar = tar.file(&format!("{number}/VERSION"), &vec![0; 1 << 20]);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.tar");
+    std::fs::write(&path, zstd::encode_all(&tar.0.into_inner().unwrap()[..], 1).unwrap()).unwrap();
+    Archive::open(&path, &Press::for_test_of_layers(folder.path(), 1 << 20))
+}
+
+#[test]
+fn what_a_compressed_archive_unpacks_to_is_counted_though_it_is_passed_over() {
+    padded(3).unwrap();
+    let refused = padded(5).err().unwrap();
+    assert!(matches!(refused, Error::UnpackedTooLarge { limit, .. } if limit == 4 << 20), "{refused}");
+}
+
+#[test]
+fn a_fifo_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.tar");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let refused = Archive::open(&path, &Press::for_test(folder.path())).err().unwrap();
+    assert!(matches!(refused, Error::Keys(wt_keys::Error::Io { .. })), "{refused}");
+}
+
 /// The same where layers can be read in place.
 fn in_a_file(bytes: &[u8]) -> Result<(Archive, Vec<Sha256Digest>)> {
     let folder = tempfile::tempdir().unwrap();

@@ -10,11 +10,11 @@ use std::io::{self, Read, Seek as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use wt_keys::Sha256Digest;
+use wt_keys::{Sha256Digest, capped};
 
-use super::blobs::{Blobs, Layout};
+use super::blobs::{Blobs, INDEX_TOO_LARGE, Layout};
 use super::descriptor::Descriptor;
-use crate::decompress::{decompressed, in_place};
+use crate::decompress::{decompressed_archive, in_place};
 use crate::foreign_tar::{clean, each_place};
 use crate::image::DOCUMENT_LIMIT;
 use crate::place::Place;
@@ -116,7 +116,7 @@ impl Layout for Archive {
     fn index(&self) -> Result<Vec<u8>> {
         let place = self.place(INDEX)?;
         if place.size > DOCUMENT_LIMIT {
-            return Err(self.wrong("its index.json is larger than 4 MiB"));
+            return Err(self.wrong(INDEX_TOO_LARGE));
         }
         let mut bytes = Vec::new();
         place.reader().read_to_end(&mut bytes).map_err(Error::io("read", &self.origin))?;
@@ -127,22 +127,18 @@ impl Layout for Archive {
 /// A tar that can be read at any place.
 fn tar_file(path: &Path, press: &Press) -> Result<File> {
     let failed = || Error::io("read", path);
-    let file = File::open(path).map_err(Error::io("open", path))?;
+    let file = capped::open_file(path)?;
     let mut file = match in_place(&file).map_err(failed())? {
         Some(file) => file,
-        None => unpack(decompressed(file).map_err(failed())?, path, press)?,
+        None => unpack(decompressed_archive(file, path, press.largest()).map_err(failed())?, path, press)?,
     };
     file.rewind().map_err(failed())?;
     Ok(file)
 }
 
-/// A tar that is several times as large as the largest layer holds more than one image needs.
-const LAYERS: u64 = 4;
-
 fn unpack(mut content: impl Read, path: &Path, press: &Press) -> Result<File> {
-    let limit = press.largest().saturating_mul(LAYERS);
     let (file, room) = press.nameless().map_err(Error::io("write", "a temporary file"))?;
-    let (mut buffer, mut size) = (vec![0; 256 << 10], 0);
+    let mut buffer = vec![0; 256 << 10];
     loop {
         let got = match content.read(&mut buffer) {
             Ok(0) => return Ok(file),
@@ -150,10 +146,6 @@ fn unpack(mut content: impl Read, path: &Path, press: &Press) -> Result<File> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(Error::io("unpack", path)(error)),
         };
-        size += got as u64;
-        if size > limit {
-            return Err(Error::UnpackedTooLarge { origin: path.display().to_string(), limit });
-        }
         room.take(got as u64)
             .and_then(|()| (&file).write_all(&buffer[..got]))
             .map_err(Error::io("write", "a temporary file"))?;

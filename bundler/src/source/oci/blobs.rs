@@ -32,6 +32,8 @@ pub trait Layout: Blobs {
     fn index(&self) -> Result<Vec<u8>>;
 }
 
+pub const INDEX_TOO_LARGE: &str = "its index.json is larger than 4 MiB";
+
 /// A blob where it is stored, with exactly the size that its descriptor says. Its digest is not compared yet.
 pub struct Stored {
     pub name: String,

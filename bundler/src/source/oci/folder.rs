@@ -1,12 +1,11 @@
 //! An image layout in a folder.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use wt_keys::{Sha256Digest, capped};
 
-use super::blobs::{Blobs, Layout};
+use super::blobs::{Blobs, INDEX_TOO_LARGE, Layout};
 use super::descriptor::Descriptor;
 use crate::image::DOCUMENT_LIMIT;
 use crate::place::Place;
@@ -25,7 +24,7 @@ impl Blobs for Folder<'_> {
 
     fn find(&self, blob: &Descriptor) -> Result<Place> {
         let path = self.0.join("blobs/sha256").join(blob.digest(&self.origin())?.to_string());
-        let file = File::open(&path).map_err(Error::io("open", &path))?;
+        let file = capped::open_file(&path)?;
         let size = file.metadata().map_err(Error::io("read", &path))?.len();
         Ok(Place::in_file(Arc::new(file), 0, size))
     }
@@ -33,7 +32,11 @@ impl Blobs for Folder<'_> {
 
 impl Layout for Folder<'_> {
     fn index(&self) -> Result<Vec<u8>> {
-        let bytes = capped::read(&self.0.join("index.json"), "an index.json", DOCUMENT_LIMIT)?;
-        Ok(bytes)
+        match capped::read(&self.0.join("index.json"), "an index.json", DOCUMENT_LIMIT) {
+            Err(wt_keys::Error::TooLarge { .. }) => {
+                Err(Error::Unusable { origin: self.origin(), why: INDEX_TOO_LARGE })
+            }
+            read => Ok(read?),
+        }
     }
 }

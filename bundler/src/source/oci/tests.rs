@@ -83,6 +83,22 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn what_is_no_file_is_refused_at_once_and_a_large_index_as_other_sources_refuse_it() {
+    let world = World::new();
+    world.index(&world.manifest(OCI_LAYER, LAYER, ""));
+    world.read(None).unwrap();
+    let layer = world.path(Sha256Digest::of(LAYER));
+    fs::remove_file(&layer).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&layer).status().unwrap().success());
+    let refused = world.read(None).err().unwrap();
+    assert!(matches!(refused, Error::Keys(wt_keys::Error::Io { .. })), "{refused}");
+    fs::write(world.folder.path().join("index.json"), vec![b' '; (4 << 20) + 1]).unwrap();
+    let refused = world.read(None).err().unwrap();
+    assert!(matches!(refused, Error::Unusable { why, .. } if why.contains("4 MiB")));
+    assert_eq!(refused.exit(), Exit::Failed);
+}
+
+#[test]
 fn layers_of_every_coding_become_the_same_layer() {
     for (kind, bytes) in [
         (OCI_LAYER.to_owned(), LAYER.to_vec()),
@@ -149,7 +165,7 @@ fn blobs_that_are_not_what_their_descriptor_says_are_refused() {
     fs::write(&layer, &LAYER[1..]).unwrap();
     assert!(matches!(world.read(None), Err(Error::Size { .. })));
     fs::remove_file(&layer).unwrap();
-    assert!(matches!(world.read(None), Err(Error::Io { .. })));
+    assert!(matches!(world.read(None), Err(Error::Keys(wt_keys::Error::Io { .. }))));
 }
 
 #[test]
@@ -216,7 +232,7 @@ fn documents_that_are_two_things_or_too_large_are_refused() {
     world.index(&world.blob(OCI_MANIFEST, &large, ""));
     assert!(matches!(world.read(None), Err(Error::Unusable { .. })));
     fs::write(world.folder.path().join("index.json"), large).unwrap();
-    assert!(matches!(world.read(None), Err(Error::Keys(_))));
+    assert!(matches!(world.read(None), Err(Error::Unusable { .. })));
 }
 
 /// The error and its hint, with `@` for the folder.

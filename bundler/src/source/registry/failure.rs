@@ -167,6 +167,10 @@ impl Explain for Failure {
                 "a machine without any authorities has no TLS at all: apt-get install ca-certificates".into()
             }
             Self::ForeignServer { server, .. } => format!("if it has to be so: `--token-server {server}`"),
+            Self::Redirect { .. } => {
+                "if plain HTTP has to be, name the host that it sends to, too: `--plain-http HOST:PORT`"
+                    .into()
+            }
             Self::Realm { why: "has no TLS", .. } => {
                 "if it has to be so, name it, too: `--plain-http HOST:PORT`".into()
             }

@@ -13,6 +13,7 @@ const CONNECT: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_mins(1);
 /// For a question with a short answer, from its first byte to the last of the answer.
 const ANSWER: Duration = Duration::from_secs(30);
+const MOST_HOPS: usize = 10;
 const USER_AGENT: &str = concat!("wt-bundle/", env!("CARGO_PKG_VERSION"));
 
 /// A registry, and how to talk to it.
@@ -20,7 +21,8 @@ pub struct Host {
     /// As in `https://registry.example:5000`.
     origin: Url,
     pub name: String,
-    /// For manifests and blobs. Follows where the registry sends, but not to plain HTTP, unless the registry speaks it.
+    /// For manifests and blobs. Follows where the registry sends, but not to plain HTTP, unless it is the registry's own
+    /// or the user named that host.
     pub client: Client,
     /// For who may ask, and for tokens. Goes nowhere that it is sent.
     pub asking: Client,
@@ -42,9 +44,13 @@ impl Host {
         let client = || builder(&authorities);
         let asking = client().map(|client| client.redirect(redirect::Policy::none()).timeout(ANSWER));
         Ok(Self {
-            origin,
             name: name.to_owned(),
-            client: client().and_then(|client| client.https_only(!plain).build()).map_err(Failure::client)?,
+            client: client()
+                .map(|client| client.https_only(access.plain_http.is_empty()))
+                .map(|client| client.redirect(follow(&origin, &access.plain_http)))
+                .and_then(ClientBuilder::build)
+                .map_err(Failure::client)?,
+            origin,
             asking: asking.and_then(ClientBuilder::build).map_err(Failure::client)?,
             plain_http: access.plain_http.clone(),
             token_servers: access.token_servers.clone(),
@@ -64,7 +70,7 @@ impl Host {
 
     /// Whether the user said that this address has no TLS.
     pub fn is_plain(&self, address: &Url) -> bool {
-        self.plain_http.contains(&authority(address)) || self.is_origin_of(address)
+        is_plain(&self.origin, &self.plain_http, address)
     }
 
     /// Whether credentials for this registry may be shown to the host of `address`.
@@ -87,6 +93,23 @@ impl Host {
             _ => Ok(None),
         }
     }
+}
+
+fn is_plain(origin: &Url, named: &[String], address: &Url) -> bool {
+    named.contains(&authority(address)) || origin.origin() == address.origin()
+}
+
+/// Where a registry may send on to.
+fn follow(origin: &Url, named: &[String]) -> redirect::Policy {
+    let (origin, named) = (origin.clone(), named.to_vec());
+    redirect::Policy::custom(move |attempt| {
+        let to = attempt.url();
+        match () {
+            () if attempt.previous().len() > MOST_HOPS => attempt.error("in circles"),
+            () if to.scheme() == "https" || is_plain(&origin, &named, to) => attempt.follow(),
+            () => attempt.error("to plain HTTP"),
+        }
+    })
 }
 
 fn builder(authorities: &[String]) -> reqwest::Result<ClientBuilder> {
