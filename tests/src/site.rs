@@ -10,6 +10,9 @@ use crate::repository;
 use crate::vendor::{first_bundle, world};
 
 pub const PASSWORD: &str = "INSECURE story password";
+/// For `find`: not what the check writes.
+pub const CHECKED: &str =
+    "-not -path '/var/lib/wt-install/check.*' -not -path '*/metrics*' -not -name alarms.json";
 /// Where an installation puts the program.
 pub const PROGRAM: &str = "/opt/worktile/bin/wt-install";
 
@@ -81,15 +84,16 @@ impl Site {
         to
     }
 
-    /// What a run that changes nothing must leave alone: every file it could touch with its times, packages, images.
+    /// What a run that changes nothing must leave alone: every file it could touch with its times, packages, images. What
+    /// the check writes every minute is not among it.
     pub fn state(&self) -> State {
-        let said = self.sh(
-            "find /opt/worktile /var/lib/wt-install /etc /run/wt /root -type f -printf '%p %T@ %s %m\\n' | sort;
-             dpkg-query -W; docker images --all --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}';
-             docker service ls --format '{{.ID}} {{.Name}} {{.Replicas}}'; docker ps --no-trunc --format '{{.ID}}' | sort;
-             docker secret ls --format '{{.ID}}'; docker config ls --format '{{.ID}}';
-             docker network ls --no-trunc --format '{{.ID}}' | sort",
-        );
+        let said = self.sh(&format!(
+            "find /opt/worktile /var/lib/wt-install /etc /run/wt /root -type f {CHECKED} -printf '%p %T@ %s %m\\n' | sort;
+             dpkg-query -W; docker images --all --no-trunc --format '{{{{.ID}}}} {{{{.Repository}}}}:{{{{.Tag}}}}';
+             docker service ls --format '{{{{.ID}}}} {{{{.Name}}}} {{{{.Replicas}}}}'; docker ps --no-trunc --format '{{{{.ID}}}}' | sort;
+             docker secret ls --format '{{{{.ID}}}}'; docker config ls --format '{{{{.ID}}}}';
+             docker network ls --no-trunc --format '{{{{.ID}}}}' | sort",
+        ));
         State(said.expect(0).stdout)
     }
 

@@ -69,7 +69,7 @@ const ANSWERS: &str = "company-domain = \"acme\"\n[domains]\n[administrator]\nma
 /// All that tells one end from another: no times, and no numbers that the engine makes anew.
 const END: &str = "
     find /opt/small /data /var/lib/wt-install /etc/systemd/system /run/wt -not -name '*.jsonl' -not -name host.json \
-        -not -name measured.json -not -name hw.json -printf '%p %y %m %u %g\\n' | sort
+        -not -path '/var/lib/wt-install/check.*' -not -path '*/metrics*' -not -name alarms.json -not -name measured.json -not -name hw.json -printf '%p %y %m %u %g\\n' | sort
     find /opt/small/conf /data /var/lib/wt-install/releases -type f -not -name '.small-*' -exec sha256sum {} + | sort -k 2
     sed 's/\"collected_at.*//' /var/lib/wt-install/installed.json
     docker service ls --format '{{.Name}} {{.Replicas}} {{.Image}}'; docker ps --format '{{.Image}} {{.Status}}' | sed 's/Up .* (/(/'
@@ -78,11 +78,11 @@ const END: &str = "
 
 /// As if nothing had been installed.
 const FORGET: &str = "
-    systemctl disable --now wt-snapshot.timer wt-snapshot.service >/dev/null 2>&1
+    systemctl disable --now $(cd /etc/systemd/system && ls | grep ^wt-small-) >/dev/null 2>&1
     docker stack rm small >/dev/null 2>&1; docker swarm leave --force >/dev/null 2>&1
     for i in $(seq 50); do docker ps -aq | grep -q . || break; sleep 0.2; done
     docker rm -f $(docker ps -aq) >/dev/null 2>&1; docker image prune -af >/dev/null 2>&1
-    rm -rf /opt/small /data /var/lib/wt-install /run/wt /etc/systemd/system/wt-*; systemctl daemon-reload; true";
+    rm -rf /opt/small /data /var/lib/wt-install /run/wt /var/log/wt-small /etc/systemd/system/wt-*; systemctl daemon-reload; true";
 
 struct Sweep<'a> {
     site: &'a Site,

@@ -8,69 +8,31 @@
 mod walk;
 
 use std::fs;
-use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use wt_tests::lab::Host;
 use wt_tests::program::{Ran, key, run, shipped};
 use wt_tests::repository;
+use wt_tests::site::{PASSWORD, Site};
+use wt_tests::vendor::{self, first_bundle, text, world};
 
 const BUNDLE: &str = "worktile-5.2.0-amd64.tar.zst";
-const PASSWORD: &str = "INSECURE story password";
 
-/// A folder of this run, with the bundle in it.
-fn world() -> &'static Path {
-    static WORLD: OnceLock<tempfile::TempDir> = OnceLock::new();
-    WORLD
-        .get_or_init(|| {
-            // the lab removes it, however the run ends
-            let lab = std::env::var_os("WT_LAB").map_or_else(|| repository().join("target"), PathBuf::from);
-            let world = tempfile::tempdir_in(lab).unwrap();
-            let output = world.path().join(BUNDLE);
-            run(
-                "wt-bundle",
-                &repository(),
-                ["build", "v5.2", "--key", text(&key("bundle.key")), "--output", text(&output)],
-            )
-            .expect(0);
-            world
-        })
-        .path()
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-fn bundle() -> PathBuf {
-    world().join(BUNDLE)
-}
-
-/// A bare host with the three files that a customer has.
-fn bare_site(name: &'static str) -> Host {
-    bare_site_on(name, "debian-12")
-}
-
-fn bare_site_on(name: &'static str, system: &str) -> Host {
-    let host = Host::start_as(name, system);
-    host.put(&shipped("wt-install"), "/root/wt-install");
-    host.put(&bundle(), &format!("/root/{BUNDLE}"));
-    let site = fs::read_to_string(repository().join("docs/site.example.toml")).unwrap();
-    let site = site.replace("192.0.2.10", &host.address).replace("choose your own", PASSWORD);
-    let file = world().join(format!("{name}.toml"));
-    fs::write(&file, site).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-    host.put(&file, "/root/site.toml");
-    host
+/// A bare host with the files that a customer has, the bundle among them.
+fn bare_site_on(name: &'static str, system: &str) -> Site {
+    let site = Site::bare_as(name, system);
+    site.bring(&first_bundle());
+    site
 }
 
 /// Installed once, for all stories.
-fn site() -> &'static Host {
-    static SITE: OnceLock<Host> = OnceLock::new();
+fn site() -> &'static Site {
+    static SITE: OnceLock<Site> = OnceLock::new();
     SITE.get_or_init(|| {
-        let host = bare_site("site");
+        let site = bare_site_on("site", "debian-12");
+        let host = &site.host;
         host.sh("! command -v docker").expect(0);
         host.sh("ip route show default | grep . && exit 1; ! ip route get 192.0.2.1").expect(0);
         // A leak must be able to show itself: the other end of the wire becomes route and name server for the capture.
@@ -82,44 +44,12 @@ fn site() -> &'static Host {
         host.sh("ip route del default; : >/etc/resolv.conf").expect(0);
         installed.expect(0).says("hw.json");
         assert_eq!(frames, 0, "the installation put frames on the wire: see site.pcap");
-        host
+        site
     })
 }
 
-/// What a run that changes nothing must leave alone: every file it could touch with its times, packages, images.
-fn state(host: &Host) -> String {
-    host.sh(
-        "find /opt/worktile /var/lib/wt-install /etc /run/wt /root -type f -printf '%p %T@ %s %m\\n' | sort;
-         dpkg-query -W; docker images --all --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}';
-         docker service ls --format '{{.ID}} {{.Name}} {{.Replicas}}'; docker ps --no-trunc --format '{{.ID}}' | sort;
-         docker secret ls --format '{{.ID}}'; docker network ls --no-trunc --format '{{.ID}}' | sort",
-    )
-    .expect(0)
-    .stdout
-}
-
-fn license(host: &Host, name: &str) -> PathBuf {
-    let hw = world().join(format!("{name}-hw.json"));
-    host.get("/opt/worktile/hw.json", &hw);
-    let output = world().join(format!("{name}-license.json"));
-    run(
-        "wt-license",
-        world(),
-        [
-            "sign",
-            text(&hw),
-            "--key",
-            text(&key("license.key")),
-            "--customer",
-            "Example Ltd",
-            "--output",
-            text(&output),
-            "--yes",
-            "--replace",
-        ],
-    )
-    .expect(0);
-    output
+fn license(site: &Site) -> PathBuf {
+    vendor::license(&site.take("/opt/worktile/hw.json"), &[])
 }
 
 const PLACE: &str = "/opt/worktile/conf/apps/web/license.json";
@@ -127,9 +57,9 @@ const PLACE: &str = "/opt/worktile/conf/apps/web/license.json";
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_bare_host_goes_to_licensed_and_no_packet_leaves_it() {
-    let host = site();
+    let host = &site().host;
     assert!(host.http("/api/license").contains("MISSING"));
-    host.put(&license(host, "site"), PLACE);
+    host.put(&license(site()), PLACE);
     host.sh("/opt/worktile/bin/wt-install restart web").expect(0);
     let answer = host.http("/api/license");
     assert!(answer.contains("\"MATCH\""), "{answer}");
@@ -139,7 +69,7 @@ fn a_bare_host_goes_to_licensed_and_no_packet_leaves_it() {
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_capture_would_have_seen_a_packet() {
-    let host = site();
+    let host = &site().host;
     host.sh("ip route add default via 198.18.0.1").expect(0);
     host.capture(&world().join("control.pcap"));
     host.sh("echo x >/dev/udp/192.0.2.1/53").expect(0);
@@ -152,38 +82,28 @@ fn a_capture_would_have_seen_a_packet() {
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_second_run_changes_nothing() {
-    let host = site();
-    let before = state(host);
+    let host = &site().host;
+    let before = site().state();
     host.sh(&format!("cd /root && ./wt-install {BUNDLE}")).expect(0).says("nothing to do");
-    similar_asserts(&before, &state(host));
-}
-
-/// Equal line by line, and says which line is not.
-fn similar_asserts(before: &str, after: &str) {
-    for line in before.lines() {
-        assert!(after.lines().any(|other| other == line), "gone: {line}");
-    }
-    for line in after.lines() {
-        assert!(before.lines().any(|other| other == line), "new: {line}");
-    }
+    before.same(&site().state());
 }
 
 /// A bare Debian 13, for all stories that want one.
-fn thirteen() -> &'static Host {
-    static HOST: OnceLock<Host> = OnceLock::new();
-    HOST.get_or_init(|| bare_site_on("thirteen", "debian-13"))
+fn thirteen() -> &'static Site {
+    static SITE: OnceLock<Site> = OnceLock::new();
+    SITE.get_or_init(|| bare_site_on("thirteen", "debian-13"))
 }
 
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_bare_debian_13_is_installed_from_the_same_bundle_and_a_second_run_changes_nothing() {
-    let host = thirteen();
+    let host = &thirteen().host;
     host.sh("grep ^VERSION_ID=.13 /etc/os-release; ! command -v docker").expect(0).says("13");
     host.sh(&format!("cd /root && ./wt-install {BUNDLE}")).expect(0).says("hw.json");
     host.sh("docker version --format '{{.Server.Version}}'").expect(0).says("26.");
-    let before = state(host);
+    let before = thirteen().state();
     host.sh(&format!("cd /root && ./wt-install {BUNDLE}")).expect(0).says("nothing to do");
-    similar_asserts(&before, &state(host));
+    before.same(&thirteen().state());
 }
 
 #[test]
@@ -196,7 +116,7 @@ fn another_machine_builds_the_same_bytes() {
     let mut here = Command::new(shipped("wt-bundle"));
     here.args(build.split(' ')).arg(key("bundle.key")).current_dir(&folder);
     Ran::of(here.env("SOURCE_DATE_EPOCH", now.trim())).expect(0);
-    let host = thirteen();
+    let host = &thirteen().host;
     host.put(&release, "/root/release");
     host.put(&shipped("wt-bundle"), "/root/wt-bundle");
     host.put(&repository().join("target/wt/keys"), "/root/keys");
@@ -230,11 +150,11 @@ fn the_walk_of_the_readme_can_be_walked() {
     let older = folder.join("worktile-5.1.0-amd64.tar.zst");
     run(
         "wt-bundle",
-        world(),
+        &world(),
         ["build", text(&release), "--key", text(&key("bundle.key")), "-o", text(&older)],
     )
     .expect(0);
-    site().get("/opt/worktile/hw.json", &folder.join("hw.json"));
+    site().host.get("/opt/worktile/hw.json", &folder.join("hw.json"));
     let walked = walk::walk(&folder).expect(0);
     for said in
         ["9 images", "4 files", "same\n", "5.1.0 → 5.2.0", "joined.tar.zst", "worktile.handover", "MATCH"]
@@ -256,7 +176,7 @@ fn the_walk_of_the_readme_can_be_walked() {
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn an_edit_of_a_configuration_file_is_kept() {
-    let host = site();
+    let host = &site().host;
     host.sh("sed -i 's/acme/edited/' /opt/worktile/conf/apps/im/independence.js").expect(0);
     host.sh(&format!("cd /root && ./wt-install {BUNDLE}")).expect(0).says("nothing to do");
     host.sh("grep edited /opt/worktile/conf/apps/im/independence.js").expect(0);
@@ -265,7 +185,7 @@ fn an_edit_of_a_configuration_file_is_kept() {
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_reboot_brings_everything_back() {
-    let host = site();
+    let host = &site().host;
     host.reboot();
     let healthy = "for i in $(seq 90); do /opt/worktile/bin/wt-install status -q >/dev/null 2>&1 && exit 0; sleep 1; done; \
                    /opt/worktile/bin/wt-install status; exit 1";
@@ -276,7 +196,7 @@ fn a_reboot_brings_everything_back() {
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn no_secret_is_in_a_readable_file_a_journal_or_a_log() {
-    let host = site();
+    let host = &site().host;
     let found = host
         .sh(&format!(
             "grep -rlF '{PASSWORD}' /opt /etc /run /var/log /var/lib/wt-install /tmp 2>/dev/null; \
@@ -291,13 +211,14 @@ fn no_secret_is_in_a_readable_file_a_journal_or_a_log() {
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_killed_installation_is_run_again_and_a_strangers_license_is_refused() {
-    let theirs = license(site(), "site");
-    let host = bare_site("stranger");
+    let theirs = license(site());
+    let stranger = bare_site_on("stranger", "debian-12");
+    let host = &stranger.host;
     // as if killed between two packages: one is unpacked, what it needs is not
     let unpack = Command::new("tar")
         .arg("--zstd")
         .arg("-xf")
-        .arg(bundle())
+        .arg(first_bundle())
         .arg("packages")
         .current_dir(world())
         .status();
@@ -314,7 +235,7 @@ fn a_killed_installation_is_run_again_and_a_strangers_license_is_refused() {
     let answer = host.http("/api/license");
     assert!(answer.contains("\"FOREIGN\""), "{answer}");
     host.sh("/opt/worktile/bin/wt-install status").says("another machine");
-    host.put(&license(&host, "stranger"), PLACE);
+    host.put(&license(&stranger), PLACE);
     host.sh("/opt/worktile/bin/wt-install restart web").expect(0);
     assert!(host.http("/api/license").contains("\"MATCH\""));
 }
@@ -322,7 +243,7 @@ fn a_killed_installation_is_run_again_and_a_strangers_license_is_refused() {
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_host_that_does_not_fit_is_refused_before_the_first_change() {
-    let host = site();
+    let host = &site().host;
     let install = |more: &str| host.sh(&format!("cd /root && {more}"));
     let plan = format!("./wt-install plan {BUNDLE} --site bad.toml");
     install(&format!("sed 's/{}/192.0.2/' site.toml >bad.toml; chmod 600 bad.toml; {plan}", host.address))
@@ -355,8 +276,12 @@ fn foreign_platform() -> PathBuf {
     )
     .unwrap();
     let output = world().join("arm.tar.zst");
-    run("wt-bundle", world(), ["build", "arm", "--key", text(&key("bundle.key")), "--output", text(&output)])
-        .expect(0);
+    run(
+        "wt-bundle",
+        &world(),
+        ["build", "arm", "--key", text(&key("bundle.key")), "--output", text(&output)],
+    )
+    .expect(0);
     output
 }
 
@@ -372,7 +297,7 @@ fn an_image_that_the_engine_does_not_have_is_named() {
          [[image]]\nname = \"absent:1\"\nsource = \"docker-daemon:absent:1\"\n",
     )
     .unwrap();
-    run("wt-bundle", world(), ["build", "absent", "--key", text(&key("bundle.key"))])
+    run("wt-bundle", &world(), ["build", "absent", "--key", text(&key("bundle.key"))])
         .expect(1)
         .says("absent:1")
         .says("hint: ");
@@ -393,7 +318,7 @@ fn a_file_that_is_no_request_is_refused() {
     let path = world().join("no-hw.json");
     for wrong in ["", "{}", "{\"cpu\": \"x\"}", "hello"] {
         fs::write(&path, wrong).unwrap();
-        run("wt-license", world(), ["sign", text(&path), "--key", text(&key("license.key")), "--yes"])
+        run("wt-license", &world(), ["sign", text(&path), "--key", text(&key("license.key")), "--yes"])
             .expect(3);
     }
 }
@@ -402,10 +327,10 @@ fn a_file_that_is_no_request_is_refused() {
 #[ignore = "needs the programs as shipped: ./test runs it"]
 fn a_damaged_bundle_ends_with_exit_code_3() {
     let damaged = world().join("damaged.tar.zst");
-    fs::copy(bundle(), &damaged).unwrap();
+    fs::copy(first_bundle(), &damaged).unwrap();
     let file = fs::OpenOptions::new().read(true).write(true).open(&damaged).unwrap();
     let length = file.metadata().unwrap().len();
-    let verify = || run("wt-install", world(), ["verify", text(&damaged), "-q"]);
+    let verify = || run("wt-install", &world(), ["verify", text(&damaged), "-q"]);
     verify().expect(0);
     // every part of the head that is read apart, and a bit of every chunk
     let places = [0, 8, 9, 12, 13, 16, 17, 60, 5000].into_iter().chain((70_000..length).step_by(4 << 20));
@@ -422,9 +347,9 @@ fn a_damaged_bundle_ends_with_exit_code_3() {
     file.set_len(length + 1).unwrap();
     verify().expect(3);
     file.set_len(length).unwrap();
-    run("wt-keys", world(), ["init", "--dir", "other-keys", "--no-passphrase", "-q"]).expect(0);
-    fs::copy(bundle(), &damaged).unwrap();
-    run("wt-install", world(), ["verify", text(&damaged), "--trust", "other-keys/trust.json"])
+    run("wt-keys", &world(), ["init", "--dir", "other-keys", "--no-passphrase", "-q"]).expect(0);
+    fs::copy(first_bundle(), &damaged).unwrap();
+    run("wt-install", &world(), ["verify", text(&damaged), "--trust", "other-keys/trust.json"])
         .expect(3)
         .says("not trusted");
 }
@@ -462,7 +387,7 @@ fn every_command_of_the_readme_is_one_that_the_programs_know() {
     for line in blocks.flat_map(str::lines).filter(|line| line.starts_with("wt-")) {
         let words: Vec<&str> = line.split('#').next().unwrap().split_whitespace().collect();
         let verb = words[1..].iter().find(|word| !word.starts_with('-') && !word.contains('.'));
-        let help = run(words[0], world(), verb.into_iter().copied().chain(["--help"])).expect(0).stdout;
+        let help = run(words[0], &world(), verb.into_iter().copied().chain(["--help"])).expect(0).stdout;
         for flag in words.iter().filter(|word| word.starts_with("--")) {
             assert!(help.contains(flag), "{line}: no {flag} in\n{help}");
         }
@@ -480,7 +405,7 @@ fn the_page_on_checking_by_hand_is_true() {
     assert!(commands.len() >= 7, "the page has lost its commands");
     let folder = world().join("by-hand");
     fs::create_dir_all(&folder).unwrap();
-    fs::copy(bundle(), folder.join(BUNDLE)).unwrap();
+    fs::copy(first_bundle(), folder.join(BUNDLE)).unwrap();
     fs::copy(key("trust.json"), folder.join("trust.json")).unwrap();
     let script = format!("set -euo pipefail\n{}", commands.concat());
     let by_hand = |script: &str| Ran::of(Command::new("bash").arg("-c").arg(script).current_dir(&folder));
@@ -503,7 +428,7 @@ fn the_page_on_checking_by_hand_is_true() {
         let refused = by_hand(&script);
         assert!(refused.code != 0 && !refused.stdout.contains("Loaded image"), "{how}: {}", refused.stdout);
         assert!(refused.stdout.contains(&format!("NOT GOOD: {why}")), "{how}: {}", refused.stdout);
-        fs::copy(bundle(), folder.join(BUNDLE)).unwrap();
+        fs::copy(first_bundle(), folder.join(BUNDLE)).unwrap();
         fs::copy(key("trust.json"), folder.join("trust.json")).unwrap();
     }
     // the same page finds a changed byte
@@ -518,7 +443,7 @@ fn the_page_on_checking_by_hand_is_true() {
 fn a_handover_folder_has_the_installer_that_takes_its_bundle() {
     let handover = |folder: &str| {
         let trust = key("trust.json");
-        run("wt-bundle", world(), ["handover", BUNDLE, "-o", folder, "--trust", text(&trust)])
+        run("wt-bundle", &world(), ["handover", BUNDLE, "-o", folder, "--trust", text(&trust)])
     };
     handover("handed").expect(0).says("fingerprints");
     let folder = world().join("handed");
