@@ -22,8 +22,8 @@ pub mod tar;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wt_keys::SigningKey;
 use wt_keys::console::Progress;
+use wt_keys::{KeyId, SigningKey};
 use wt_licensor::install_key;
 
 use self::data_writer::{DataWriter, Written};
@@ -35,8 +35,7 @@ use crate::engine::Engine;
 use crate::journal::Event;
 use crate::operation::Operation;
 use crate::preflight::available;
-use crate::restore::record::Record;
-use crate::{Error, Installation, Result, quiesce};
+use crate::{Error, Installation, Result, quiesce, restore};
 
 /// In the journal.
 pub const NAME: &str = "backup";
@@ -72,7 +71,7 @@ pub fn carry_out(installation: &Installation, order: &Order, progress: &Progress
     let roots = source::roots(installation, order.logs);
     let folder = prepare(installation, order, &roots, &key)?;
     let measure = source::measure(&roots)?;
-    require_room(installation, &folder, measure)?;
+    require_room(installation, &folder, key.public().id(), measure)?;
     let record =
         |event, detail: &str| installation.journal.record((installation.clock)(), NAME, event, detail);
     record(Event::Began, &folder.display().to_string())?;
@@ -101,10 +100,7 @@ fn refuse_in_between(installation: &Installation) -> Result<()> {
     if let Some(pending) = Operation::pending(&installation.places)? {
         return Err(Error::UnderWay { kind: pending.kind, version: pending.to.version.to_string() });
     }
-    match Record::read(&installation.places)? {
-        Some(record) => Err(Error::RestorePending { backup: record.backup }),
-        None => Ok(()),
-    }
+    restore::none_is_pending(&installation.places)
 }
 
 /// The folder for backups, without what a killed run left there.
@@ -120,8 +116,10 @@ fn prepare(installation: &Installation, order: &Order, roots: &[Root], key: &Sig
 }
 
 /// As much as the data takes, unless an earlier backup shows how well it compresses.
-fn require_room(installation: &Installation, folder: &Path, measure: Measure) -> Result<()> {
-    let newest = folder::all(folder, installation.product())?.into_iter().find_map(|found| found.opened.ok());
+fn require_room(installation: &Installation, folder: &Path, key: KeyId, measure: Measure) -> Result<()> {
+    let ours = |backup: &Backup| backup.signer == key && backup.list.created <= (installation.clock)();
+    let all = folder::all(folder, installation.product())?.into_iter();
+    let newest = all.filter_map(|found| found.opened.ok()).find(ours);
     let expected = newest.map_or(measure.stored, |backup| {
         let (stored, length) = (backup.list.stored().max(1), backup.list.data.length);
         let scaled = u128::from(measure.stored) * u128::from(length) / u128::from(stored);

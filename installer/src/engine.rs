@@ -194,8 +194,8 @@ impl Engine {
 
     /// Returns once all that the engine has written is on the disk.
     pub fn sync_storage(&self) -> Result<()> {
-        let folders = [self.info.data_root.as_path(), Path::new(CONTAINERD_ROOT)];
-        for folder in folders.into_iter().filter(|folder| folder.is_dir()) {
+        let stores = self.stores()?;
+        for folder in [stores.root, stores.received, stores.layers].iter().filter(|folder| folder.is_dir()) {
             let file = std::fs::File::open(folder).map_err(Error::io("open", folder))?;
             rustix::fs::syncfs(&file).map_err(|errno| Error::io("sync", folder)(errno.into()))?;
         }

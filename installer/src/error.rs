@@ -65,7 +65,9 @@ pub enum Error {
     #[error("the template `{template}` cannot be rendered: {why}")]
     Template { template: String, why: String },
     #[error("`{step}` of the user journey failed: {why}")]
-    Journey { stack: String, step: String, why: String },
+    Journey { step: String, why: String },
+    #[error("`{step}` of the user journey was refused: {why}")]
+    LogInRefused { step: String, why: String },
     #[error("the script `{script}` of the bundle failed")]
     Hook { script: String, source: Box<Error> },
     #[error("`{}` is too large for the engine to hand out\n  expected at most {limit} bytes\n  found    {found}", path.display())]
@@ -76,7 +78,7 @@ pub enum Error {
     NotKept { folder: PathBuf },
     #[error("this needs the bundle of {product} {version}: images and packages are not kept")]
     BundleNeeded { product: String, version: String },
-    #[error("an {} to {version} was begun and not finished", kind.as_str())]
+    #[error("{} to {version} was begun and not finished", kind.with_article())]
     UnderWay { kind: Kind, version: String },
     #[error("there is no release to go back to")]
     NoPrevious,
@@ -158,7 +160,7 @@ pub enum Error {
     Engine { action: &'static str, source: Box<bollard::errors::Error> },
     #[error("the engine could not {action}")]
     Daemon { action: &'static str, source: Box<Error> },
-    #[error("`{}` is not JSON: {source}", path.display())]
+    #[error("`{}` is not JSON", path.display())]
     EngineConfiguration { path: PathBuf, source: serde_json::Error },
     #[error("the engine's client could not {action}")]
     Client { action: &'static str, source: Box<Error> },

@@ -1,7 +1,7 @@
 //! The journal: what each run did and when, one line a step, on the disk before the step is acknowledged.
 //!
 //! Whether a step is done is asked of the host itself wherever it can tell. The journal answers only for what it
-//! cannot: work that must happen once in the life of a site.
+//! cannot: which hooks have run, and what was under way when the host went down.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -18,28 +18,44 @@ const ANSWER_LIMIT: u64 = 4 << 20;
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// Walks all steps; each is tried until it succeeds or `patience` is over. Returns how many there were.
+/// With the site's own account for it, once the product can know it. A log-in that is refused is not tried again: a product
+/// may lock whoever tries too often.
 pub fn walk(installation: &Installation, patience: Duration) -> Result<usize> {
-    walk_as(installation, &installation.site.administrator, patience)
-}
-
-/// The same, with somebody else's account.
-pub fn walk_as(installation: &Installation, who: &Administrator, patience: Duration) -> Result<usize> {
     let manifest = installation.manifest();
-    let traveller = Traveller::of(installation, who)?;
+    let who = who(installation);
+    let traveller = Traveller::of(installation, &who)?;
     let deadline = Instant::now() + patience;
     for step in &manifest.site.journey {
         loop {
             match traveller.take(step)? {
                 Ok(()) => break,
-                Err(_) if Instant::now() < deadline => std::thread::sleep(PAUSE),
-                Err(why) => {
-                    let (stack, step) = (manifest.product.clone(), step.name.clone());
-                    return Err(Error::Journey { stack, step, why });
+                Err(Miss { last: false, .. }) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+                Err(Miss { last: true, why }) => {
+                    return Err(Error::LogInRefused { step: step.name.clone(), why });
+                }
+                Err(Miss { why, .. }) => {
+                    return Err(Error::Journey { step: step.name.clone(), why });
                 }
             }
         }
     }
     Ok(manifest.site.journey.len())
+}
+
+fn who(installation: &Installation) -> Administrator {
+    let mut who = installation.site.administrator.clone();
+    if let (Some(account), Some(_)) = (&installation.site.check.account, &installation.installed) {
+        (who.username, who.password) = (account.username.clone(), account.password.clone());
+    }
+    who
+}
+
+/// An answer that is not the expected one.
+#[derive(Debug, PartialEq, Eq)]
+struct Miss {
+    why: String,
+    /// It would be the same again.
+    last: bool,
 }
 
 /// Who walks.
@@ -71,7 +87,7 @@ impl<'a> Traveller<'a> {
     }
 
     /// One request. The outer error is a mistake in the release, the inner one an answer that is not the expected one.
-    fn take(&self, step: &JourneyStep) -> Result<std::result::Result<(), String>> {
+    fn take(&self, step: &JourneyStep) -> Result<std::result::Result<(), Miss>> {
         let render = |text: &str| self.values.render_secret(&step.name, text);
         let host = step.host.as_deref().map(render).transpose()?;
         let path = render(&step.path)?;
@@ -92,15 +108,20 @@ impl<'a> Traveller<'a> {
         }
         let answer = match request.body(body.unwrap_or_default()) {
             Ok(request) => agent.run(request),
-            Err(error) => return Ok(Err(format!("the request cannot be made: {error}"))),
+            Err(error) => {
+                return Ok(Err(Miss { why: format!("the request cannot be made: {error}"), last: false }));
+            }
         };
         let mut answer = match answer {
             Ok(answer) => answer,
-            Err(error) => return Ok(Err(format!("no answer on port {port}: {error}"))),
+            Err(error) => {
+                return Ok(Err(Miss { why: format!("no answer on port {port}: {error}"), last: false }));
+            }
         };
         let status = answer.status().as_u16();
         let text = answer.body_mut().with_config().limit(ANSWER_LIMIT).read_to_string().unwrap_or_default();
-        Ok(judge(step, status, &text))
+        let last = matches!(status, 401 | 403);
+        Ok(judge(step, status, &text).map_err(|why| Miss { why, last }))
     }
 }
 
@@ -123,11 +144,12 @@ fn judge(step: &JourneyStep, status: u16, text: &str) -> std::result::Result<(),
     }
     match &step.contains {
         Some(wanted) if !text.contains(wanted) => {
-            let start: String = text.chars().take(200).collect();
+            // not the answer itself, in which a token may stand: this goes into logs and mail
             Err(format!(
-                "{} {}\n  expected an answer with `{wanted}`\n  found    {start}",
+                "{} {}\n  expected an answer with `{wanted}`\n  found    {} bytes without it",
                 step.method.as_str(),
-                step.path
+                step.path,
+                text.len()
             ))
         }
         _ => Ok(()),

@@ -50,6 +50,15 @@ pub struct Build {
 pub type Report<'a> = dyn Fn(&'static str, &Outcome, Duration) + 'a;
 
 impl Kind {
+    /// In a sentence.
+    pub fn with_article(self) -> &'static str {
+        match self {
+            Self::Install => "an installation",
+            Self::Upgrade => "an upgrade",
+            Self::Rollback => "a rollback",
+        }
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Install => "installation",

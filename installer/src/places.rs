@@ -150,9 +150,9 @@ impl Places {
         self.state().join("conf")
     }
 
-    /// Held by the one check that looks.
+    /// Held by the one check that looks; in memory, as the other.
     pub fn check_lock(&self) -> PathBuf {
-        self.state().join("check.lock")
+        self.root.join("run/wt-check.lock")
     }
 
     /// What the last check found.

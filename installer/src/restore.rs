@@ -30,7 +30,7 @@ use crate::operation::{Operation, Report};
 use crate::preflight::{available, device};
 use crate::steps::Outcome;
 use crate::wanted::Wanted;
-use crate::{Error, Installation, Result, journey, quiesce};
+use crate::{Error, Installation, Places, Result, journey, quiesce};
 
 pub use self::record::recover;
 
@@ -173,14 +173,28 @@ fn judge(
     }
 }
 
+/// Refuses while one is not finished.
+pub fn none_is_pending(places: &Places) -> Result<()> {
+    match Record::read(places)? {
+        Some(record) => Err(Error::RestorePending { backup: record.backup }),
+        None => Ok(()),
+    }
+}
+
 /// Nobody could log in where the operator has stopped a service.
 fn walk(installation: &Installation, progress: &Progress) -> Result<String> {
     if Wanted::read(&installation.places)? != Wanted::default() {
         return Ok("healthy; some are not to run, so no user journey was walked".to_owned());
     }
     let _phase = progress.phase("walking the user journey", None);
-    let steps = journey::walk(installation, JOURNEY_PATIENCE)?;
-    Ok(format!("healthy, and the user journey passes, all {steps} steps"))
+    match journey::walk(installation, JOURNEY_PATIENCE) {
+        Ok(steps) => Ok(format!("healthy, and the user journey passes, all {steps} steps")),
+        // passwords may have been others when the backup was made, or where
+        Err(Error::LogInRefused { step, .. }) => Ok(format!(
+            "healthy; `{step}` was refused, as with a password that the restored data does not know"
+        )),
+        Err(error) => Err(error),
+    }
 }
 
 /// Puts back what was there before; the error says why, and whether that went well.

@@ -21,7 +21,7 @@ use crate::packages::removal::Removal;
 use crate::prune::Images;
 use crate::release::Release;
 use crate::schedule::Schedule;
-use crate::{Error, Places, Result, engine_configuration};
+use crate::{Error, Places, Result, engine_configuration, restore};
 
 const RESTORED: &str = "daemon.json is as it was; Docker reads it when it is started next";
 
@@ -33,6 +33,7 @@ pub type Left = String;
 
 /// Refuses what cannot be done to its end, before anything has changed.
 pub fn check(places: &Places, scope: &Scope) -> Result<()> {
+    restore::none_is_pending(places)?;
     let engine = scope.engine()?;
     if !scope.packages {
         return Ok(());

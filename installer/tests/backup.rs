@@ -342,7 +342,7 @@ fn the_newest_backups_are_kept_and_what_is_not_ours_stays() {
         let to = world.backups().join(format!("acme-1.0.0-2026-11-24T{hour}0000Z.backup"));
         fs::rename(&backup.folder, to).unwrap();
     };
-    for (hour, key) in [("01", 1), ("03", 1), ("04", 2), ("05", 1), ("06", 1)] {
+    for (hour, key) in [("01", 1), ("03", 1), ("04", 2), ("05", 1), ("06", 1), ("09", 1)] {
         let created = format!("2026-11-24T{hour}:00:00Z").parse().unwrap();
         let made = world.back_up_as(&[], &insecure_key(key), |list| list.created = created).unwrap();
         rename(&made, hour);
@@ -350,12 +350,14 @@ fn the_newest_backups_are_kept_and_what_is_not_ours_stays() {
     let parent = world.backups();
     fs::write(parent.join("acme-1.0.0-2026-11-24T030000Z.backup/mine"), "").unwrap();
     fs::create_dir(parent.join("acme-1.0.0-2026-11-24T000000Z.backup")).unwrap();
-    let gone = folder::keep_newest(&parent, "acme", &insecure_key(1), 2).unwrap();
+    let made = parent.join("acme-1.0.0-2026-11-24T060000Z.backup");
+    let now = "2026-11-24T06:30:00Z".parse().unwrap();
+    let gone = folder::keep_newest(&made, now, "acme", &insecure_key(1), 2).unwrap();
     assert_eq!(gone, ["acme-1.0.0-2026-11-24T010000Z.backup"]);
     let left = fs::read_dir(&parent).unwrap().count();
     assert_eq!(
-        left, 5,
-        "two of ours, one with a file of somebody's, another installation's, one that is none"
+        left, 6,
+        "two of ours, one of a clock ahead, one with a file of somebody's, another installation's, one that is none"
     );
 }
 

@@ -13,7 +13,8 @@ use wt_tests::vendor::{text, world};
 
 /// What changes files, or has another process do it: the engine, apt, the release's scripts.
 const CALLS: &str = "openat,write,pwrite64,fsync,fdatasync,syncfs,rename,renameat,renameat2,link,linkat,unlink,unlinkat,\
-                     mkdir,mkdirat,rmdir,ftruncate,fchmod,chmod,fchmodat,fchown,chown,fchownat,symlinkat,execve,connect,sendto";
+                     mkdir,mkdirat,rmdir,ftruncate,fchmod,chmod,fchmodat,fchown,chown,fchownat,symlinkat,execve,connect,sendto,\
+                     writev,sendmsg,pwritev,fallocate,copy_file_range";
 /// How many of them are tried where not all are.
 const SAMPLE: usize = 8;
 

@@ -175,13 +175,22 @@ pub fn remove_leftovers(parent: &Path, product: &str, key: &SigningKey) -> Resul
     Ok(())
 }
 
-/// Removes all backups of this installation but the newest `keep`. What is not a whole backup, is somebody else's, or has
-/// more in it than a backup has, stays. Returns the names of those that are gone.
-pub fn keep_newest(parent: &Path, product: &str, key: &SigningKey, keep: usize) -> Result<Vec<String>> {
+/// Removes all backups of this installation but the newest `keep`, of which the one in the folder `made` is one, whatever
+/// the clock said before. What is not a whole backup, is from a time after `now`, is somebody else's, or has more in it than
+/// a backup has, stays. Returns the names of those that are gone.
+pub fn keep_newest(
+    made: &Path,
+    now: Utc,
+    product: &str,
+    key: &SigningKey,
+    keep: usize,
+) -> Result<Vec<String>> {
+    let parent = made.parent().unwrap_or(made);
     let ours = all(parent, product)?.into_iter().filter_map(|found| found.opened.ok());
     let ours = ours.filter(|backup| backup.signer == key.public().id() && backup.list.product == product);
+    let ours = ours.filter(|backup| backup.folder != made && backup.list.created <= now);
     let mut removed = Vec::new();
-    for backup in ours.skip(keep) {
+    for backup in ours.skip(keep.saturating_sub(1)) {
         if remove(&backup)? {
             removed.push(backup.name());
         }

@@ -5,8 +5,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
+use wt_keys::console::Size;
 
-use super::list::{CONF, DATA, RENDERED};
+use super::list::{CONF, DATA, MOST_ENTRIES, RENDERED};
 use super::path::BackupPath;
 use crate::beneath::Folder;
 use crate::conf::{self, Conf};
@@ -49,7 +50,11 @@ pub fn roots(installation: &Installation, logs: bool) -> Vec<Root> {
     data.chain([marker]).chain(logs).chain([conf, rendered]).flatten().collect()
 }
 
-/// Looks at everything. What is gone meanwhile was never there.
+/// What one file may have of holes: they are read like data while services are held still.
+const MOST_HOLLOW: u64 = 64 << 30;
+
+/// Looks at everything. What is gone meanwhile was never there; what would make the copy fail, or last for ever, is said
+/// before anything is held still.
 pub fn measure(roots: &[Root]) -> Result<Measure> {
     let mut sum = Measure::default();
     for Root { place, .. } in roots {
@@ -61,6 +66,9 @@ pub fn measure(roots: &[Root]) -> Result<Measure> {
             _ => {}
         }
     }
+    if sum.entries > MOST_ENTRIES as u64 {
+        return Err(Error::BackupTooMany { most: MOST_ENTRIES });
+    }
     Ok(sum)
 }
 
@@ -71,6 +79,14 @@ fn measure_one(folder: &Folder, name: &OsStr, sum: &mut Measure) -> std::io::Res
         FileType::RegularFile => {
             let size = u64::try_from(found.st_size).unwrap_or_default();
             let on_disk = u64::try_from(found.st_blocks).unwrap_or_default().saturating_mul(512);
+            if size.saturating_sub(on_disk) > MOST_HOLLOW {
+                return Err(std::io::Error::other(format!(
+                    "`{}` in it has {} of holes, more than {}",
+                    name.display(),
+                    Size(size - on_disk),
+                    Size(MOST_HOLLOW)
+                )));
+            }
             sum.size = sum.size.saturating_add(size);
             sum.stored = sum.stored.saturating_add(on_disk.min(size));
         }

@@ -14,7 +14,7 @@ use wt_manifests::stack::Run;
 
 use super::alarm::Alarms;
 use crate::deployment::Deployment;
-use crate::engine::{CONTAINERD_ROOT, Engine, Service, StoreKind, SwarmState};
+use crate::engine::{Engine, Service, SwarmState};
 use crate::installation::Installed;
 use crate::operation::Operation;
 use crate::wanted::Wanted;
@@ -210,15 +210,10 @@ fn walk(installation: &Installation, engine: &EngineFact, services: &[ServiceFac
         EngineFact::Answers { .. } => {}
         EngineFact::NoSwarm { .. } | EngineFact::Silent { .. } => return Ok(JourneyFact::None),
     }
-    let mut who = installation.site.administrator.clone();
-    let account = installation.site.check.account.clone();
-    let as_administrator = account.is_none();
-    if let Some(account) = account {
-        (who.username, who.password) = (account.username, account.password);
-    }
-    match journey::walk_as(installation, &who, JOURNEY_PATIENCE) {
+    let as_administrator = installation.site.check.account.is_none();
+    match journey::walk(installation, JOURNEY_PATIENCE) {
         Ok(steps) => Ok(JourneyFact::Walked { steps }),
-        Err(error @ Error::Journey { .. }) => {
+        Err(error @ (Error::Journey { .. } | Error::LogInRefused { .. })) => {
             Ok(JourneyFact::Failed { why: error.to_string(), as_administrator })
         }
         Err(error) => Err(error),
@@ -230,11 +225,8 @@ fn disks(installation: &Installation) -> Vec<Disk> {
     let places = &installation.places;
     let mut folders = vec![places.state(), installation.home(), installation.site.data_root.clone()];
     folders.push(places.logs(installation.product()));
-    if let Ok(engine) = Engine::connect() {
-        folders.push(engine.info().data_root.clone());
-        if engine.info().store == StoreKind::Containerd {
-            folders.push(PathBuf::from(CONTAINERD_ROOT));
-        }
+    if let Ok(stores) = Engine::connect().and_then(|engine| engine.stores()) {
+        folders.extend([stores.root, stores.received, stores.layers]);
     }
     let mut disks = BTreeMap::new();
     for folder in folders {

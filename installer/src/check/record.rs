@@ -64,7 +64,7 @@ fn add_line(path: &Path, line: &str) -> Result<()> {
     put_aside(path)?;
     let mut options = OpenOptions::new();
     let mut file =
-        options.append(true).create(true).mode(0o644).open(path).map_err(Error::io("open", path))?;
+        options.append(true).create(true).mode(0o640).open(path).map_err(Error::io("open", path))?;
     file.write_all(line.as_bytes()).map_err(Error::io("write", path))
 }
 

@@ -11,7 +11,7 @@ use wt_manifests::stack::Run;
 use super::facts::{self, ServiceFact};
 use crate::command::Command;
 use crate::deployment::Deployment;
-use crate::engine::{Engine, SwarmState, UpContainer, daemon};
+use crate::engine::{Engine, SwarmState, daemon};
 use crate::steps::snapshot;
 use crate::{Error, Installation, Result};
 
@@ -20,8 +20,6 @@ const SYSTEMCTL_LIMIT: Duration = Duration::from_mins(2);
 /// Something to be done about a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Repair {
-    /// A backup that was killed left its containers paused.
-    Unpause(UpContainer),
     /// They are not there at all.
     Deploy(Vec<String>),
     Scale {
@@ -56,15 +54,15 @@ pub fn carry_out(installation: &Installation) -> Result<Vec<String>> {
         return Ok(done);
     }
     let services = facts::services(installation, &engine)?;
-    for repair in plan(&services, &engine.paused_containers(installation.stack_name())?) {
+    for repair in plan(&services) {
         done.extend(repair.carry_out(installation, &engine, &services)?);
     }
     Ok(done)
 }
 
 /// What there is to do.
-fn plan(services: &[ServiceFact], paused: &[UpContainer]) -> Vec<Repair> {
-    let mut repairs: Vec<Repair> = paused.iter().cloned().map(Repair::Unpause).collect();
+fn plan(services: &[ServiceFact]) -> Vec<Repair> {
+    let mut repairs = Vec::new();
     let wanted = || services.iter().filter(|fact| fact.run == Run::AsDescribed && fact.replicas != Some(0));
     let missing: Vec<String> =
         wanted().filter(|fact| fact.service.is_none()).map(|fact| fact.name.clone()).collect();
@@ -98,10 +96,6 @@ impl Repair {
         services: &[ServiceFact],
     ) -> Result<Option<String>> {
         Ok(Some(match self {
-            Self::Unpause(paused) => {
-                engine.unpause(&paused.id)?;
-                format!("let a paused container of {} go on", paused.service)
-            }
             Self::Scale { name, id, replicas } => {
                 engine.scale_service(id, *replicas)?;
                 format!("started {name}")
@@ -166,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_stopped_by_itself_is_started_and_what_is_coming_back_is_left_to_the_engine() {
-        let started = |fact: ServiceFact| plan(&[fact], &[]);
+        let started = |fact: ServiceFact| plan(&[fact]);
         assert_eq!(started(fact("web", 1, &[true, false])), []);
         assert_eq!(started(fact("web", 1, &[false])), [Repair::Restart { name: "web".into() }]);
         let scale = Repair::Scale { name: "web".into(), id: "id-web".into(), replicas: 1 };
@@ -177,12 +171,6 @@ mod tests {
             assert_eq!(started(ServiceFact { run, ..absent.clone() }), []);
             assert_eq!(started(ServiceFact { run, ..fact("web", 0, &[]) }), []);
         }
-    }
-
-    #[test]
-    fn a_paused_container_goes_on() {
-        let paused = UpContainer { id: "c".into(), service: "redis".into(), paused: true };
-        assert_eq!(plan(&[], std::slice::from_ref(&paused)), [Repair::Unpause(paused)]);
     }
 
     #[test]

@@ -65,8 +65,8 @@ impl Backup {
     fn keep_newest(&self, installation: &Installation, made: &Made) -> Result<Vec<String>> {
         let (Some(keep), None) = (installation.site.backup.keep, &self.output) else { return Ok(Vec::new()) };
         let key = install_key::load_or_make(&installation.places.installation_key())?;
-        let parent = made.backup.folder.parent().unwrap_or(&made.backup.folder);
-        folder::keep_newest(parent, installation.product(), &key, keep.into())
+        let now = (installation.clock)();
+        folder::keep_newest(&made.backup.folder, now, installation.product(), &key, keep.into())
     }
 
     fn show(&self, output: Output, places: &Places) -> Done {

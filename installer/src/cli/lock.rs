@@ -92,6 +92,7 @@ mod tests {
     #[test]
     fn a_check_is_waited_for_and_another_run_is_not() {
         let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("run")).unwrap();
         let places = Places::below(root.path());
         let other = Lock::take(&places).unwrap();
         let started = Instant::now();

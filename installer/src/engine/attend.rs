@@ -1,4 +1,4 @@
-//! What is done to services that stopped by themselves: each is a word to the engine, and nobody waits for what comes of it.
+//! What is done to services that stopped by themselves.
 
 use super::{Engine, client};
 use crate::Result;

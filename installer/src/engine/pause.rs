@@ -40,11 +40,6 @@ impl Engine {
         Ok(up.collect())
     }
 
-    /// Those that are frozen.
-    pub fn paused_containers(&self, stack: &str) -> Result<Vec<UpContainer>> {
-        Ok(self.up_containers(stack)?.into_iter().filter(|container| container.paused).collect())
-    }
-
     /// Those of some services that are up and not frozen.
     pub fn moving_containers(&self, stack: &str, services: &BTreeSet<String>) -> Result<Vec<UpContainer>> {
         let up = self.up_containers(stack)?.into_iter();

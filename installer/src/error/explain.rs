@@ -65,6 +65,7 @@ impl Explain for Error {
             | Self::NotInstalled
             | Self::Template { .. }
             | Self::Journey { .. }
+            | Self::LogInRefused { .. }
             | Self::Hook { .. }
             | Self::ConfTooLarge { .. }
             | Self::ConfEmpty { .. }
@@ -134,9 +135,12 @@ impl Error {
                 "put back what was there: `wt-install` with the bundle writes a file that is missing".into()
             }
             Self::Staging { path } => format!("see what `{}` is, and remove it", path.display()),
-            Self::Journey { stack, .. } => format!(
-                "`wt-install status` shows the services; `docker service logs {stack}_NAME` says what one of them had to say"
-            ),
+            Self::LogInRefused { .. } => {
+                "does site.toml have the administrator's password of today? `[check.account]` may name an account of its own".into()
+            }
+            Self::Journey { .. } => {
+                "`wt-install status` shows the services; `wt-install logs NAME` says what one of them had to say".into()
+            }
             Self::NoNetwork => {
                 "`ip route` shows what it reaches; take back a route that is wider than it need be".into()
             }
@@ -182,9 +186,9 @@ impl Error {
             Self::ImageDiffers { .. } => {
                 "remove that image or tag from the engine (`docker image rm`), then run this again".into()
             }
-            Self::StackUnhealthy { stack, services, .. } => {
+            Self::StackUnhealthy { services, .. } => {
                 let name = services.first().map_or("", |(name, _)| name.as_str());
-                format!("`docker service logs {stack}_{name}` says more; run this again when it is mended")
+                format!("`wt-install logs {name}` says more; run this again when it is mended")
             }
             _ => return None,
         })
@@ -256,12 +260,7 @@ impl Error {
             }
             Self::RestoreMount { .. } => "mount the disk at the folder above it".into(),
             Self::RestoreInTheWay { path } => format!("see what `{}` is, and move it away", path.display()),
-            Self::RestoreUndone { source } => match **source {
-                Self::Journey { .. } => {
-                    "the log-in is the administrator's of site.toml: does the data know that password?".into()
-                }
-                _ => return source.hint(),
-            },
+            Self::RestoreUndone { source } => return source.hint(),
             _ => return None,
         })
     }

@@ -47,10 +47,15 @@ fn is_engines(line: &str) -> bool {
     };
     let words = || line.split_whitespace();
     match line.as_bytes().first() {
-        Some(b':') => line[1..].starts_with("DOCKER"),
-        Some(b'-') => words().any(|word| word.starts_with("DOCKER") || bridge(word)),
+        Some(b':') => line[1..].split_whitespace().next().is_some_and(is_chain),
+        Some(b'-') => words().any(|word| is_chain(word) || bridge(word)),
         _ => false,
     }
+}
+
+/// `DOCKER_OUTPUT` is another's: of the engine around us, where this host is a container itself.
+fn is_chain(word: &str) -> bool {
+    word == "DOCKER" || word.starts_with("DOCKER-")
 }
 
 #[cfg(test)]
@@ -73,6 +78,8 @@ COMMIT
 *nat
 :POSTROUTING ACCEPT [0:0]
 :DOCKER - [0:0]
+:DOCKER_OUTPUT - [0:0]
+-A OUTPUT -d 127.0.0.11/32 -j DOCKER_OUTPUT
 -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
 -A POSTROUTING -o docker_gwbridge -m addrtype --src-type LOCAL -j MASQUERADE
 COMMIT
@@ -92,6 +99,8 @@ COMMIT
 COMMIT
 *nat
 :POSTROUTING ACCEPT [0:0]
+:DOCKER_OUTPUT - [0:0]
+-A OUTPUT -d 127.0.0.11/32 -j DOCKER_OUTPUT
 COMMIT
 "
         );

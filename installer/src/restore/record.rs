@@ -119,8 +119,10 @@ impl Swap {
     pub fn new(live: PathBuf) -> Result<Self> {
         let had = is_there(&live)?;
         let swap = Self { live, had };
-        if is_there(&swap.before())? {
-            return Err(Error::RestoreInTheWay { path: swap.before() });
+        for path in [swap.before(), swap.staged()] {
+            if is_there(&path)? {
+                return Err(Error::RestoreInTheWay { path });
+            }
         }
         Ok(swap)
     }
