@@ -580,7 +580,7 @@ fn all_that_stack_configuration_and_hooks_reach_and_that_is_not_inside_is_said_a
             "  stack.yaml, service `one`: the port 80 has no [[port]] in release.toml",
             "  release.toml, [[conf]]: no file `conf/web/b.conf`",
             "  conf/web/a.conf: no [[conf]] in release.toml names it",
-            "  stack.yaml, secrets: no site has the secret `a`; there are admin-password, smtp-password",
+            "  stack.yaml, secrets: no site has the secret `a`; there are admin-password, smtp-password, tls-certificate, tls-key",
             "  scripts/init.sh: it is not executable",
             "  scripts/init.sh: a minimal host has no interpreter `/usr/bin/python3`; expected /bin/sh or /bin/bash",
         ]
