@@ -35,6 +35,9 @@ fn site() -> &'static Site {
         let host = &site.host;
         host.sh("! command -v docker").expect(0);
         host.sh("ip route show default | grep . && exit 1; ! ip route get 192.0.2.1").expect(0);
+        // the site's own names are looked up, and need not go out for it
+        host.sh(&format!("echo {} worktile{{,-box,-hook,-im}}.example.com >>/etc/hosts", host.address))
+            .expect(0);
         // A leak must be able to show itself: the other end of the wire becomes route and name server for the capture.
         host.sh("ip route add default via 198.18.0.1; echo nameserver 198.18.0.1 >/etc/resolv.conf")
             .expect(0);
