@@ -178,15 +178,6 @@ fn the_walk_of_the_readme_can_be_walked() {
 
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
-fn an_edit_of_a_configuration_file_is_kept() {
-    let host = &site().host;
-    host.sh("sed -i 's/acme/edited/' /opt/worktile/conf/apps/im/independence.js").expect(0);
-    host.sh(&format!("cd /root && ./wt-install {BUNDLE}")).expect(0).says("nothing to do");
-    host.sh("grep edited /opt/worktile/conf/apps/im/independence.js").expect(0);
-}
-
-#[test]
-#[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_reboot_brings_everything_back() {
     let host = &site().host;
     host.reboot();
