@@ -26,6 +26,8 @@ const LEFTOVERS: [&str; 6] = [
     "run/containerd",
     "var/lib/docker-engine",
 ];
+/// Made by containerd, and used by others, too.
+const EMPTY_FOLDERS: [&str; 2] = ["etc/cni/net.d", "etc/cni"];
 /// Wires of the engine's own.
 const LINKS: [&str; 2] = ["docker0", "docker_gwbridge"];
 
@@ -87,6 +89,9 @@ impl Removal {
             let folders = [DATA_ROOT, CONTAINERD_ROOT].map(|folder| folder.trim_start_matches('/'));
             for path in folders.iter().chain(&LEFTOVERS).map(|path| root.join(path)) {
                 remove(&path)?;
+            }
+            for folder in EMPTY_FOLDERS {
+                let _ = fs::remove_dir(root.join(folder)); // not empty: somebody's by now
             }
             if !record.before.group {
                 remove_group()?;
