@@ -36,6 +36,8 @@ pub enum Error {
     NoTrust,
     #[error("this must run as root")]
     NotRoot,
+    #[error("`{}` is damaged: it is not what wt-install wrote there", path.display())]
+    Record { path: PathBuf, source: serde_json::Error },
     #[error("another run of wt-install holds `{}`", path.display())]
     Locked { path: PathBuf },
     #[error("nothing is installed on this host")]

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use wt_keys::{Utc, capped, durable};
+use wt_keys::{Utc, durable};
 
 use crate::installation::Installed;
-use crate::{Error, Places, Result};
-
-const LIMIT: u64 = 1 << 20;
+use crate::{Places, Result, record_file};
 
 /// What was installed last of a product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,12 +39,7 @@ impl Floor {
 }
 
 fn read(places: &Places) -> Result<BTreeMap<String, Floor>> {
-    let path = places.floors();
-    if !path.try_exists().map_err(Error::io("look for", &path))? {
-        return Ok(BTreeMap::new());
-    }
-    let bytes = capped::read(&path, "the floors", LIMIT)?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::io("read", &path)(error.into()))
+    Ok(record_file::read(&places.floors())?.unwrap_or_default())
 }
 
 #[cfg(test)]

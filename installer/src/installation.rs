@@ -14,7 +14,7 @@ use crate::journal::Journal;
 use crate::operation::Build;
 use crate::release::Release;
 use crate::steps::InstallEngine;
-use crate::{Error, Places, Result, SiteFile, packages, uninstall};
+use crate::{Error, Places, Result, SiteFile, packages, record_file, uninstall};
 
 #[derive(Debug)]
 pub struct Installation {
@@ -60,15 +60,7 @@ pub struct Installed {
 
 impl Installed {
     pub fn read(places: &Places) -> Result<Option<Self>> {
-        let path = places.installed();
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| Error::io("read", &path)(error.into())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err(Error::NotRoot),
-            Err(error) => Err(Error::io("read", &path)(error)),
-        }
+        record_file::read(&places.installed())
     }
 
     pub fn write(&self, places: &Places) -> Result<bool> {

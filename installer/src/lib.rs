@@ -33,6 +33,7 @@ pub mod places;
 pub mod preflight;
 pub mod prune;
 pub mod quiesce;
+pub mod record_file;
 pub mod release;
 pub mod resolver;
 pub mod restore;

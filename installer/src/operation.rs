@@ -5,16 +5,15 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use wt_keys::console::Progress;
-use wt_keys::{Sha256Digest, Utc, capped, durable};
+use wt_keys::{Sha256Digest, Utc, durable};
 
 use crate::conf::left;
 use crate::installation::Installed;
 use crate::journal::Event;
 use crate::release::Release;
 use crate::steps::{self, Outcome};
-use crate::{Error, Installation, Places, Result, rollback, uninstall};
+use crate::{Error, Installation, Places, Result, record_file, rollback, uninstall};
 
-const LIMIT: u64 = 1 << 20;
 /// In the journal, where an operation begins.
 pub const NAME: &str = "operation";
 
@@ -83,13 +82,7 @@ impl From<&Installed> for Build {
 impl Operation {
     /// The change that this host is in the middle of. One whose release is installed has only not been cleared away.
     pub fn pending(places: &Places) -> Result<Option<Self>> {
-        let path = places.operation();
-        if !path.try_exists().map_err(Error::io("look for", &path))? {
-            return Ok(None);
-        }
-        let bytes = capped::read(&path, "an operation", LIMIT)?;
-        let found: Self =
-            serde_json::from_slice(&bytes).map_err(|error| Error::io("read", &path)(error.into()))?;
+        let Some(found) = record_file::read::<Self>(&places.operation())? else { return Ok(None) };
         let installed = Installed::read(places)?;
         Ok(Some(found).filter(|found| installed.is_none_or(|now| now.manifest != found.to.manifest)))
     }

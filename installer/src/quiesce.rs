@@ -4,8 +4,6 @@
 //! next lets it go ([`recover`]), and a process of ours that only waits for this one to end does so at once ([`Guard`]).
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -19,7 +17,7 @@ use crate::engine::Engine;
 use crate::guard::Guard;
 use crate::journal::{Event, Journal};
 use crate::wanted::Wanted;
-use crate::{Error, Installation, Places, Result, hook};
+use crate::{Error, Installation, Places, Result, hook, record_file};
 
 const PATIENCE: Duration = Duration::from_mins(5);
 /// How often it is looked again for containers that came up meanwhile, or would not be let go.
@@ -168,14 +166,7 @@ impl<'a> Held<'a> {
 
 impl Record {
     fn read(places: &Places) -> Result<Option<Self>> {
-        let path = places.held();
-        match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| Error::io("read", &path)(error.into())),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("read", &path)(error)),
-        }
+        record_file::read(&places.held())
     }
 
     fn write(&self, places: &Places) -> Result<()> {
@@ -343,7 +334,7 @@ mod tests {
         };
         record.write(&places).unwrap();
         assert_eq!(Record::read(&places).unwrap(), Some(record));
-        fs::write(places.held(), "{").unwrap();
+        std::fs::write(places.held(), "{").unwrap();
         assert!(Record::read(&places).is_err(), "what cannot be read is not passed over");
     }
 }

@@ -1,14 +1,12 @@
 //! What the operator wants of each service: to run as the release says, to stand still, or not to be there.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::ErrorKind;
 
 use serde::{Deserialize, Serialize};
 use wt_keys::durable;
 use wt_manifests::stack::Run;
 
-use crate::{Error, Places, Result};
+use crate::{Places, Result, record_file};
 
 /// The services that are not to run as the release says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,14 +18,7 @@ pub struct Wanted {
 
 impl Wanted {
     pub fn read(places: &Places) -> Result<Self> {
-        let path = places.wanted();
-        match fs::read(&path) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes).map_err(|error| Error::io("read", &path)(error.into()))
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(Error::io("read", &path)(error)),
-        }
+        Ok(record_file::read(&places.wanted())?.unwrap_or_default())
     }
 
     /// Where all services run as the release says, there is nothing to remember.

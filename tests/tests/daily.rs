@@ -1,10 +1,10 @@
 //! The days after an installation: what ends by itself is back, what is written is shown, nothing tells a secret, and an
-//! uninstall removes what it says.
+//! uninstall leaves the host as it was.
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 use std::sync::OnceLock;
 
-use wt_tests::site::{PASSWORD, PROGRAM, Site};
+use wt_tests::site::{PASSWORD, PROGRAM, Site, State};
 use wt_tests::vendor::{Draft, first_bundle};
 
 /// Installed once, for all stories of this file but those that uninstall; each leaves it healthy.
@@ -208,22 +208,34 @@ fn upgrades_leave_images_behind_until_prune() {
 
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
-fn an_uninstall_removes_what_it_said_and_no_secret_was_seen_before() {
-    let site = Site::bare_as("gone12", "debian-12");
-    watch_for_secrets(&site);
-    site.install(&first_bundle()).expect(0);
-    site.wt("restart redis").expect(0);
-    site.within(ONE_CHECK, &format!("test -e {REPORT}"));
-    assert_no_secret_is_seen(&site);
-    site.wt("uninstall --data --yes").expect(2).says("`--data-again`");
-    site.wt("uninstall --dry-run").expect(0).says("would remove");
-    site.wt("status").expect(0);
-    let said = site.wt("uninstall --packages --data --data-again --yes").expect(0);
-    let said =
-        said.says("worktile is uninstalled").says("left: /var/lib/wt-install: floors.json, trust.json");
-    let left = said.stdout.lines().filter(|line| line.starts_with("left: ")).count();
-    assert_eq!(left, 1, "{}", said.stdout);
-    site.host.down();
+fn an_uninstall_leaves_the_host_as_it_was() {
+    for (name, system) in [("gone12", "debian-12"), ("gone13", "debian-13")] {
+        let site = Site::bare_as(name, system);
+        site.bring(&first_bundle());
+        let before = everything(&site);
+        watch_for_secrets(&site);
+        site.install(&first_bundle()).expect(0);
+        site.wt("restart redis").expect(0);
+        site.within(ONE_CHECK, &format!("test -e {REPORT}"));
+        assert_no_secret_is_seen(&site);
+        site.wt("uninstall --data --yes").expect(2).says("`--data-again`");
+        site.wt("uninstall --dry-run").expect(0).says("would remove");
+        site.wt("status").expect(0);
+        let said = site.wt("uninstall --packages --data --data-again --yes").expect(0);
+        let said =
+            said.says("worktile is uninstalled").says("left: /var/lib/wt-install: floors.json, trust.json");
+        let left = said.stdout.lines().filter(|line| line.starts_with("left: ")).count();
+        assert_eq!(left, 1, "{}", said.stdout);
+        before.same(&everything(&site));
+        // folders of the lab's own
+        assert_eq!(
+            site.sh("ls -A /var/lib/docker /var/lib/containerd 2>/dev/null | grep -v : | grep .").stdout,
+            ""
+        );
+        site.wt("status").expect(1).says("hint: install a release");
+        site.wt("uninstall --yes").expect(1);
+        site.host.down();
+    }
 }
 
 #[test]
@@ -259,6 +271,25 @@ fn an_uninstall_that_is_told_nothing_keeps_data_packages_and_what_is_not_ours() 
     site.install(&first_bundle()).expect(0);
     site.sh(&format!("{redis} get story | grep told")).expect(0);
     site.wt("status").expect(0);
+}
+
+/// All of a host that an installation could touch: files with what is in them where it matters, packages, mounts, links,
+/// firewall, users.
+fn everything(site: &Site) -> State {
+    let files = "find / -xdev \\( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/tmp -o -path /root \
+         -o -path /var/log -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd \
+         -o -path /var/lib/wt-install -o -path /var/lib/docker -o -path /var/lib/containerd \\) -prune -o -printf 'file %p %y %m %u:%g %l\\n'";
+    let said = site.sh(&format!(
+        "{files} | sort; find /etc -type f ! -name '*-' ! -name 'ld.so.cache' -exec md5sum {{}} +;
+         dpkg-query -W -f 'package ${{Package}} ${{Version}} ${{db:Status-Abbrev}}\\n';
+         apt-mark showmanual | sed 's/^/manual /';
+         cut -d' ' -f2,3 /proc/mounts | sed 's/^/mount /'; ip -o link | cut -d: -f2 | sed 's/@.*//;s/^/link /';
+         ip -o addr show | awk '{{ print \"address\", $2, $4 }}';
+         sysctl -a 2>/dev/null | grep -E '^net.ipv4.(ip_forward|conf.all.forwarding) ';
+         ls /run /var/log /var/cache /var/lib | grep -vx 'docker\\|containerd' | sed 's/^/entry /'"
+    ));
+    let firewall = site.host.firewall();
+    State(said.expect(0).stdout + &firewall)
 }
 
 /// From now on: whatever process has the password in its arguments or its environment.

@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
-use wt_keys::{Utc, capped, durable};
+use wt_keys::{Utc, durable};
 
 use super::{Finding, Report};
-use crate::{Error, Installation, Places, Result, mail};
+use crate::{Error, Installation, Places, Result, mail, record_file};
 
 /// How often in a row something must be bad, or good again, before anybody is told.
 const IN_A_ROW: u32 = 2;
 const REMINDER_SECONDS: i64 = 24 * 60 * 60;
-const LIMIT: u64 = 1 << 20;
 
 /// What is known to have been bad, and what was told of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,12 +46,10 @@ pub struct Letter {
 impl Alarms {
     /// What is damaged is forgotten: then things are told once more.
     pub fn read(places: &Places) -> Result<Self> {
-        let path = places.alarms();
-        if !path.try_exists().map_err(Error::io("look for", &path))? {
-            return Ok(Self::default());
+        match record_file::read(&places.alarms()) {
+            Err(Error::Record { .. }) => Ok(Self::default()),
+            found => Ok(found?.unwrap_or_default()),
         }
-        let bytes = capped::read(&path, "the alarms", LIMIT)?;
-        Ok(serde_json::from_slice(&bytes).unwrap_or_default())
     }
 
     pub fn write(&self, places: &Places) -> Result<()> {

@@ -61,6 +61,7 @@ impl Explain for Error {
             }
             Self::Locked { .. } | Self::PackagesBusy { .. } => Exit::Locked,
             Self::Io { .. }
+            | Self::Record { .. }
             | Self::NotRoot
             | Self::NotInstalled
             | Self::Template { .. }
@@ -125,6 +126,10 @@ impl Error {
             Self::SiteFileMode { path, .. } => format!("chmod 600 `{}`", path.display()),
             Self::NoTrust => "pass the vendor's roots with `--trust FILE`".into(),
             Self::NotRoot => "run it with sudo".into(),
+            Self::Record { path, .. } => format!(
+                "is the disk sound? Bring back `{}` from a copy, or ask the vendor before it is moved away",
+                path.display()
+            ),
             Self::Locked { .. } => "wait for it to end; `wt-install status` works meanwhile".into(),
             Self::NoSuchBundle { near: Some(verb), .. } => format!("did you mean `wt-install {verb}`?"),
             Self::NoSuchBundle { near: None, .. } => "`wt-install --help` lists what it can do".into(),

@@ -6,12 +6,11 @@ use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use wt_keys::{capped, durable};
+use wt_keys::durable;
 use wt_manifests::manifest::Package;
 
-use crate::{Error, Places, Result};
+use crate::{Places, Result, record_file};
 
-const LIMIT: u64 = 1 << 20;
 const GROUP: &str = "docker";
 const FORWARDING: &str = "proc/sys/net/ipv4/ip_forward";
 
@@ -38,12 +37,7 @@ pub struct Before {
 
 impl Record {
     pub fn read(places: &Places) -> Result<Option<Self>> {
-        let path = places.packages();
-        if !path.try_exists().map_err(Error::io("look for", &path))? {
-            return Ok(None);
-        }
-        let bytes = capped::read(&path, "the packages", LIMIT)?;
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::io("read", &path)(error.into()))
+        record_file::read(&places.packages())
     }
 
     /// Adds what is about to be installed and was not there.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use wt_keys::{Sha256Digest, durable, folder_of};
 
-use crate::{Error, Places, Result};
+use crate::{Error, Places, Result, record_file};
 
 const STAGED: &str = "restoring";
 const BEFORE: &str = "before-restore";
@@ -53,14 +53,7 @@ pub struct Swap {
 
 impl Record {
     pub fn read(places: &Places) -> Result<Option<Self>> {
-        let path = places.restore();
-        match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| Error::io("read", &path)(error.into())),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("read", &path)(error)),
-        }
+        record_file::read(&places.restore())
     }
 
     /// Remembers that this stage begins; on the disk when it returns.
@@ -289,5 +282,9 @@ mod tests {
         fs::write(record.swaps[0].before(), "").unwrap();
         let refused = Swap::new(record.swaps[0].live.clone()).unwrap_err();
         assert!(matches!(refused, Error::RestoreInTheWay { .. }), "{refused}");
+        let theirs = Swap { live: root.path().join("data/other"), had: false };
+        fs::create_dir(theirs.staged()).unwrap();
+        let refused = Swap::new(theirs.live.clone()).unwrap_err();
+        assert!(matches!(refused, Error::RestoreInTheWay { .. }) && theirs.staged().exists(), "{refused}");
     }
 }

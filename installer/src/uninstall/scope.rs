@@ -3,15 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wt_keys::{Utc, capped, durable};
+use wt_keys::{Utc, durable};
 
 use crate::engine::Engine;
 use crate::installation::Installed;
 use crate::operation::Operation;
 use crate::release::Release;
-use crate::{Error, Places, Result, SiteFile};
-
-const LIMIT: u64 = 1 << 20;
+use crate::{Places, Result, SiteFile, record_file};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,12 +84,7 @@ impl Scope {
     }
 
     pub fn read(places: &Places) -> Result<Option<Self>> {
-        let path = places.uninstall();
-        if !path.try_exists().map_err(Error::io("look for", &path))? {
-            return Ok(None);
-        }
-        let bytes = capped::read(&path, "an uninstall", LIMIT)?;
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::io("read", &path)(error.into()))
+        record_file::read(&places.uninstall())
     }
 
     pub(super) fn begin(&mut self, places: &Places) -> Result<()> {
