@@ -120,8 +120,7 @@ impl<'a> Traveller<'a> {
         };
         let status = answer.status().as_u16();
         let text = answer.body_mut().with_config().limit(ANSWER_LIMIT).read_to_string().unwrap_or_default();
-        let last = matches!(status, 401 | 403);
-        Ok(judge(step, status, &text).map_err(|why| Miss { why, last }))
+        Ok(judge(step, status, &text))
     }
 }
 
@@ -133,25 +132,52 @@ fn in_url(host: &str) -> String {
     }
 }
 
-fn judge(step: &JourneyStep, status: u16, text: &str) -> std::result::Result<(), String> {
+fn judge(step: &JourneyStep, status: u16, text: &str) -> std::result::Result<(), Miss> {
     if status != step.status {
-        return Err(format!(
+        let why = format!(
             "{} {}\n  expected status {}\n  found    status {status}",
             step.method.as_str(),
             step.path,
             step.status
-        ));
+        );
+        return Err(Miss { why, last: matches!(status, 401 | 403) });
     }
     match &step.contains {
         Some(wanted) if !text.contains(wanted) => {
             // not the answer itself, in which a token may stand: this goes into logs and mail
-            Err(format!(
+            let why = format!(
                 "{} {}\n  expected an answer with `{wanted}`\n  found    {} bytes without it",
                 step.method.as_str(),
                 step.path,
                 text.len()
-            ))
+            );
+            Err(Miss { why, last: false })
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_the_last_word_and_no_answer_is_repeated_to_anybody() {
+        let step: JourneyStep = serde_json::from_str(
+            r#"{"name": "log in", "method": "POST", "port": 80, "path": "/login", "status": 200, "contains": "code"}"#,
+        )
+        .unwrap();
+        assert_eq!(judge(&step, 200, r#"{"code":1}"#), Ok(()));
+        for (status, last) in [(401, true), (403, true), (404, false), (500, false), (503, false)] {
+            let miss = judge(&step, status, "code").unwrap_err();
+            assert_eq!(miss.last, last, "{status}");
+            assert!(
+                miss.why.contains("expected status 200") && miss.why.contains(&status.to_string()),
+                "{}",
+                miss.why
+            );
+        }
+        let miss = judge(&step, 200, "token=secret").unwrap_err();
+        assert!(!miss.last && !miss.why.contains("secret"), "{}", miss.why);
     }
 }

@@ -15,6 +15,7 @@ use wt_installer::backup::data_writer::{DataWriter, Written};
 use wt_installer::backup::encryption::{Identities, Recipient};
 use wt_installer::backup::folder::{self, Backup, KEY, LIST, Unfinished};
 use wt_installer::backup::list::{BackupList, FORMAT, Kind};
+use wt_installer::backup::source::{self, Root};
 use wt_installer::restore::unpack::Unpack;
 use wt_installer::{Error, Result};
 use wt_keys::console::{Exit, Explain as _, Progress};
@@ -359,6 +360,21 @@ fn the_newest_backups_are_kept_and_what_is_not_ours_stays() {
         left, 6,
         "two of ours, one of a clock ahead, one with a file of somebody's, another installation's, one that is none"
     );
+}
+
+#[test]
+fn what_would_hold_services_still_for_ever_is_said_before() {
+    let world = World::new();
+    let root = Root { path: "data/db".parse().unwrap(), place: world.path("db"), still: true };
+    let measured = source::measure(std::slice::from_ref(&root)).unwrap();
+    assert_eq!((measured.entries, measured.size), (5, 5));
+    let hollow = File::create(world.path("db/inner/hollow")).unwrap();
+    hollow.set_len(64 << 30).unwrap();
+    source::measure(std::slice::from_ref(&root)).unwrap();
+    hollow.set_len((64 << 30) + 1).unwrap();
+    let refused = source::measure(&[root]).unwrap_err();
+    let said = format!("{refused}: {}", std::error::Error::source(&refused).unwrap());
+    assert!(said.contains("`hollow`") && said.contains("64.00 GiB of holes"), "{said}");
 }
 
 /// The backup of format 1 as it is written today. `WT_BLESS=1` writes it anew, as root: a change to it belongs under "Format"

@@ -100,6 +100,9 @@ mod tests {
         }
         add_line(&path, "last\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "last\n");
+        // services have their say in it
+        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
+        assert_eq!(mode & 0o007, 0);
         let first = |name: &str| fs::read(folder.path().join("wt").join(name)).unwrap()[0];
         assert_eq!([first("check.log.1"), first("check.log.4")], [b'7', b'4']);
         assert_eq!(fs::read_dir(folder.path().join("wt")).unwrap().count(), 1 + LOGS_KEPT);

@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::restore::record::Stage;
 
 struct Host {
     root: tempfile::TempDir,
@@ -139,6 +140,17 @@ fn what_is_not_ours_stays_and_is_named() {
         ]
     );
     assert!(left[0].contains("opt/worktile") && left[1].contains("/data"), "{left:?}");
+}
+
+#[test]
+fn a_restore_that_is_not_finished_comes_first() {
+    let host = Host::new();
+    let backup = "/srv/x.backup".into();
+    let list = wt_keys::Sha256Digest::of(b"");
+    let mut restore = restore::record::Record { backup, list, stage: Stage::Swapped, swaps: Vec::new() };
+    restore.enter(&host.places, Stage::Swapped).unwrap();
+    let refused = check(&host.places, &host.scope(true)).unwrap_err();
+    assert!(matches!(refused, Error::RestorePending { .. }), "{refused}");
 }
 
 #[test]
