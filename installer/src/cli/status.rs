@@ -110,13 +110,14 @@ impl fmt::Display for Report {
             Some(version) => writeln!(f, "engine     Docker {version}")?,
             None => writeln!(f, "engine     does not answer")?,
         }
+        let width = self.services.iter().map(|service| service.name.len()).max().unwrap_or(0).max(10);
         for service in &self.services {
             let state = match service.healthy {
                 true if service.wanted == 0 => "stopped",
                 true => "healthy",
                 false => "NOT HEALTHY",
             };
-            writeln!(f, "{:<10} {}/{} {state}", service.name, service.running, service.wanted)?;
+            writeln!(f, "{:<width$} {}/{} {state}", service.name, service.running, service.wanted)?;
         }
         match &self.license {
             Some(verdict) => write!(f, "\nlicense\n{}", verdict.explain()),
