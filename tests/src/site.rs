@@ -1,5 +1,6 @@
 //! A customer's site: a host in the lab, and what its operator does there.
 
+use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -128,14 +129,18 @@ impl Site {
 pub struct State(pub String);
 
 impl State {
-    /// Panics with the first line that is gone or new.
+    /// Panics with all lines that are gone or new.
     #[track_caller]
     pub fn same(&self, after: &Self) {
-        for line in self.0.lines() {
-            assert!(after.0.lines().any(|other| other == line), "gone: {line}");
-        }
-        for line in after.0.lines() {
-            assert!(self.0.lines().any(|other| other == line), "new: {line}");
-        }
+        let missing = |from: &Self, what: &'static str, of: &Self| -> Vec<String> {
+            let there: HashSet<&str> = of.0.lines().collect();
+            from.0
+                .lines()
+                .filter(|line| !there.contains(line))
+                .map(|line| format!("{what}: {line}"))
+                .collect()
+        };
+        let differences = [missing(self, "gone", after), missing(after, "new", self)].concat();
+        assert!(differences.is_empty(), "{}", differences.join("\n"));
     }
 }

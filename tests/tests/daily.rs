@@ -274,22 +274,25 @@ fn an_uninstall_that_is_told_nothing_keeps_data_packages_and_what_is_not_ours() 
 }
 
 /// All of a host that an installation could touch: files with what is in them where it matters, packages, mounts, links,
-/// firewall, users.
+/// firewall, users. But for what Debian's own tools keep of what they did (logs, locks, copies of the lists of
+/// accounts), and for what an uninstall says it has left.
 fn everything(site: &Site) -> State {
     let files = "find / -xdev \\( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/tmp -o -path /root \
          -o -path /var/log -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd \
          -o -path /var/lib/wt-install -o -path /var/lib/docker -o -path /var/lib/containerd \\) -prune -o -printf 'file %p %y %m %u:%g %l\\n'";
     let said = site.sh(&format!(
-        "{files} | sort; find /etc -type f ! -name '*-' ! -name 'ld.so.cache' -exec md5sum {{}} +;
+        "{files} | grep -vE '^file /etc/(group|gshadow|passwd|shadow)- ' | sort; find /etc -type f ! -name '*-' ! -name 'ld.so.cache' -exec md5sum {{}} +;
          dpkg-query -W -f 'package ${{Package}} ${{Version}} ${{db:Status-Abbrev}}\\n';
          apt-mark showmanual | sed 's/^/manual /';
          cut -d' ' -f2,3 /proc/mounts | sed 's/^/mount /'; ip -o link | cut -d: -f2 | sed 's/@.*//;s/^/link /';
          ip -o addr show | awk '{{ print \"address\", $2, $4 }}';
          sysctl -a 2>/dev/null | grep -E '^net.ipv4.(ip_forward|conf.all.forwarding) ';
-         ls /run /var/log /var/cache /var/lib | grep -vx 'docker\\|containerd' | sed 's/^/entry /'"
+         ls /run /var/log /var/cache /var/lib | grep -vx 'docker\\|containerd\\|wt-install\\|adduser\\|dpkg.log\\|alternatives.log' | sed 's/^/entry /'"
     ));
-    let firewall = site.host.firewall();
-    State(said.expect(0).stdout + &firewall)
+    // a chain of the kernel's own that lets all pass is the same as none: iptables cannot remove its table again
+    let rules = site.host.firewall();
+    let rules = rules.lines().filter(|line| !(line.contains(" :") && line.ends_with(" ACCEPT")));
+    State(rules.fold(said.expect(0).stdout, |all, line| all + line + "\n"))
 }
 
 /// From now on: whatever process has the password in its arguments or its environment.

@@ -1,5 +1,5 @@
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -30,10 +30,17 @@ impl Lock {
         }
     }
 
+    /// Lets go, and leaves no file: there is nothing to lock any more.
+    pub fn remove(self, places: &Places) -> Result<()> {
+        durable::remove_file(&places.check_lock())?;
+        durable::remove_file(&places.lock())?;
+        drop(self);
+        Ok(())
+    }
+
     /// Waits for nobody. What a run that was killed left in between is made whole: data that was being swapped, services
     /// that were held still.
     pub fn take_at_once(places: &Places) -> Result<Self> {
-        durable::create_folder(&places.state(), 0o700)?;
         let path = places.lock();
         let lock = held(&path)?.map(Self).ok_or(Error::Locked { path })?;
         restore::recover(places)?;
@@ -49,7 +56,6 @@ pub struct CheckLock(#[expect(dead_code, reason = "held, not used")] File);
 impl CheckLock {
     /// `None`: another check is at work.
     pub fn take(places: &Places) -> Result<Option<Self>> {
-        durable::create_folder(&places.state(), 0o700)?;
         Ok(held(&places.check_lock())?.map(Self))
     }
 }
@@ -68,10 +74,18 @@ fn held(path: &Path) -> Result<Option<File>> {
         .open(path)
         .map_err(Error::io("open", path))?;
     match file.try_lock() {
+        // an uninstall took the name away meanwhile: this one locks nobody out
+        Ok(()) if !is_at(&file, path)? => held(path),
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(Error::io("lock", path)(error)),
     }
+}
+
+fn is_at(file: &File, path: &Path) -> Result<bool> {
+    let identity = |found: Metadata| (found.dev(), found.ino());
+    let own = file.metadata().map_err(Error::io("look at", path))?;
+    Ok(path.metadata().is_ok_and(|there| identity(there) == identity(own)))
 }
 
 /// Where it cannot be done now (the engine is down, say), the next run tries again.
@@ -95,6 +109,7 @@ mod tests {
         std::fs::create_dir(root.path().join("run")).unwrap();
         let places = Places::below(root.path());
         let other = Lock::take(&places).unwrap();
+        assert!(!places.state().exists(), "a run that is refused leaves nothing");
         let started = Instant::now();
         assert!(matches!(Lock::take(&places), Err(Error::Locked { .. })));
         assert!(started.elapsed() < PATIENCE / 2);
@@ -106,5 +121,19 @@ mod tests {
         });
         Lock::take(&places).unwrap();
         held.join().unwrap();
+    }
+
+    #[test]
+    fn a_lock_whose_name_is_gone_locks_nobody_out_and_nobody_takes_it() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("run")).unwrap();
+        let places = Places::below(root.path());
+        let opened = File::create(places.lock()).unwrap();
+        Lock::take(&places).unwrap().remove(&places).unwrap();
+        assert!(!places.lock().exists() && !is_at(&opened, &places.lock()).unwrap());
+        let again = Lock::take(&places).unwrap();
+        assert!(matches!(Lock::take(&places), Err(Error::Locked { .. })));
+        assert!(!is_at(&opened, &places.lock()).unwrap(), "another file");
+        drop(again);
     }
 }

@@ -42,7 +42,7 @@ struct Report {
 impl Uninstall {
     pub fn run(self, output: Output, places: &Places) -> Done {
         super::require_root()?;
-        let _lock = Lock::take(places)?;
+        let lock = Lock::take(places)?;
         let mut scope = Scope::of(places, now())?.ok_or(Error::NotInstalled)?;
         scope.packages |= self.packages;
         scope.data |= self.data;
@@ -58,6 +58,7 @@ impl Uninstall {
             output.say(format_args!("  {part:<10} {done} ({:.1} s)", took.as_secs_f32()));
         };
         let left = uninstall::carry_out(places, &mut scope, &told, &output.progress())?;
+        lock.remove(places)?;
         let report = Report { schema: "wt.uninstall.v1", product: scope.product, left };
         output.report(&report, &report);
         Ok(())

@@ -18,11 +18,12 @@ const GROUP: &str = "docker";
 const FORWARDING: &str = "proc/sys/net/ipv4/ip_forward";
 const LIMIT: Duration = Duration::from_mins(2);
 /// What Debian's packages leave of an engine that is gone.
-const LEFTOVERS: [&str; 6] = [
+const LEFTOVERS: [&str; 7] = [
     "etc/docker",
     "opt/containerd",
     "var/log/docker.log",
     "run/docker",
+    "run/docker.sock",
     "run/containerd",
     "var/lib/docker-engine",
 ];
