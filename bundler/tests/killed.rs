@@ -5,26 +5,30 @@ mod world;
 
 use std::fs;
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use world::World;
 
-/// At how many moments each command is killed.
-const MOMENTS: u32 = 12;
+/// How often each command is killed.
+const KILLS: usize = 14;
 
-/// Runs `line` once to its end and gives what it made in `folder` to compare with; then kills it at moments all along
-/// that time, and looks at what is there. Tells how often there was nothing yet.
-fn killed(world: &World, line: &str, folder: &str) -> usize {
+/// Runs `line` once to its end and gives what it made in `folder` to compare with; then kills it again and again, homing
+/// in on the moment from which on `folder` is no longer what it was, and looks at what is there. However fast or busy a
+/// machine is, some kills come before that moment and some after it.
+fn killed(world: &World, line: &str, folder: &str) {
     let prepared = snapshot(world, folder);
     let started = Instant::now();
     world.done(line);
-    let (taken, complete) = (started.elapsed(), snapshot(world, folder));
-    let mut unchanged = 0;
-    for moment in 0..MOMENTS {
+    let (mut late, complete) = (started.elapsed(), snapshot(world, folder));
+    assert_ne!(prepared, complete, "{line}: changes nothing");
+    let mut early = Duration::ZERO;
+    let (mut before, mut after) = (0, 0);
+    for _ in 0..KILLS {
         restore(world, folder, &prepared);
         let mut command = world.command(line);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(taken * moment / MOMENTS);
+        let moment = (early + late) / 2;
+        std::thread::sleep(moment);
         child.kill().unwrap();
         child.wait().unwrap();
         let found = snapshot(world, folder);
@@ -33,10 +37,14 @@ fn killed(world: &World, line: &str, folder: &str) -> usize {
         }
         let first = found.iter().any(|(name, _)| name.ends_with(".001") || name == "CHECK.md");
         assert!(!first || found.len() == complete.len(), "{line}: what comes last came before the rest");
-        unchanged += usize::from(found == prepared);
+        if found == prepared {
+            (early, late, before) = (moment, late.max(moment * 5 / 4), before + 1);
+        } else {
+            (early, late, after) = (early.min(moment * 3 / 4), moment, after + 1);
+        }
     }
+    assert!(before > 0 && after > 0, "{line}: {before} kills too early, {after} too late, none between");
     restore(world, folder, &prepared);
-    unchanged
 }
 
 /// Names and contents, but for what is hidden.
@@ -65,9 +73,8 @@ fn a_killed_split_or_join_leaves_nothing_under_a_final_name() {
     for folder in ["s", "j"] {
         fs::create_dir(world.path(folder)).unwrap();
     }
-    let split = killed(&world, "split b.tar.zst --size 4MiB -o s --trust keys/trust.json", "s");
-    let join = killed(&world, "join v/b.tar.zst.001 -o j/b.tar.zst --trust keys/trust.json", "j");
-    assert!(split > 2 && join > 2, "killed too late to say anything: {split}, {join}");
+    killed(&world, "split b.tar.zst --size 4MiB -o s --trust keys/trust.json", "s");
+    killed(&world, "join v/b.tar.zst.001 -o j/b.tar.zst --trust keys/trust.json", "j");
 }
 
 #[test]
@@ -79,8 +86,7 @@ fn a_killed_signature_leaves_what_was_there() {
         fs::create_dir(world.path(folder)).unwrap();
         fs::copy(world.path(file), world.path(folder).join(file)).unwrap();
         let line = format!("sign {folder}/{file} --key keys/second.key -y");
-        let unchanged = killed(&world, &line, folder);
-        assert!(unchanged > 2, "{line}: killed too late to say anything: {unchanged}");
+        killed(&world, &line, folder);
     }
 }
 
@@ -89,7 +95,7 @@ fn a_killed_handover_leaves_no_folder_of_that_name() {
     let world = World::built();
     world.installer("wt-install", &["keys"]);
     let line = "handover b.tar.zst -o handed --trust keys/trust.json --installer wt-install";
-    assert!(killed(&world, line, "handed") > 2);
+    killed(&world, line, "handed");
     // what the kills left is removed by the next run
     world.done(line);
     let hidden: Vec<_> = world.names(".").into_iter().filter(|name| name.starts_with(".wt-")).collect();

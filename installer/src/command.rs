@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn a_daemon_that_keeps_the_output_open_does_not_hold_us_up() {
         let started = Instant::now();
-        Command::new("sh", LONG).args(["-c", "setsid sleep 3 & exit 0"]).succeed(b"").unwrap();
-        assert!(started.elapsed() < Duration::from_secs(2));
+        Command::new("sh", LONG).args(["-c", "setsid sleep 20 & exit 0"]).succeed(b"").unwrap();
+        assert!(started.elapsed() < Duration::from_secs(10));
     }
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::time::Instant;
+use std::time::Duration;
 
 const PASSPHRASE: &str = "INSECURE test passphrase";
 
@@ -83,23 +83,24 @@ fn openssl_reads_the_keys() {
 fn a_killed_init_leaves_nothing_that_the_next_one_does_not_remove() {
     let world = World::new();
     let line = "init --dir keys --roots 3 --passphrase-file passphrase -q";
-    let started = Instant::now();
-    world.done(line);
-    let taken = started.elapsed();
-    fs::remove_dir_all(world.path("keys")).unwrap();
-    let mut half = 0;
-    for moment in 0..8 {
+    for moment in (0..8).rev() {
+        let _ = fs::remove_dir_all(world.path(".wt-keys"));
         let mut child = world.command(line).spawn().unwrap();
-        std::thread::sleep(taken * moment / 8);
+        // the first moment at which there is something to leave
+        while !world.path(".wt-keys").exists() && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_millis(moment * 20));
         child.kill().unwrap();
         child.wait().unwrap();
         if world.path("keys").exists() {
             assert_eq!(world.names("keys").len(), 8, "all or nothing");
             fs::remove_dir_all(world.path("keys")).unwrap();
+        } else {
+            assert!(world.path(".wt-keys").exists(), "nothing was there to be left");
         }
-        half += usize::from(world.path(".wt-keys").exists());
     }
-    assert!(half > 0, "killed too late to say anything");
+    assert!(world.path(".wt-keys").exists(), "the last kill came too late to leave anything");
     world.done(line);
     assert_eq!(world.names("."), ["keys", "passphrase"]);
     assert_eq!(fs::metadata(world.path("keys")).unwrap().permissions().mode() & 0o777, 0o700);

@@ -76,7 +76,7 @@ fn a_build_that_is_killed_leaves_nothing_under_the_bundles_name() {
     for step in 0..12 {
         let mut build = build(world.path(), program.to_str().unwrap(), &[]);
         let mut child = build.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(20 + step * 60));
+        std::thread::sleep(Duration::from_millis(20 + step * 30));
         if child.try_wait().unwrap().is_some() {
             break;
         }
