@@ -18,7 +18,11 @@ pub enum Kind {
     SmbiosUuid,
     /// serial numbers of board, product and chassis
     Serials,
-    /// WWN or serial number of the disks under the root file system
+    /// what the cloud calls the virtual machine
+    CloudInstance,
+    /// the public half of the key that the trusted platform module was made with
+    TpmEk,
+    /// WWN or serial number of the disks under the root file system and under the data
     Disk,
     /// permanent MAC addresses of physical network cards
     Nic,
@@ -68,6 +72,8 @@ impl Kind {
         match self {
             Self::SmbiosUuid => "smbios_uuid",
             Self::Serials => "serials",
+            Self::CloudInstance => "cloud_instance",
+            Self::TpmEk => "tpm_ek",
             Self::Disk => "disk",
             Self::Nic => "nic",
             Self::MachineId => "machine_id",
@@ -77,33 +83,37 @@ impl Kind {
 
     pub fn class(self) -> Class {
         match self {
-            Self::SmbiosUuid | Self::Serials => Class::Strong,
+            Self::SmbiosUuid | Self::Serials | Self::CloudInstance | Self::TpmEk => Class::Strong,
             Self::Disk | Self::Nic | Self::MachineId => Class::Medium,
             Self::InstallKey => Class::Continuity,
         }
     }
 
     /// What it is worth on such a host; a component worth 0 is not bound. A virtual machine's serial numbers repeat
-    /// its UUID, or are the same in all of them.
+    /// its UUID, or are the same in all of them. All add up to 100 without the key of a trusted platform module, which
+    /// few machines show.
     pub fn weight(self, environment: Environment) -> u32 {
-        let (metal, virtual_machine) = match self {
-            Self::SmbiosUuid => (25, 35),
-            Self::Serials => (20, 0),
-            Self::Disk => (20, 15),
-            Self::Nic => (15, 15),
-            Self::MachineId => (15, 20),
-            Self::InstallKey => (5, 15),
+        let (metal, virtual_machine, cloud) = match self {
+            Self::SmbiosUuid => (25, 35, 20),
+            Self::Serials => (20, 0, 0),
+            Self::CloudInstance => (0, 0, 40),
+            Self::TpmEk => (40, 40, 40),
+            Self::Disk => (20, 15, 10),
+            Self::Nic => (15, 15, 5),
+            Self::MachineId => (15, 20, 15),
+            Self::InstallKey => (5, 15, 10),
         };
         match environment {
             Environment::Metal => metal,
             Environment::Virtual => virtual_machine,
+            Environment::Cloud => cloud,
         }
     }
 
     /// How many values of it a machine may have: with more, one licensed machine could be many machines.
     pub fn most_tags(self) -> usize {
         match self {
-            Self::SmbiosUuid | Self::MachineId | Self::InstallKey => 1,
+            Self::SmbiosUuid | Self::CloudInstance | Self::TpmEk | Self::MachineId | Self::InstallKey => 1,
             Self::Serials => 4,
             Self::Disk => 16,
             Self::Nic => 32,
@@ -152,13 +162,22 @@ impl fmt::Display for Class {
 mod tests {
     use super::*;
 
-    const KINDS: [Kind; 6] =
-        [Kind::SmbiosUuid, Kind::Serials, Kind::Disk, Kind::Nic, Kind::MachineId, Kind::InstallKey];
+    const KINDS: [Kind; 8] = [
+        Kind::SmbiosUuid,
+        Kind::Serials,
+        Kind::CloudInstance,
+        Kind::TpmEk,
+        Kind::Disk,
+        Kind::Nic,
+        Kind::MachineId,
+        Kind::InstallKey,
+    ];
 
     #[test]
     fn the_weights_of_each_environment_add_up_to_a_hundred() {
-        for environment in [Environment::Metal, Environment::Virtual] {
-            assert_eq!(KINDS.iter().map(|kind| kind.weight(environment)).sum::<u32>(), 100);
+        for environment in [Environment::Metal, Environment::Virtual, Environment::Cloud] {
+            let of_all = KINDS.iter().filter(|kind| **kind != Kind::TpmEk);
+            assert_eq!(of_all.map(|kind| kind.weight(environment)).sum::<u32>(), 100);
         }
     }
 

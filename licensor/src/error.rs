@@ -18,6 +18,16 @@ pub enum Error {
 
     #[error("`{}` is not a hardware request that can be trusted", path.display())]
     NotARequest { path: PathBuf, source: Box<Error> },
+    #[error("a hardware request of format 1, which an older `wt-install` wrote\n  expected format 2")]
+    OldRequest,
+    #[error("the requests are for different {what}\n  expected `{expected}`\n  found    `{found}`")]
+    MergeMixed { what: &'static str, expected: String, found: String },
+    #[error("two machines are called `{label}`")]
+    MergeSameName { label: String },
+    #[error("none of the requests is this site's own")]
+    MergeWithoutOwn,
+    #[error("`{}` does not say what was used", path.display())]
+    Usage { path: PathBuf, source: serde_json::Error },
     #[error("the hardware request is not valid: {0}")]
     RequestInvalid(&'static str),
     #[error("the license is not valid: {0}")]
@@ -50,11 +60,16 @@ impl wt_keys::console::Explain for Error {
             Self::NotARequest { source, .. } => source.exit(),
             Self::Id { .. } | Self::Tag { .. } => Exit::Usage,
             Self::Refused { state: State::Untrusted, .. }
+            | Self::OldRequest
             | Self::RequestInvalid(_)
             | Self::LicenseInvalid(_)
             | Self::Snapshot { .. }
             | Self::SnapshotSchema { .. } => Exit::NotTrusted,
-            Self::FileExists { .. } => Exit::Failed,
+            Self::FileExists { .. }
+            | Self::MergeMixed { .. }
+            | Self::MergeSameName { .. }
+            | Self::MergeWithoutOwn
+            | Self::Usage { .. } => Exit::Failed,
             Self::Weak { .. } | Self::OtherProduct { .. } | Self::MoreNodes { .. } | Self::Refused { .. } => {
                 Exit::LicenseRefused
             }
@@ -64,6 +79,9 @@ impl wt_keys::console::Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Keys(error) => return error.hint(),
+            Self::NotARequest { source, .. } if matches!(**source, Self::OldRequest) => {
+                "run `wt-install fingerprint` of the present release on the site, which writes it anew".into()
+            }
             Self::NotARequest { .. } => {
                 "ask the site for the `hw.json` that `wt-install fingerprint` writes, unchanged".into()
             }
@@ -74,6 +92,18 @@ impl wt_keys::console::Explain for Error {
             }
             Self::OtherProduct { expected, .. } => format!("ask the site for the `hw.json` of `{expected}`"),
             Self::MoreNodes { found, .. } => format!("if that many were sold, say so: `--nodes {found}`"),
+            Self::MergeMixed { .. } => {
+                "run `wt-install fingerprint` on every node once all of them have the same release".into()
+            }
+            Self::MergeSameName { .. } => {
+                "give each node its own name in its `site.toml`, and run `wt-install fingerprint` there again".into()
+            }
+            Self::MergeWithoutOwn => {
+                "name the `hw.json` of this host, too: the merged one is signed with its key".into()
+            }
+            Self::Usage { .. } => {
+                "expected `{\"users\": 87, \"modules\": [\"messages\"], \"counted_at\": \"2026-11-23T08:00:00Z\"}`".into()
+            }
             Self::FileExists { .. } => {
                 "name another file with `--output`, or replace it with `--replace`".into()
             }

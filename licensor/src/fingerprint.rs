@@ -1,7 +1,6 @@
 //! The fingerprint: what identifies a host, as tags, and a few facts about it that weigh nothing.
 
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -15,12 +14,16 @@ use crate::{Component, Kind, Quality, Tag, host};
 pub enum Environment {
     Metal,
     Virtual,
+    /// A virtual machine of a cloud that says on the machine itself what it calls it.
+    Cloud,
 }
 
 /// What people want to see of a host. It is no component: memory is added and hosts are renamed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Info {
+    /// `Dell Inc. PowerEdge R640`
+    pub model: String,
     pub cpu: String,
     pub cores: u32,
     pub memory_bytes: u64,
@@ -64,32 +67,29 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Reads the host below `sysroot`; as root, or what only root may read is reported as unreadable.
-pub fn collect(sysroot: &Path, product: &str, install_key: &PublicKey) -> Fingerprint {
-    let mut components = host::components(sysroot, product);
-    components.push(Component {
+/// Reads the host below `sysroot`, whose product has its data below `data_root`; as root, or what only root may read is
+/// reported as unreadable.
+pub fn collect(sysroot: &Path, data_root: &Path, product: &str, install_key: &PublicKey) -> Fingerprint {
+    let mut found = recorded(sysroot, data_root, product);
+    found.components.push(Component {
         kind: Kind::InstallKey,
         quality: Quality::Ok,
         tags: vec![install_key_tag(product, install_key)],
         left_out: vec![],
     });
+    found
+}
+
+/// The same of a machine that has no installation key, or whose key is not at hand.
+pub fn recorded(sysroot: &Path, data_root: &Path, product: &str) -> Fingerprint {
+    let environment = host::environment(sysroot);
+    let components = host::components(sysroot, data_root, product, environment);
     let info = if sysroot == Path::new("/") { info() } else { None };
-    Fingerprint { environment: environment(sysroot), components, info }
+    Fingerprint { environment, components, info }
 }
 
 pub fn install_key_tag(product: &str, install_key: &PublicKey) -> Tag {
     Tag::of(product, Kind::InstallKey, &install_key.id().to_string())
-}
-
-/// A processor that runs under a hypervisor says so.
-fn environment(sysroot: &Path) -> Environment {
-    let cpu = fs::read_to_string(sysroot.join("proc/cpuinfo")).unwrap_or_default();
-    let flags = cpu.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
-    if flags.split_whitespace().any(|flag| flag == "hypervisor") {
-        Environment::Virtual
-    } else {
-        Environment::Metal
-    }
 }
 
 #[cfg(feature = "fingerprint")]
@@ -102,6 +102,7 @@ fn info() -> Option<Info> {
     let system = System::new_with_specifics(wanted).ok()?;
     let text = |found: Option<String>| one_line(&found.unwrap_or_default(), LONGEST_TEXT);
     Some(Info {
+        model: one_line(&host::model(Path::new("/")), LONGEST_TEXT),
         cpu: text(system.cpus().first().map(|cpu| cpu.brand().to_owned())),
         cores: u32::try_from(system.cpus().len()).unwrap_or(u32::MAX),
         memory_bytes: system.total_memory(),
@@ -122,28 +123,20 @@ mod tests {
     use crate::testkit::{Machine, PRODUCT, install_key};
 
     #[test]
-    fn a_hypervisor_is_noticed() {
-        let machine = Machine::metal();
-        assert_eq!(environment(machine.sysroot()), Environment::Metal);
-        machine.put("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu vme hypervisor lahf_lm\n");
-        assert_eq!(environment(machine.sysroot()), Environment::Virtual);
-    }
-
-    #[test]
     fn the_same_machine_read_twice_gives_the_same_fingerprint() {
         let machine = Machine::metal();
-        let read = || collect(machine.sysroot(), PRODUCT, &install_key(1).public());
+        let read = || collect(machine.sysroot(), Path::new("/"), PRODUCT, &install_key(1).public());
         assert_eq!(read(), read());
-        assert_eq!(read().components.len(), 6);
+        assert_eq!(read().components.len(), 8);
         assert_eq!(read().info, None);
     }
 
     #[cfg(feature = "fingerprint")]
     #[test]
     fn this_host_is_described_but_not_by_its_components() {
-        let found = collect(Path::new("/"), PRODUCT, &install_key(1).public());
+        let found = collect(Path::new("/"), Path::new("/"), PRODUCT, &install_key(1).public());
         let info = found.info.unwrap();
         assert!(info.cores > 0 && info.memory_bytes > 0 && !info.kernel.is_empty(), "{info:?}");
-        assert_eq!(found.components.len(), 6);
+        assert_eq!(found.components.len(), 8);
     }
 }

@@ -53,7 +53,8 @@ mod tests {
     use crate::testkit::{Machine, PRODUCT, install_key};
 
     fn grade(machine: &Machine) -> Grade {
-        let found = crate::fingerprint::collect(machine.sysroot(), PRODUCT, &install_key(1).public());
+        let found =
+            crate::fingerprint::collect(machine.sysroot(), "/".as_ref(), PRODUCT, &install_key(1).public());
         Grade::of(found.environment, &found.components)
     }
 

@@ -3,15 +3,20 @@
 //! Everything is below `sysroot`, so that a recorded machine is read like this one. Only the kernel's and root's files
 //! are read: never a fallback that others can write, such as the `/tmp/sysinfo/model` of sysinfo's `Product`.
 
-mod root_disk;
+mod disks;
+mod dmi;
+mod environment;
+mod nics;
+mod tpm;
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::junk::{is_junk, normalised};
-use crate::{Component, Kind, Quality, Tag};
+use crate::{Component, Environment, Kind, Quality, Tag};
+
+pub use environment::environment;
 
 const LONGEST_VALUE: u64 = 4096;
 const LONGEST_SHOWN: usize = 60;
@@ -34,98 +39,38 @@ enum Found {
 }
 
 /// All components that are read from files, in the order of [`Kind`].
-pub fn components(sysroot: &Path, product: &str) -> Vec<Component> {
+pub fn components(
+    sysroot: &Path,
+    data_root: &Path,
+    product: &str,
+    environment: Environment,
+) -> Vec<Component> {
     vec![
-        smbios_uuid(sysroot, product),
-        serials(sysroot, product),
-        disk(sysroot, product),
-        nic(sysroot, product),
+        dmi::smbios_uuid(sysroot, product),
+        dmi::serials(sysroot, product, environment),
+        dmi::cloud_instance(sysroot, product),
+        tpm::component(sysroot, product),
+        disks::component(sysroot, data_root, product),
+        nics::component(sysroot, product),
         machine_id(sysroot, product),
     ]
 }
 
-fn smbios_uuid(sysroot: &Path, product: &str) -> Component {
-    let mut gather = Gather::new(product, Kind::SmbiosUuid);
-    gather.add("UUID", "", read(&sysroot.join("sys/class/dmi/id/product_uuid")));
-    gather.finish()
-}
-
-fn serials(sysroot: &Path, product: &str) -> Component {
-    let mut gather = Gather::new(product, Kind::Serials);
-    for part in ["board", "product", "chassis"] {
-        let found = read(&sysroot.join(format!("sys/class/dmi/id/{part}_serial")));
-        gather.add(&format!("{part} serial"), &format!("{part}="), found);
-    }
-    gather.finish()
-}
-
-fn disk(sysroot: &Path, product: &str) -> Component {
-    let mut gather = Gather::new(product, Kind::Disk);
-    for disk in root_disk::under_root(sysroot) {
-        let name = file_name(&disk);
-        for identity in ["wwid", "device/wwid", "serial", "device/serial"] {
-            let found = read(&disk.join(identity));
-            let present = !matches!(found, Found::Absent);
-            if gather.add(&format!("{name} {identity}"), "", found) || (present && gather.unreadable) {
-                break;
-            }
-        }
-    }
-    gather.finish()
-}
-
-fn nic(sysroot: &Path, product: &str) -> Component {
-    let mut gather = Gather::new(product, Kind::Nic);
-    let (physical, other): (Vec<_>, Vec<_>) = entries(&sysroot.join("sys/class/net"))
-        .into_iter()
-        .filter(|interface| file_name(interface) != "lo" && interface.is_dir())
-        .partition(|interface| interface.join("device").exists());
-    let kinds: BTreeSet<String> =
-        other.iter().map(|interface| kind_of_virtual(&file_name(interface))).collect();
-    gather.left_out.extend(kinds.iter().map(|kind| shown(kind, "is virtual")));
-    let only_one = physical.len() == 1;
-    for interface in &physical {
-        let name = file_name(interface);
-        match permanent_address(interface) {
-            Found::Value(address) if is_locally_administered(&address) && !only_one => {
-                gather.left_out.push(shown(&name, "has a locally administered address"));
-            }
-            found => {
-                gather.add(&name, "", found);
-            }
-        }
-    }
-    gather.finish()
-}
-
-/// Engines name the interfaces of containers and networks at random: `veth1a2b` counts as one of `veth…`.
-fn kind_of_virtual(name: &str) -> String {
-    let random = ["veth", "br-"].into_iter().find(|prefix| name.starts_with(prefix));
-    random.map_or_else(|| name.to_owned(), |prefix| format!("{prefix}…"))
-}
-
-/// The address that the card was made with, also where a bond has given it another.
-fn permanent_address(interface: &Path) -> Found {
-    match read(&interface.join("bonding_slave/perm_hwaddr")) {
-        Found::Absent => {}
-        found => return found,
-    }
-    match read(&interface.join("addr_assign_type")) {
-        Found::Value(kind) if kind != "0" => Found::Absent, // random, stolen or set by an administrator
-        _ => read(&interface.join("address")),
-    }
-}
-
-/// IEEE 802, the second-lowest bit of the first byte.
-fn is_locally_administered(address: &str) -> bool {
-    address.get(..2).and_then(|byte| u8::from_str_radix(byte, 16).ok()).is_none_or(|byte| byte & 2 != 0)
+/// What people call the machine: who made it, and which one it is.
+#[cfg(feature = "fingerprint")]
+pub fn model(sysroot: &Path) -> String {
+    let parts = ["sys_vendor", "product_name"].map(|file| match dmi::value(sysroot, file) {
+        Found::Value(value) if !is_junk(&normalised(&value)) => value,
+        _ => String::new(),
+    });
+    parts.join(" ").trim().to_owned()
 }
 
 fn machine_id(sysroot: &Path, product: &str) -> Component {
     let mut gather = Gather::new(product, Kind::MachineId);
     let found = match read(&sysroot.join("etc/machine-id")) {
         Found::Value(value) if !is_machine_id(&value) => {
-            gather.left_out.push(shown("machine-id", &format!("`{value}`")));
+            gather.leave_out(shown("machine-id", &format!("`{value}`")));
             Found::Absent
         }
         found => found,
@@ -148,7 +93,7 @@ impl<'a> Gather<'a> {
     fn add(&mut self, name: &str, prefix: &str, found: Found) -> bool {
         match found {
             Found::Value(value) if is_junk(&normalised(&value)) => {
-                self.left_out.push(shown(name, &format!("`{value}`")));
+                self.leave_out(shown(name, &format!("`{value}`")));
                 false
             }
             Found::Value(value) => {
@@ -162,6 +107,11 @@ impl<'a> Gather<'a> {
             }
             Found::Absent => false,
         }
+    }
+
+    /// Notes what does not count, and why.
+    fn leave_out(&mut self, note: String) {
+        self.left_out.push(note);
     }
 
     fn finish(mut self) -> Component {
@@ -225,16 +175,22 @@ mod tests {
     use super::*;
     use crate::testkit::{Machine, PRODUCT};
 
+    fn found(machine: &Machine) -> Vec<Component> {
+        components(machine.sysroot(), Path::new("/"), PRODUCT, Environment::Metal)
+    }
+
     fn component(machine: &Machine, kind: Kind) -> Component {
-        components(machine.sysroot(), PRODUCT).into_iter().find(|c| c.kind == kind).unwrap()
+        found(machine).into_iter().find(|c| c.kind == kind).unwrap()
     }
 
     #[test]
     fn a_bare_metal_machine_has_all_its_components() {
-        let found = components(Machine::metal().sysroot(), PRODUCT);
-        assert!(found.iter().all(|component| component.quality == Quality::Ok), "{found:?}");
-        assert_eq!(found[1].tags.len(), 3, "board, product, chassis");
-        assert_eq!(found[3].tags.len(), 2, "two cards");
+        let found = found(&Machine::metal());
+        let of_all = |kind| !matches!(kind, Kind::CloudInstance | Kind::TpmEk);
+        assert!(found.iter().filter(|c| of_all(c.kind)).all(|c| c.quality == Quality::Ok), "{found:?}");
+        assert!(found.is_sorted_by(|a, b| a.kind < b.kind));
+        assert_eq!(component(&Machine::metal(), Kind::Serials).tags.len(), 3, "board, product, chassis");
+        assert_eq!(component(&Machine::metal(), Kind::Nic).tags.len(), 2, "two cards");
     }
 
     #[test]
@@ -271,29 +227,7 @@ mod tests {
 
     #[test]
     fn where_there_is_nothing_everything_is_absent() {
-        let found = components(Machine::nothing().sysroot(), PRODUCT);
+        let found = found(&Machine::nothing());
         assert!(found.iter().all(|component| component.quality == Quality::Absent), "{found:?}");
-    }
-
-    #[test]
-    fn a_locally_administered_address_counts_only_when_it_is_the_only_one() {
-        let machine = Machine::nothing();
-        machine.put_nic("ens1", "52:54:00:aa:bb:cc");
-        assert_eq!(component(&machine, Kind::Nic).quality, Quality::Ok);
-        machine.put_nic("ens2", "52:54:00:aa:bb:cd");
-        assert_eq!(component(&machine, Kind::Nic).quality, Quality::Junk);
-        machine.put_nic("ens3", "3c:ec:ef:00:00:01");
-        assert_eq!(component(&machine, Kind::Nic).tags.len(), 1);
-    }
-
-    #[test]
-    fn the_disk_is_found_below_an_encrypted_volume() {
-        let plain = Machine::metal();
-        let encrypted = Machine::metal();
-        encrypted.put("proc/self/mountinfo", "22 1 253:0 / / rw - ext4 /dev/mapper/root rw");
-        encrypted.put("sys/devices/virtual/block/dm-0/dev", "253:0");
-        encrypted.link("sys/dev/block/253:0", "../../devices/virtual/block/dm-0");
-        encrypted.link("sys/devices/virtual/block/dm-0/slaves/sda2", "../../../../pci0/block/sda/sda2");
-        assert_eq!(component(&encrypted, Kind::Disk), component(&plain, Kind::Disk));
     }
 }

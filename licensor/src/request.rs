@@ -4,13 +4,20 @@
 //! The signature proves that nothing was changed on the way and that the sender holds the installation key. Who the
 //! sender is, it cannot prove: everything in it is treated as written by an attacker, and has limits.
 
+mod merge;
+mod usage;
+
+use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use wt_keys::{Document, Envelope, PublicKey, Utc, Verified, capped};
+use wt_keys::{Document, Envelope, Error as KeyError, PublicKey, Utc, Verified, capped};
 
 use crate::fingerprint::install_key_tag;
 use crate::{Component, Environment, Error, Fingerprint, Id, Info, Quality, Result};
+
+pub use merge::merge;
+pub use usage::Usage;
 
 const LARGEST_FILE: u64 = 1024 * 1024;
 const MOST_NODES: usize = 64;
@@ -19,11 +26,22 @@ const MOST_LEFT_OUT: usize = 64;
 /// In characters, for every text in a request and in a license.
 pub const LONGEST_TEXT: usize = 200;
 
+/// What a request was before it had a reason other than a new license.
+const TYPE_1: &str = "application/vnd.wt.request.v1+json";
+
 /// Why a license is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "console", derive(clap::ValueEnum))]
 pub enum Occasion {
+    /// The site has none yet
     New,
+    /// For a further term
+    Renew,
+    /// For the machine that takes the place of the licensed one
+    Rehost,
+    /// For a further machine of the site
+    AddNode,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +49,8 @@ pub enum Occasion {
 pub struct Request {
     pub request_id: Id,
     pub reason: Occasion,
+    /// The license that the site has now, or had.
+    pub previous_license: Option<Id>,
     pub product: String,
     /// The release that is installed.
     pub release: String,
@@ -38,6 +58,8 @@ pub struct Request {
     pub customer_hint: String,
     pub collected_at: Utc,
     pub nodes: Vec<Node>,
+    /// What the product counted, if it did and the site wants to say so.
+    pub usage: Option<Usage>,
     pub install_key: PublicKey,
 }
 
@@ -51,7 +73,7 @@ pub struct Node {
 }
 
 impl Document for Request {
-    const TYPE: &'static str = "application/vnd.wt.request.v1+json";
+    const TYPE: &'static str = "application/vnd.wt.request.v2+json";
     const NAME: &'static str = "hardware request";
 }
 
@@ -70,7 +92,7 @@ impl Node {
             return Err(Error::RequestInvalid("a node with a component twice, or out of order"));
         }
         if let Some(info) = &self.info {
-            for text in [&info.cpu, &info.hostname, &info.os, &info.kernel] {
+            for text in [&info.model, &info.cpu, &info.hostname, &info.os, &info.kernel] {
                 check_optional_text(text, "a description of a node that is not plain text")?;
             }
         }
@@ -103,7 +125,8 @@ impl Request {
     pub fn parse(bytes: &[u8]) -> Result<Verified<Self>> {
         let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         let envelope = Envelope::parse(line, Self::NAME)?;
-        let request: Verified<Self> = envelope.verify_named_key(|request: &Self| request.install_key)?;
+        let request: Verified<Self> =
+            envelope.verify_named_key(|request: &Self| request.install_key).map_err(by_name)?;
         request.check()?;
         Ok(request)
     }
@@ -116,6 +139,17 @@ impl Request {
             return Err(Error::RequestInvalid("no node, or more than 64"));
         }
         self.nodes.iter().try_for_each(Node::check)?;
+        if !self
+            .nodes
+            .iter()
+            .enumerate()
+            .all(|(n, node)| self.nodes[..n].iter().all(|a| a.label != node.label))
+        {
+            return Err(Error::RequestInvalid("two nodes of one name"));
+        }
+        if self.usage.as_ref().is_some_and(|usage| !usage.is_sound()) {
+            return Err(Error::RequestInvalid("a usage with modules that are not plain text, or too many"));
+        }
         let tag = install_key_tag(&self.product, &self.install_key);
         let of_sender = |component: &Component| component.tags.contains(&tag);
         if !self.nodes.iter().any(|node| node.components.iter().any(of_sender)) {
@@ -130,6 +164,26 @@ impl Request {
         let bytes = [&Envelope::seal(self, &[key])?.to_bytes()[..], b"\n"].concat();
         Self::parse(&bytes)?;
         Ok(bytes)
+    }
+}
+
+/// A request of the format before this one is told from what is no request at all.
+fn by_name(error: KeyError) -> Error {
+    match error {
+        KeyError::PayloadType { found, .. } if found == TYPE_1 => Error::OldRequest,
+        error => error.into(),
+    }
+}
+
+/// As it is spelt in a document and on the command line.
+impl fmt::Display for Occasion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::New => "new",
+            Self::Renew => "renew",
+            Self::Rehost => "rehost",
+            Self::AddNode => "add-node",
+        })
     }
 }
 
@@ -159,7 +213,7 @@ fn check_optional_text(text: &str, why: &'static str) -> Result<()> {
 mod tests {
     use super::*;
     use crate::Tag;
-    use crate::testkit::{MOST_TAGS_OF_A_MACHINE, Machine, PRODUCT, install_key, request};
+    use crate::testkit::{MOST_TAGS_OF_A_MACHINE, Machine, PRODUCT, install_key, now, request};
 
     #[test]
     fn a_request_comes_back_as_it_was_signed() {
@@ -189,6 +243,18 @@ mod tests {
         assert!(matches!(stolen.seal(&install_key(2)), Err(Error::RequestInvalid(_))));
     }
 
+    fn usage(modules: &[&str]) -> Usage {
+        let modules = modules.iter().map(|module| (*module).to_owned()).collect();
+        Usage { users: 87, modules, counted_at: now() }
+    }
+
+    #[test]
+    fn a_reason_is_spelt_the_same_on_the_command_line_and_in_a_document() {
+        for reason in [Occasion::New, Occasion::Renew, Occasion::Rehost, Occasion::AddNode] {
+            assert_eq!(serde_json::to_string(&reason).unwrap(), format!("\"{reason}\""));
+        }
+    }
+
     #[test]
     fn hostile_content_is_refused_though_it_is_signed() {
         let refused = |spoil: &dyn Fn(&mut Request)| {
@@ -202,10 +268,13 @@ mod tests {
         assert!(refused(&|request| request.customer_hint = "x".repeat(201)));
         assert!(refused(&|request| request.nodes.clear()));
         assert!(refused(&|request| request.nodes = vec![request.nodes[0].clone(); 65]));
+        assert!(refused(&|request| request.nodes.push(request.nodes[0].clone())));
+        assert!(refused(&|request| request.usage = Some(usage(&["a\tb"]))));
+        assert!(refused(&|request| request.usage = Some(usage(&["wiki"; 101]))));
         assert!(refused(&|request| request.nodes[0].components[0].tags.clear()));
         assert!(refused(&|request| request.nodes[0].components.swap(0, 1)));
         assert!(refused(
-            &|request| request.nodes[0].components[3].tags = vec!["00".repeat(16).parse().unwrap()]
+            &|request| request.nodes[0].components[5].tags = vec!["00".repeat(16).parse().unwrap()]
         ));
         assert!(refused(&|request| request.nodes[0].components[0].quality = Quality::Junk));
     }
@@ -222,6 +291,7 @@ mod tests {
                     .extend((0..).map(|n: usize| Tag::of(PRODUCT, kind, &n.to_string())).take(count));
                 component.tags.truncate(count);
                 component.tags.sort();
+                component.quality = Quality::Ok;
                 request.seal(&install_key(1)).map(drop)
             };
             assert!(sealed(most).is_ok(), "{kind}");

@@ -28,9 +28,15 @@ pub struct Snapshot {
 impl Snapshot {
     pub const SCHEMA: &str = "wt.snapshot.v1";
 
-    /// Of the host below `sysroot`.
-    pub fn take(sysroot: &Path, product: &str, install_key: &PublicKey, now: Utc) -> Result<Self> {
-        let Fingerprint { components, .. } = fingerprint::collect(sysroot, product, install_key);
+    /// Of the host below `sysroot`, whose product has its data below `data_root`.
+    pub fn take(
+        sysroot: &Path,
+        data_root: &Path,
+        product: &str,
+        install_key: &PublicKey,
+        now: Utc,
+    ) -> Result<Self> {
+        let Fingerprint { components, .. } = fingerprint::collect(sysroot, data_root, product, install_key);
         Ok(Self {
             schema: Self::SCHEMA.to_owned(),
             product: product.to_owned(),
@@ -78,7 +84,9 @@ mod tests {
     fn a_snapshot_is_readable_by_all_and_writable_by_none() {
         let machine = Machine::metal();
         let path = machine.sysroot().join("run/wt/host.json");
-        let snapshot = Snapshot::take(machine.sysroot(), PRODUCT, &install_key(1).public(), now()).unwrap();
+        let snapshot =
+            Snapshot::take(machine.sysroot(), "/".as_ref(), PRODUCT, &install_key(1).public(), now())
+                .unwrap();
         snapshot.write(&path).unwrap();
         snapshot.write(&path).unwrap();
         assert_eq!(Snapshot::read(&path).unwrap(), snapshot);
@@ -91,7 +99,8 @@ mod tests {
         let machine = Machine::metal();
         let path = machine.sysroot().join("host.json");
         let mut snapshot =
-            Snapshot::take(machine.sysroot(), PRODUCT, &install_key(1).public(), now()).unwrap();
+            Snapshot::take(machine.sysroot(), "/".as_ref(), PRODUCT, &install_key(1).public(), now())
+                .unwrap();
         snapshot.schema = "wt.snapshot.v2".into();
         snapshot.write(&path).unwrap();
         assert!(matches!(Snapshot::read(&path), Err(Error::SnapshotSchema { .. })));

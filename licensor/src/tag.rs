@@ -2,8 +2,8 @@
 //! device behind one.
 //!
 //! `tag = HMAC-SHA256(key = "wt.fingerprint.v1" || product, kind || 0x00 || value)`, cut to the first 128 bits for kinds
-//! whose values cannot be guessed, and to the first 24 bits for MAC addresses and serial numbers: of those, tens of
-//! thousands share each tag, and a list of all of them does not lead back to the one.
+//! whose values cannot be guessed, and to the first 24 bits for MAC addresses and serial numbers, a cloud's numbers of its
+//! machines among them: of those, tens of thousands share each tag, and a list of all of them does not lead back to the one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -40,8 +40,8 @@ impl Tag {
 
     fn length(kind: Kind) -> usize {
         match kind {
-            Kind::SmbiosUuid | Kind::MachineId | Kind::InstallKey => LONG,
-            Kind::Serials | Kind::Disk | Kind::Nic => SHORT,
+            Kind::SmbiosUuid | Kind::TpmEk | Kind::MachineId | Kind::InstallKey => LONG,
+            Kind::Serials | Kind::CloudInstance | Kind::Disk | Kind::Nic => SHORT,
         }
     }
 }

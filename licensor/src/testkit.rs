@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use wt_keys::{SigningKey, Utc};
 
 use crate::request::{Node, Occasion};
-use crate::{Id, Kind, Request, fingerprint};
+use crate::{Fingerprint, Id, Kind, Request, fingerprint};
 
 #[cfg(feature = "issue")]
 mod desk;
@@ -17,9 +17,11 @@ pub use desk::Desk;
 
 pub const PRODUCT: &str = "worktile";
 
-pub const MOST_TAGS_OF_A_MACHINE: [(Kind, usize); 6] = [
+pub const MOST_TAGS_OF_A_MACHINE: [(Kind, usize); 8] = [
     (Kind::SmbiosUuid, 1),
     (Kind::Serials, 4),
+    (Kind::CloudInstance, 1),
+    (Kind::TpmEk, 1),
     (Kind::Disk, 16),
     (Kind::Nic, 32),
     (Kind::MachineId, 1),
@@ -34,15 +36,21 @@ pub fn install_key(n: u8) -> SigningKey {
     SigningKey::from_seed(&[100 + n; 32])
 }
 
+pub fn fingerprint(machine: &Machine, key: &SigningKey) -> Fingerprint {
+    fingerprint::collect(machine.sysroot(), Path::new("/"), PRODUCT, &key.public())
+}
+
 pub fn request(machine: &Machine, key: &SigningKey) -> Request {
     Request {
         request_id: Id::from_bytes([1; 16]),
         reason: Occasion::New,
+        previous_license: None,
         product: PRODUCT.into(),
         release: "5.2.0".into(),
         customer_hint: "Acme GmbH".into(),
         collected_at: now(),
-        nodes: vec![Node::new("node-1", fingerprint::collect(machine.sysroot(), PRODUCT, &key.public()))],
+        nodes: vec![Node::new("node-1", fingerprint(machine, key))],
+        usage: None,
         install_key: key.public(),
     }
 }

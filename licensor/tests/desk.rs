@@ -42,15 +42,17 @@ impl Desk {
         let sysroot = self.path(&format!("{name}.sysroot"));
         fs::create_dir_all(sysroot.join("etc")).unwrap();
         fs::write(sysroot.join("etc/machine-id"), machine_id).unwrap();
-        let found = fingerprint::collect(&sysroot, "worktile", &key.public());
+        let found = fingerprint::collect(&sysroot, "/".as_ref(), "worktile", &key.public());
         let mut request = Request {
             request_id: Id::from_bytes([1; 16]),
             reason: Occasion::New,
+            previous_license: None,
             product: "worktile".into(),
             release: "5.2.0".into(),
             customer_hint: "Acme GmbH".into(),
             collected_at: "2026-11-23T08:00:00Z".parse().unwrap(),
             nodes: vec![Node::new("node-1", found)],
+            usage: None,
             install_key: key.public(),
         };
         change(&mut request);
@@ -210,7 +212,7 @@ fn a_license_that_is_there_is_replaced_only_on_demand() {
 fn the_desk_sees_how_many_values_a_component_has() {
     let desk = Desk::new();
     desk.request_with("hw.json", HERE, 11, |request| {
-        let component = &mut request.nodes[0].components[3];
+        let component = &mut request.nodes[0].components[5];
         component.quality = Quality::Ok;
         component.tags = (0..3).map(|n| Tag::of("worktile", Kind::Nic, &n.to_string())).collect();
         component.tags.sort();

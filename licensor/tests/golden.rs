@@ -1,4 +1,4 @@
-//! The request and the license of format 1, as they are written today. `WT_BLESS=1` writes them anew: a change to them
+//! The request of format 2 and the license of format 1, as they are written today. `WT_BLESS=1` writes them anew: a change to them
 //! belongs under "Format" in the CHANGELOG, and licenses that customers have must still open.
 #![cfg(feature = "issue")]
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
@@ -10,7 +10,7 @@ use wt_keys::testkit::Vendor;
 use wt_keys::{Envelope, Role, Signer, SigningKey, Trust, Utc};
 use wt_licensor::check::{Bench, Host, judge};
 use wt_licensor::issue::{Plan, Weak, draft, end_of_day, issue_license};
-use wt_licensor::request::{Node, Occasion};
+use wt_licensor::request::{Node, Occasion, Usage};
 use wt_licensor::{
     Component, Environment, Fingerprint, Id, Info, Kind, License, Quality, Reason, Request, State, Tag,
 };
@@ -56,6 +56,7 @@ fn request(install_key: &SigningKey) -> Request {
             component(Kind::InstallKey, &[&key]),
         ],
         info: Some(Info {
+            model: "Example Server".into(),
             cpu: "Example 3000".into(),
             cores: 8,
             memory_bytes: 32 << 30,
@@ -66,12 +67,14 @@ fn request(install_key: &SigningKey) -> Request {
     };
     Request {
         request_id: Id::from_bytes([1; 16]),
-        reason: Occasion::New,
+        reason: Occasion::Renew,
+        previous_license: Some(Id::from_bytes([6; 16])),
         product: PRODUCT.into(),
         release: "1.0.0".into(),
         customer_hint: "Müller & Söhne".into(),
         collected_at: now(),
         nodes: vec![Node::new("node-1", fingerprint)],
+        usage: Some(Usage { users: 187, modules: vec!["wiki".into()], counted_at: now() }),
         install_key: install_key.public(),
     }
 }
@@ -90,26 +93,26 @@ fn license(request: &Request) -> License {
 }
 
 #[test]
-fn the_golden_request_and_license_of_format_1_are_written_so_today() {
+fn the_golden_request_of_format_2_and_license_of_format_1_are_written_so_today() {
     let (signer, install_key) = (signer(), SigningKey::from_seed(&[4; 32]));
     let request = request(&install_key);
     let hw = [&Envelope::seal(&request, &[&install_key]).unwrap().to_bytes()[..], b"\n"].concat();
     let license = issue_license(&license(&request), &signer).unwrap().to_bytes();
     for (name, bytes) in
-        [("hw.json", hw), ("license-1.json", license), ("trust.json", signer.trust.to_bytes())]
+        [("hw-2.json", hw), ("license-1.json", license), ("trust.json", signer.trust.to_bytes())]
     {
         if std::env::var_os("WT_BLESS").is_some() {
             fs::create_dir_all(golden("")).unwrap();
             fs::write(golden(name), &bytes).unwrap();
         }
-        assert!(fs::read(golden(name)).unwrap() == bytes, "{name} is not what format 1 says");
+        assert!(fs::read(golden(name)).unwrap() == bytes, "{name} is not what its format says");
     }
 }
 
 #[test]
 fn the_golden_license_of_format_1_opens_and_fits_the_machine_of_its_request() {
     let trust = Trust::parse(&fs::read(golden("trust.json")).unwrap()).unwrap();
-    let request = Request::read(&golden("hw.json")).unwrap();
+    let request = Request::read(&golden("hw-2.json")).unwrap();
     let license = fs::read(golden("license-1.json")).unwrap();
     let opened = License::verify(&license, &trust).unwrap();
     assert_eq!((opened.document.request_id, opened.document.seats), (request.request_id, 250));
@@ -117,4 +120,18 @@ fn the_golden_license_of_format_1_opens_and_fits_the_machine_of_its_request() {
         Bench { trust: &trust, product: Some(PRODUCT), release: Some("1.0.0"), now: now(), past: Utc::START };
     let verdict = judge(&license, &Host::Components(&request.nodes[0].components), &bench);
     assert_eq!((verdict.state, verdict.reason, verdict.score_percent), (State::Match, Reason::Ok, Some(100)));
+}
+
+#[test]
+fn a_request_of_format_1_is_refused_by_name() {
+    use wt_keys::console::{Exit, Explain as _};
+    let error = Request::read(&golden("hw-1.json")).unwrap_err();
+    assert_eq!(
+        (error.exit(), std::error::Error::source(&error).unwrap().to_string()),
+        (
+            Exit::NotTrusted,
+            "a hardware request of format 1, which an older `wt-install` wrote\n  expected format 2".into()
+        )
+    );
+    assert!(error.hint().unwrap().starts_with("run `wt-install fingerprint`"));
 }

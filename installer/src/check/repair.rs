@@ -39,7 +39,8 @@ pub fn carry_out(installation: &Installation) -> Result<Vec<String>> {
     if !snapshot::is_of_this_boot(installation)? {
         let places = &installation.places;
         let key = install_key::load_or_make(&places.installation_key())?;
-        snapshot::write(places, installation.product(), &key, (installation.clock)())?;
+        let (product, data_root) = (installation.product(), &installation.site.data_root);
+        snapshot::write(places, product, data_root, &key, (installation.clock)())?;
         done.push("wrote the host snapshot".to_owned());
     }
     let engine = match Engine::connect() {

@@ -33,7 +33,7 @@ impl Fingerprint {
         let installed = Installed::read(places)?.ok_or(Error::NotInstalled)?;
         let (key, now) = (install_key::load_or_make(&places.installation_key())?, now());
         if self.snapshot {
-            return Ok(snapshot::write(places, &installed.product, &key, now)?);
+            return Ok(snapshot::write(places, &installed.product, &installed.data_root, &key, now)?);
         }
         let site = SiteFile::read(&places.site_file())?;
         let (product, release) = (&installed.product, &installed.version);
@@ -43,7 +43,7 @@ impl Fingerprint {
             output.report(&shown, &shown);
             return Ok(());
         }
-        snapshot::write(places, product, &key, now)?;
+        snapshot::write(places, product, &site.data_root, &key, now)?;
         let path = self.output.unwrap_or_else(|| request::request_path(&installed.home));
         request::write(&request, &key, &path)?;
         output.say(format_args!("{} is written: send it to the vendor", path.display()));

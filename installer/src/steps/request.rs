@@ -71,7 +71,10 @@ impl<'a> Applicant<'a> {
     }
 
     fn node(&self, key: &SigningKey) -> Node {
-        Node::new(self.site.node().name.as_str(), collect(self.places.root(), self.product, &key.public()))
+        Node::new(
+            self.site.node().name.as_str(),
+            collect(self.places.root(), &self.site.data_root, self.product, &key.public()),
+        )
     }
 }
 

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use wt_keys::console::Progress;
 use wt_keys::{SigningKey, Utc};
 use wt_licensor::snapshot::read_boot_id;
@@ -25,14 +27,15 @@ impl Step for WriteSnapshot {
     fn apply(&self, installation: &Installation, _: &Progress) -> Result<String> {
         let places = &installation.places;
         let key = install_key::load_or_make(&places.installation_key())?;
-        write(places, installation.product(), &key, (installation.clock)())?;
-        Ok(places.snapshot(installation.product()).display().to_string())
+        let (product, data_root) = (installation.product(), &installation.site.data_root);
+        write(places, product, data_root, &key, (installation.clock)())?;
+        Ok(places.snapshot(product).display().to_string())
     }
 }
 
 /// Takes the snapshot anew.
-pub fn write(places: &Places, product: &str, key: &SigningKey, now: Utc) -> Result<()> {
-    let snapshot = Snapshot::take(places.root(), product, &key.public(), now)?;
+pub fn write(places: &Places, product: &str, data_root: &Path, key: &SigningKey, now: Utc) -> Result<()> {
+    let snapshot = Snapshot::take(places.root(), data_root, product, &key.public(), now)?;
     Ok(snapshot.write(&places.snapshot(product))?)
 }
 

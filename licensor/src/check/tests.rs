@@ -10,7 +10,8 @@ fn bench(trust: &Trust) -> Bench<'_> {
 }
 
 fn components(machine: &Machine, key: u8) -> Vec<Component> {
-    crate::fingerprint::collect(machine.sysroot(), PRODUCT, &install_key(key).public()).components
+    crate::fingerprint::collect(machine.sysroot(), "/".as_ref(), PRODUCT, &install_key(key).public())
+        .components
 }
 
 /// A license for one machine, judged on another.
@@ -271,7 +272,8 @@ impl Site {
 
     fn snapshot_at(&self, product: &str, now: Utc) {
         let snapshot =
-            Snapshot::take(self.machine.sysroot(), product, &install_key(1).public(), now).unwrap();
+            Snapshot::take(self.machine.sysroot(), "/".as_ref(), product, &install_key(1).public(), now)
+                .unwrap();
         snapshot.write(&self.machine.sysroot().join("run/wt/host.json")).unwrap();
     }
 
