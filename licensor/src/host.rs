@@ -51,7 +51,7 @@ pub fn components(
         dmi::cloud_instance(sysroot, product),
         tpm::component(sysroot, product),
         disks::component(sysroot, data_root, product),
-        nics::component(sysroot, product),
+        nics::component(sysroot, product, environment),
         machine_id(sysroot, product),
     ]
 }

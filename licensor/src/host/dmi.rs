@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::environment::{Instance, cloud};
 use super::{Found, Gather, read, shown};
-use crate::junk::normalised;
+use crate::junk::{is_junk, normalised};
 use crate::{Component, Environment, Kind};
 
 pub fn value(sysroot: &Path, name: &str) -> Found {
@@ -63,7 +63,7 @@ pub fn cloud_instance(sysroot: &Path, product: &str) -> Component {
 /// machine is given later virtual hardware. The lesser of both spellings is the same before and after.
 fn uuid(sysroot: &Path) -> Found {
     match value(sysroot, "product_uuid") {
-        Found::Value(uuid) => {
+        Found::Value(uuid) if !is_junk(&normalised(&uuid)) => {
             let uuid = normalised(&uuid);
             Found::Value(in_the_other_byte_order(&uuid).map_or(uuid.clone(), |other| other.min(uuid)))
         }

@@ -9,11 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Found, Gather, entries, file_name, read, shown};
-use crate::{Component, Kind};
+use crate::{Component, Environment, Kind};
 
-pub fn component(sysroot: &Path, product: &str) -> Component {
+pub fn component(sysroot: &Path, product: &str, environment: Environment) -> Component {
     let mut gather = Gather::new(product, Kind::Nic);
-    let (physical, other): (Vec<_>, Vec<_>) = entries(&sysroot.join("sys/class/net"))
+    let (devices, other): (Vec<_>, Vec<_>) = entries(&sysroot.join("sys/class/net"))
         .into_iter()
         .filter(|interface| file_name(interface) != "lo" && interface.is_dir())
         .partition(|interface| interface.join("device").exists());
@@ -22,11 +22,23 @@ pub fn component(sysroot: &Path, product: &str) -> Component {
     for kind in &kinds {
         gather.leave_out(shown(kind, "is virtual"));
     }
-    for card in &physical {
-        match left_out(card, physical.len() == 1) {
-            Some(why) => gather.leave_out(shown(&file_name(card), why)),
-            None => {
-                gather.add(&file_name(card), "", permanent_address(card));
+    let (mut cards, plugged): (Vec<_>, Vec<_>) = devices.into_iter().partition(|card| !is_on_usb(card));
+    match &plugged[..] {
+        [only_one] if cards.is_empty() => cards.push(only_one.clone()),
+        plugged => plugged.iter().for_each(|card| gather.leave_out(shown(&file_name(card), "is on USB"))),
+    }
+    // a hypervisor makes addresses up for its virtual machines, and keeps to them
+    let may_be_local = environment != Environment::Metal || cards.len() == 1;
+    for card in &cards {
+        match permanent_address(card) {
+            Found::Value(address) if is_locally_administered(&address) && !may_be_local => {
+                gather.leave_out(shown(&file_name(card), "has a locally administered address"));
+            }
+            Found::Absent if !is_its_own_address(card) => {
+                gather.leave_out(shown(&file_name(card), "has an address that was set or made up"));
+            }
+            found => {
+                gather.add(&file_name(card), "", found);
             }
         }
     }
@@ -37,18 +49,6 @@ pub fn component(sysroot: &Path, product: &str) -> Component {
 fn kind_of_virtual(name: &str) -> String {
     let random = ["veth", "br-"].into_iter().find(|prefix| name.starts_with(prefix));
     random.map_or_else(|| name.to_owned(), |prefix| format!("{prefix}…"))
-}
-
-/// Why a card does not count. Of a machine's only one, less is asked.
-fn left_out(card: &Path, only_one: bool) -> Option<&'static str> {
-    match permanent_address(card) {
-        _ if !only_one && is_on_usb(card) => Some("is on USB"),
-        Found::Value(address) if !only_one && is_locally_administered(&address) => {
-            Some("has a locally administered address")
-        }
-        Found::Absent if !is_its_own_address(card) => Some("has an address that was set or made up"),
-        _ => None,
-    }
 }
 
 /// The address that the card was made with, also where a bond or a roaming radio has given it another.
@@ -84,16 +84,17 @@ mod tests {
     use crate::testkit::{Machine, PRODUCT};
 
     fn found(machine: &Machine) -> Component {
-        component(machine.sysroot(), PRODUCT)
+        component(machine.sysroot(), PRODUCT, Environment::Metal)
     }
 
     #[test]
-    fn a_locally_administered_address_counts_only_when_it_is_the_only_one() {
+    fn a_locally_administered_address_counts_where_it_is_the_only_one_or_a_hypervisors() {
         let machine = Machine::nothing();
         machine.put_nic("ens1", "52:54:00:aa:bb:cc");
         assert_eq!(found(&machine).quality, Quality::Ok);
         machine.put_nic("ens2", "52:54:00:aa:bb:cd");
         assert_eq!(found(&machine).quality, Quality::Junk);
+        assert_eq!(component(machine.sysroot(), PRODUCT, Environment::Virtual).tags.len(), 2);
         machine.put_nic("ens3", "3c:ec:ef:00:00:01");
         assert_eq!(found(&machine).tags.len(), 1);
     }
