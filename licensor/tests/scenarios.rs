@@ -7,7 +7,7 @@ mod machines;
 
 use std::fmt::Write as _;
 
-use machines::{Machine, NAMES, PRODUCT};
+use machines::{Machine, NAMES, PRODUCT, Seen};
 use wt_keys::testkit::Vendor;
 use wt_keys::{Role, Utc};
 use wt_licensor::check::{Bench, Host, judge};
@@ -25,11 +25,14 @@ struct Row {
     cloud: Option<Case>,
 }
 
+type Column = (&'static str, &'static [&'static str]);
+type Cell = fn(&Row) -> &Option<Case>;
+
 /// The machine that each column of the table is of, and those that must be judged the same, though they may have fewer
 /// components and so other scores.
-const METAL: (&str, &[&str]) = ("metal", &["laptop"]);
-const VIRTUAL: (&str, &[&str]) = ("vmware", &["kvm", "hyperv"]);
-const CLOUD: (&str, &[&str]) = ("aws", &[]);
+const METAL: Column = ("metal", &["laptop"]);
+const VIRTUAL: Column = ("vmware", &["kvm", "hyperv"]);
+const CLOUD: Column = ("aws", &[]);
 
 const ROWS: [Row; 17] = [
     Row {
@@ -233,7 +236,7 @@ fn now() -> Utc {
     "2026-11-23T08:00:00Z".parse().unwrap()
 }
 
-fn request(machine: &Machine) -> Request {
+fn request(machine: &Seen) -> Request {
     Request {
         request_id: Id::from_bytes([1; 16]),
         reason: Occasion::New,
@@ -242,14 +245,14 @@ fn request(machine: &Machine) -> Request {
         release: "5.2.0".into(),
         customer_hint: "Acme GmbH".into(),
         collected_at: now(),
-        nodes: vec![Node::new("node-1", machine.fingerprint())],
+        nodes: vec![Node::new("node-1", machine.fingerprint.clone())],
         usage: None,
-        install_key: machine.key().public(),
+        install_key: machine.key,
     }
 }
 
 /// What a license for `machine` says on `host`; `Err` where the desk would not sign one.
-fn licensed(machine: &Machine, host: &Machine, weak: Weak) -> Result<Verdict, Error> {
+fn licensed(machine: &Seen, host: &Seen, weak: Weak) -> Result<Verdict, Error> {
     let vendor = Vendor::insecure(1).trusting(|trust| trust.issued = now());
     let signer = vendor.signer(3, Role::License, |certificate| certificate.product = PRODUCT.into());
     let plan = Plan {
@@ -270,31 +273,32 @@ fn licensed(machine: &Machine, host: &Machine, weak: Weak) -> Result<Verdict, Er
         now: now(),
         past: Utc::START,
     };
-    Ok(judge(&license, &Host::Components(&host.fingerprint().components), &bench))
+    Ok(judge(&license, &Host::Components(&host.fingerprint.components), &bench))
 }
 
-fn judged(name: &str, event: impl FnOnce(&mut Machine)) -> (Option<u32>, State) {
-    let machine = Machine::recorded(name);
+/// The same once something has happened to the licensed machine.
+fn judged(machine: &Machine, licensed_as: &Seen, event: impl FnOnce(&mut Machine)) -> (u32, State) {
     let mut host = machine.clone();
     event(&mut host);
-    let verdict = licensed(&machine, &host, Weak::Refused).unwrap();
-    (verdict.score_percent, verdict.state)
+    let verdict = licensed(licensed_as, &host.seen(), Weak::Refused).unwrap();
+    (verdict.score_percent.unwrap(), verdict.state)
 }
 
 #[test]
 fn every_row_of_the_table_gives_its_verdict() {
+    let columns: [(Column, Cell); 3] =
+        [(METAL, |row| &row.metal), (VIRTUAL, |row| &row.virtual_machine), (CLOUD, |row| &row.cloud)];
     let mut wrong = String::new();
-    for Row { event, metal, virtual_machine, cloud } in &ROWS {
-        for ((name, alike), case) in [(METAL, metal), (VIRTUAL, virtual_machine), (CLOUD, cloud)] {
-            let Some(Case(change, percent, state)) = case else { continue };
-            let found = judged(name, change);
-            if found != (Some(*percent), *state) {
-                let _ = writeln!(wrong, "{event}: {name}: expected {percent} {state}, found {found:?}");
-            }
-            for name in alike {
-                let found = judged(name, change);
-                if found.1 != *state {
-                    let _ = writeln!(wrong, "{event}: {name}: expected {state}, found {found:?}");
+    for ((name, alike), cell) in columns {
+        for machine_name in [&[name], alike].concat() {
+            let machine = Machine::recorded(machine_name);
+            let seen = machine.seen();
+            for row in &ROWS {
+                let Some(Case(change, percent, state)) = cell(row) else { continue };
+                let found = judged(&machine, &seen, change);
+                if found.1 != *state || (machine_name == name && found.0 != *percent) {
+                    let event = row.event;
+                    let _ = writeln!(wrong, "{machine_name}: {event}: not {percent} {state}: {found:?}");
                 }
             }
         }
@@ -402,11 +406,12 @@ fn what_does_not_count_is_named() {
 fn a_machine_that_shows_nothing_of_its_own_gets_a_license_only_by_acceptance() {
     for name in ["junk", "nothing"] {
         let machine = Machine::recorded(name);
-        assert!(matches!(licensed(&machine, &machine, Weak::Refused), Err(Error::Weak { .. })), "{name}");
+        let seen = machine.seen();
+        assert!(matches!(licensed(&seen, &seen, Weak::Refused), Err(Error::Weak { .. })), "{name}");
         let copied_to = Machine::recorded("metal"); // with the same installation key
         let mut installed_anew = machine.clone();
         installed_anew.new_key();
-        let state = |host: &Machine| licensed(&machine, host, Weak::Accepted).unwrap().state;
+        let state = |host: &Machine| licensed(&seen, &host.seen(), Weak::Accepted).unwrap().state;
         assert_eq!((state(&machine), state(&copied_to)), (State::Match, State::Match), "{name}");
         assert_eq!(state(&installed_anew), State::Foreign, "{name}");
     }
@@ -419,14 +424,12 @@ fn a_trusted_platform_module_tells_a_machine_from_its_copy() {
     let mut machine = Machine::recorded("metal");
     machine
         .put(PUBEK, &format!("Modulus:\n{}", "a0 1b 2c 3d 4e 5f 60 71 82 93 a4 b5 c6 d7 e8 f9\n".repeat(16)));
+    let seen = machine.seen();
     let judged = |event: fn(&mut Machine), module: bool| {
-        let mut host = machine.clone();
-        event(&mut host);
-        if module {
-            host.exchange(|path| path == PUBEK);
-        }
-        let verdict = licensed(&machine, &host, Weak::Refused).unwrap();
-        (verdict.score_percent.unwrap(), verdict.state)
+        judged(&machine, &seen, |host| {
+            event(host);
+            host.exchange(|path| module && path == PUBEK);
+        })
     };
     assert_eq!(judged(|_| {}, false), (100, State::Match));
     assert_eq!(judged(|_| {}, true), (71, State::Match), "a new module");
@@ -437,11 +440,15 @@ fn a_trusted_platform_module_tells_a_machine_from_its_copy() {
 
 #[test]
 fn no_recorded_machine_passes_for_another() {
-    for a in NAMES {
-        for b in NAMES.into_iter().filter(|b| *b != a) {
-            let mut host = Machine::recorded(b);
-            host.new_key();
-            let verdict = licensed(&Machine::recorded(a), &host, Weak::Accepted).unwrap();
+    let machines = NAMES.map(|name| Machine::recorded(name).seen());
+    let others = NAMES.map(|name| {
+        let mut other = Machine::recorded(name);
+        other.new_key();
+        other.seen()
+    });
+    for (a, machine) in NAMES.iter().zip(&machines) {
+        for (b, other) in NAMES.iter().zip(&others).filter(|(b, _)| *b != a) {
+            let verdict = licensed(machine, other, Weak::Accepted).unwrap();
             assert_eq!((verdict.state, verdict.score_percent), (State::Foreign, Some(0)), "{a} on {b}");
         }
     }

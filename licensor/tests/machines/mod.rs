@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use serde::Deserialize;
-use wt_keys::SigningKey;
+use wt_keys::{PublicKey, SigningKey};
 use wt_licensor::{Fingerprint, fingerprint};
 
 pub const PRODUCT: &str = "worktile";
@@ -22,13 +22,24 @@ pub struct Machine {
     key: u8,
 }
 
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub fingerprint: Fingerprint,
+    pub key: PublicKey,
+}
+
 impl Machine {
     pub fn recorded(name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/machines").join(format!("{name}.toml"));
         toml::from_str(&fs::read_to_string(path).unwrap()).unwrap()
     }
 
-    pub fn key(&self) -> SigningKey {
+    /// What `wt-install` sees of it.
+    pub fn seen(&self) -> Seen {
+        Seen { fingerprint: self.fingerprint(), key: self.key().public() }
+    }
+
+    fn key(&self) -> SigningKey {
         SigningKey::from_seed(&[self.key + 1; 32])
     }
 
