@@ -42,28 +42,37 @@ pub struct Fingerprint {
     pub info: Option<Info>,
 }
 
-/// A line for each component: what it became, the tags that leave the site, what was left out and why.
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for component in &self.components {
-            let tags: Vec<String> = component.tags.iter().map(ToString::to_string).collect();
-            let left_out = component.left_out.iter().map(|value| format!("left out: {value}"));
-            let shown: Vec<String> = tags.into_iter().chain(left_out).collect();
-            writeln!(f, "{:<12} {:<11} {}", component.kind, component.quality, shown.join(", "))?;
-        }
-        match &self.info {
-            Some(info) => writeln!(
-                f,
-                "\nshown to the vendor, but worth nothing:\n{}, {} cores, {} MiB, {}, {}, {}",
-                info.cpu,
-                info.cores,
-                info.memory_bytes >> 20,
-                info.hostname,
-                info.os,
-                info.kernel
-            ),
-            None => Ok(()),
-        }
+        describe(f, &self.components, self.info.as_ref())
+    }
+}
+
+/// A line for each component: what it became, the tags that leave the site, what was left out and why.
+pub(crate) fn describe(
+    f: &mut fmt::Formatter<'_>,
+    components: &[Component],
+    info: Option<&Info>,
+) -> fmt::Result {
+    for component in components {
+        let tags: Vec<String> = component.tags.iter().map(ToString::to_string).collect();
+        let left_out = component.left_out.iter().map(|value| format!("left out: {value}"));
+        let shown: Vec<String> = tags.into_iter().chain(left_out).collect();
+        writeln!(f, "{:<14} {:<11} {}", component.kind, component.quality, shown.join(", "))?;
+    }
+    let Some(Info { model, cpu, cores, memory_bytes, hostname, os, kernel }) = info else { return Ok(()) };
+    writeln!(f, "\nshown to the vendor, but worth nothing:")?;
+    writeln!(f, "{model}, {cpu}, {cores} cores, {memory_bytes} bytes of memory, {hostname}, {os}, {kernel}")
+}
+
+/// As in JSON: `metal`.
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Metal => "metal",
+            Self::Virtual => "virtual",
+            Self::Cloud => "cloud",
+        })
     }
 }
 

@@ -1,10 +1,11 @@
 //! Values that many machines share, and that therefore identify none.
 //!
-//! Sources: oshi/oshi#2417, henrygd/beszel#1556, rockstor/rockstor-core#1964, siderolabs/talos#8804, and the strings that
+//! Sources: oshi/oshi#2417, henrygd/beszel#1556, rockstor/rockstor-core#1964, siderolabs/talos#8804; machine ids of images:
+//! debuerreotype/docker-debian-artifacts#151, weaveworks/footloose#280, hartwork/image-bootstrap#13; and the strings that
 //! board makers leave in DMI.
 
 /// Lower case, as [`normalised`] gives it.
-const WORDS: [&str; 31] = [
+const WORDS: [&str; 35] = [
     "00020003-0004-0005-0006-000700080009",
     "03000200-0400-0500-0006-000700080009",
     "12345678-1234-5678-90ab-cddeefaabbcc",
@@ -13,7 +14,11 @@ const WORDS: [&str; 31] = [
     "12345678",
     "123456789",
     "1234567890",
+    "3766705eb195582e8168a9a1b913c7c7", // machine ids that came with images of Debian
+    "85f94e57ab75f80918cab17d001eac85",
+    "88544b92092430bc5d3fbbffc12a2f04",
     "base board serial number",
+    "cdb7f92199c748a7a20d33ab52974cbb",
     "chassis serial number",
     "default",
     "default string",
@@ -69,6 +74,7 @@ mod tests {
             "System Serial Number",
             "None",
             "123456789",
+            "88544b92092430bc5d3fbbffc12a2f04",
             "XXXXXXXX",
             "..............",
             "Not Specified",

@@ -4,7 +4,8 @@
 //! Promises: the check reads files and nothing else, never fails and never panics; its answer is a [`Verdict`]. No raw
 //! serial number leaves a host, only keyed and shortened tags. A value that many machines share is never a component.
 //! Refuses: to match nothing with nothing, and to read from a place that others than root can write.
-//! What it cannot see: a virtual machine moved with its UUID and MAC addresses, and a root user who lies about the host.
+//! What it cannot see: a virtual machine moved with its UUID and MAC addresses, and a root user who lies about the host
+//! (docs/fingerprint.md).
 
 pub mod check;
 #[cfg(feature = "issue")]

@@ -5,6 +5,7 @@
 //! sender is, it cannot prove: everything in it is treated as written by an attacker, and has limits.
 
 mod merge;
+mod shown;
 mod usage;
 
 use std::fmt;
@@ -66,7 +67,10 @@ pub struct Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Node {
+    /// Each its own.
     pub label: String,
+    /// Where it was not with the rest of the request, which may be several merged.
+    pub collected_at: Option<Utc>,
     pub environment: Environment,
     pub components: Vec<Component>,
     pub info: Option<Info>,
@@ -80,7 +84,7 @@ impl Document for Request {
 impl Node {
     pub fn new(label: &str, fingerprint: Fingerprint) -> Self {
         let Fingerprint { environment, components, info } = fingerprint;
-        Self { label: one_line(label, LONGEST_TEXT), environment, components, info }
+        Self { label: one_line(label, LONGEST_TEXT), collected_at: None, environment, components, info }
     }
 
     fn check(&self) -> Result<()> {

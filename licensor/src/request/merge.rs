@@ -8,27 +8,28 @@ use crate::{Error, Id, Kind, Result, Tag};
 /// `install_key`, which is to sign it, and has the nodes of the others, too. Of a machine that is in several, what was
 /// collected last counts.
 pub fn merge(requests: &[Verified<Request>], install_key: &PublicKey, request_id: Id) -> Result<Request> {
-    let mut requests: Vec<&Request> = requests.iter().map(|request| &**request).collect();
-    requests.sort_by_key(|request| request.collected_at);
-    let own = requests.iter().rfind(|request| request.install_key == *install_key);
-    let mut merged = Request { request_id, nodes: vec![], ..(**own.ok_or(Error::MergeWithoutOwn)?).clone() };
-    for request in &requests {
-        check_kinship(&merged, request)?;
+    let of_own = requests.iter().filter(|request| request.install_key == *install_key);
+    let own = of_own.max_by_key(|request| request.collected_at).ok_or(Error::MergeWithoutOwn)?;
+    let mut nodes: Vec<Node> = Vec::new();
+    for request in requests {
+        check_kinship(own, request)?;
         for node in &request.nodes {
-            put(&mut merged.nodes, node);
+            let collected_at = Some(node.collected_at.unwrap_or(request.collected_at));
+            put(&mut nodes, Node { collected_at, ..node.clone() });
         }
-        // nobody is to take an old part of it for a new one
-        merged.collected_at = merged.collected_at.min(request.collected_at);
     }
-    merged.nodes.sort_by(|a, b| a.label.cmp(&b.label));
-    if let Some(pair) = merged.nodes.windows(2).find(|pair| pair[0].label == pair[1].label) {
+    for node in &mut nodes {
+        node.collected_at = node.collected_at.filter(|at| *at != own.collected_at);
+    }
+    nodes.sort_by(|a, b| a.label.cmp(&b.label));
+    if let Some(pair) = nodes.windows(2).find(|pair| pair[0].label == pair[1].label) {
         return Err(Error::MergeSameName { label: pair[0].label.clone() });
     }
-    let own = install_key_tag(&merged.product, install_key);
-    if !merged.nodes.iter().any(|node| installation(node) == Some(&own)) {
+    let own_tag = install_key_tag(&own.product, install_key);
+    if !nodes.iter().any(|node| installation(node) == Some(&own_tag)) {
         return Err(Error::MergeWithoutOwn);
     }
-    Ok(merged)
+    Ok(Request { request_id, nodes, ..(**own).clone() })
 }
 
 fn check_kinship(own: &Request, request: &Request) -> Result<()> {
@@ -43,11 +44,13 @@ fn check_kinship(own: &Request, request: &Request) -> Result<()> {
 }
 
 /// Adds a machine, or takes what is known of it now for what was known of it before.
-fn put(nodes: &mut Vec<Node>, node: &Node) {
-    let same = |known: &&mut Node| installation(known).is_some() && installation(known) == installation(node);
+fn put(nodes: &mut Vec<Node>, node: Node) {
+    let same =
+        |known: &&mut Node| installation(known).is_some() && installation(known) == installation(&node);
     match nodes.iter_mut().find(same) {
-        Some(known) => *known = node.clone(),
-        None => nodes.push(node.clone()),
+        Some(known) if known.collected_at <= node.collected_at => *known = node,
+        Some(_) => {}
+        None => nodes.push(node),
     }
 }
 
@@ -74,15 +77,15 @@ mod tests {
 
     #[test]
     fn the_machines_of_a_site_are_asked_for_together() {
-        let early = now();
         let requests = [
             signed(&Machine::metal(), 2, |request| request.customer_hint = "whoever".into()),
-            signed(&Machine::container(), 1, |request| request.collected_at = early.plus_days(3)),
+            signed(&Machine::container(), 1, |request| request.collected_at = now().plus_days(3)),
         ];
         let merged = merged(&requests, 1).unwrap();
-        let labels: Vec<_> = merged.nodes.iter().map(|node| node.label.as_str()).collect();
-        assert_eq!(labels, ["node-1", "node-2"]);
-        assert_eq!((merged.request_id, merged.collected_at), (Id::from_bytes([9; 16]), early));
+        let nodes: Vec<_> =
+            merged.nodes.iter().map(|node| (node.label.as_str(), node.collected_at)).collect();
+        assert_eq!(nodes, [("node-1", None), ("node-2", Some(now()))], "when, where not with the rest");
+        assert_eq!((merged.request_id, merged.collected_at), (Id::from_bytes([9; 16]), now().plus_days(3)));
         assert_eq!(merged.customer_hint, "Acme GmbH", "this site's");
         let sent = Request::parse(&merged.seal(&install_key(1)).unwrap()).unwrap();
         assert_eq!(*sent, merged);
@@ -90,16 +93,21 @@ mod tests {
 
     #[test]
     fn of_a_machine_that_is_in_several_the_latest_counts() {
-        let both = merged(&[signed(&Machine::metal(), 1, |_| {}), signed(&Machine::metal(), 2, |_| {})], 1);
-        let both = Request::parse(&both.unwrap().seal(&install_key(1)).unwrap()).unwrap();
-        let later = signed(&Machine::container(), 2, |request| {
-            request.collected_at = request.collected_at.plus_days(1);
-            request.nodes[0].label = "renamed".into();
-        });
-        for requests in [[both.clone(), later.clone()], [later.clone(), both.clone()]] {
-            let again = merged(&requests, 1).unwrap();
-            assert_eq!(again.nodes, [both.nodes[0].clone(), later.nodes[0].clone()]);
+        let on_day = |n: u8, day: u32, label: &'static str| {
+            signed(&Machine::metal(), n, move |request| {
+                request.collected_at = request.collected_at.plus_days(day);
+                request.nodes[0].label = label.into();
+            })
+        };
+        let [own, second, between] = [on_day(1, 0, "own"), on_day(2, 5, "second"), on_day(2, 3, "between")];
+        let both = merged(&[own, second], 1).unwrap().seal(&install_key(1)).unwrap();
+        let both = Request::parse(&both).unwrap();
+        for requests in [[both.clone(), between.clone()], [between, both.clone()]] {
+            assert_eq!(merged(&requests, 1).unwrap().nodes, both.nodes, "merged on day 0, of day 5");
         }
+        let renamed = merged(&[both, on_day(2, 6, "renamed")], 1).unwrap();
+        let labels: Vec<_> = renamed.nodes.iter().map(|node| node.label.as_str()).collect();
+        assert_eq!(labels, ["own", "renamed"]);
     }
 
     #[test]
