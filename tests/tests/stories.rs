@@ -67,6 +67,26 @@ fn a_bare_host_goes_to_licensed_and_no_packet_leaves_it() {
     let answer = host.http("/api/license");
     assert!(answer.contains("\"MATCH\""), "{answer}");
     host.sh("cd /root && ./wt-install status").expect(0).says("MATCH").says("web");
+    let fingerprint = |arguments: &str| host.sh(&format!("cd /root && ./wt-install fingerprint {arguments}"));
+    fingerprint("--show")
+        .expect(0)
+        .says("reason         renew")
+        .says("license before")
+        .says("install_key    ok");
+    fingerprint("--reason rehost -o one.json").expect(0).says("one.json is written");
+    fingerprint("--merge one.json /opt/worktile/hw.json -o hw.json").expect(0).says("hw.json is written");
+    host.sh(
+        "echo '{\"users\": 9, \"modules\": [], \"counted_at\": \"2026-11-23T08:00:00Z\"}' >/root/usage.json",
+    )
+    .expect(0);
+    let merged = fingerprint("--merge hw.json --usage usage.json --show --json").expect(0);
+    merged.says("\"reason\": \"rehost\"").says("\"users\": 9");
+    host.sh("mkdir -p /root/bare/etc && echo uninitialized >/root/bare/etc/machine-id").expect(0);
+    fingerprint("--show --sysroot bare")
+        .expect(0)
+        .says("grade C")
+        .says("left out: machine-id: `uninitialized`");
+    fingerprint("--sysroot bare").expect(2);
 }
 
 #[test]

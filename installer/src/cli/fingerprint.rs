@@ -1,80 +1,134 @@
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wt_keys::console::{Done, Output, now};
-use wt_licensor::{Request, install_key};
+use wt_keys::{SigningKey, Utc};
+use wt_licensor::request::{Occasion, Usage, merge};
+use wt_licensor::{Grade, Id, Request, fingerprint, install_key};
 
 use crate::installation::Installed;
 use crate::steps::request::{self, Applicant};
 use crate::steps::snapshot;
-use crate::{Error, Places, SiteFile};
+use crate::{Error, Places, Result, SiteFile, site};
 
 /// Write the request for a license, `hw.json`, anew: what identifies this host, for the vendor
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  wt-install fingerprint --show          what would leave the site\n  wt-install fingerprint -o hw.json"
+    after_help = "Example:\n  wt-install fingerprint --show          what would leave the site\n  wt-install fingerprint -o hw.json\n  wt-install fingerprint --merge node-1.json node-2.json -o hw.json"
 )]
 pub struct Fingerprint {
     /// Where to write it (left out: `hw.json` in the product's folder)
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Why a license is asked for (left out: `renew` where the site has one, else `new`)
+    #[arg(long, value_name = "REASON")]
+    reason: Option<Occasion>,
+    /// Send along what the product counted of its use: a JSON file with `users`, `modules` and `counted_at`
+    #[arg(long, value_name = "FILE")]
+    usage: Option<PathBuf>,
+    /// Make one request of those that several machines of the site wrote; this machine's is one of them
+    #[arg(long, value_name = "HW", num_args = 1..)]
+    merge: Vec<PathBuf>,
     /// Print exactly what would leave the site; write nothing
     #[arg(long, conflicts_with = "output")]
     show: bool,
+    /// Show what would be read of another machine, from a copy of its files below DIR
+    #[arg(long, value_name = "DIR", requires = "show", conflicts_with_all = ["reason", "usage", "merge"])]
+    sysroot: Option<PathBuf>,
+    /// The product that its tags are made for (left out: the one that is installed)
+    #[arg(long, value_name = "NAME", requires = "sysroot")]
+    product: Option<String>,
     /// Write only what the containers are told of this host: for the unit that runs at boot and hourly
-    #[arg(long, hide = true, conflicts_with_all = ["output", "show"])]
+    #[arg(long, hide = true, exclusive = true)]
     snapshot: bool,
 }
 
 impl Fingerprint {
     pub fn run(self, output: Output, places: &Places) -> Done {
+        if let Some(sysroot) = &self.sysroot {
+            return Ok(self.show_recorded(sysroot, output, places)?);
+        }
         super::require_root()?;
         let installed = Installed::read(places)?.ok_or(Error::NotInstalled)?;
         let (key, now) = (install_key::load_or_make(&places.installation_key())?, now());
+        let take_snapshot = || snapshot::write(places, &installed.product, &installed.data_root, &key, now);
         if self.snapshot {
-            return Ok(snapshot::write(places, &installed.product, &installed.data_root, &key, now)?);
+            return Ok(take_snapshot()?);
         }
-        let site = SiteFile::read(&places.site_file())?;
-        let (product, release) = (&installed.product, &installed.version);
-        let request = Applicant { places, site: &site, product, release }.request(&key, now)?;
+        let request = self.request(places, &installed, &key, now)?;
         if self.show {
-            let shown = Shown { schema: "wt.fingerprint.v1", request: &request };
-            output.report(&shown, &shown);
+            let shown = Shown::of(&request);
+            output.report(&shown, &request);
             return Ok(());
         }
-        snapshot::write(places, product, &site.data_root, &key, now)?;
+        take_snapshot()?;
         let path = self.output.unwrap_or_else(|| request::request_path(&installed.home));
         request::write(&request, &key, &path)?;
         output.say(format_args!("{} is written: send it to the vendor", path.display()));
         Ok(())
     }
+
+    fn request(&self, places: &Places, installed: &Installed, key: &SigningKey, now: Utc) -> Result<Request> {
+        let mut request = if self.merge.is_empty() {
+            let site = SiteFile::read(&places.site_file())?;
+            let (product, release) = (&installed.product, &installed.version);
+            let license = installed.license.as_deref();
+            Applicant { places, site: &site, product, release, license }.request(key, now)?
+        } else {
+            let requests =
+                self.merge.iter().map(|path| Request::read(path)).collect::<Result<Vec<_>, _>>()?;
+            merge(&requests, &key.public(), Id::generate()?)?
+        };
+        if let Some(reason) = self.reason {
+            request.reason = reason;
+        }
+        if let Some(usage) = &self.usage {
+            request.usage = Some(Usage::read(usage)?);
+        }
+        Ok(request)
+    }
+
+    /// It has no installation key that we could read, so one component is missing.
+    fn show_recorded(&self, sysroot: &Path, output: Output, places: &Places) -> Result<()> {
+        let product = match &self.product {
+            Some(product) => product.clone(),
+            None => Installed::read(places)?.ok_or(Error::NotInstalled)?.product,
+        };
+        let found = fingerprint::recorded(sysroot, Path::new(site::DATA_ROOT), &product);
+        let grade = Grade::of(found.environment, &found.components);
+        let text = format!("{}, grade {grade} without an installation key\n{found}", found.environment);
+        output.report(&Recorded { schema: "wt.fingerprint.recorded.v1", grade, fingerprint: &found }, text);
+        Ok(())
+    }
 }
 
+/// What leaves is `request`, field by field; the grades are what the vendor's desk will see in it.
 #[derive(Serialize)]
 struct Shown<'a> {
     schema: &'static str,
-    #[serde(flatten)]
+    grades: Vec<Graded<'a>>,
     request: &'a Request,
 }
 
-/// Every field of the request, with the public key by its id.
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let request = self.request;
-        writeln!(f, "{:<12} {} {}", "product", request.product, request.release)?;
-        writeln!(f, "{:<12} {}", "customer", request.customer_hint)?;
-        writeln!(f, "{:<12} {}, for a new license, {}", "request", request.request_id, request.collected_at)?;
-        writeln!(f, "{:<12} {}", "signed by", request.install_key.id())?;
-        for node in request.nodes.iter().cloned() {
-            writeln!(f, "\n{:<12} {}, {:?}", "node", node.label, node.environment)?;
-            let fingerprint = wt_licensor::Fingerprint {
-                environment: node.environment,
-                components: node.components,
-                info: node.info,
-            };
-            write!(f, "{fingerprint}")?;
-        }
-        Ok(())
+#[derive(Serialize)]
+struct Graded<'a> {
+    node: &'a str,
+    grade: Grade,
+}
+
+#[derive(Serialize)]
+struct Recorded<'a> {
+    schema: &'static str,
+    grade: Grade,
+    fingerprint: &'a wt_licensor::Fingerprint,
+}
+
+impl<'a> Shown<'a> {
+    fn of(request: &'a Request) -> Self {
+        let graded = |node: &'a wt_licensor::request::Node| Graded {
+            node: &node.label,
+            grade: Grade::of(node.environment, &node.components),
+        };
+        Self { schema: "wt.fingerprint.v2", grades: request.nodes.iter().map(graded).collect(), request }
     }
 }

@@ -3,13 +3,15 @@ use std::path::{Path, PathBuf};
 
 use semver::Version;
 use wt_keys::console::Progress;
-use wt_keys::{SigningKey, Utc, durable};
+use wt_keys::{SigningKey, Utc, capped, durable};
 use wt_licensor::fingerprint::collect;
 use wt_licensor::request::{Node, Occasion};
-use wt_licensor::{Component, Id, Request, install_key};
+use wt_licensor::{Component, Id, License, Request, install_key};
 
 use super::{Need, Step};
-use crate::{Installation, Places, Result, SiteFile};
+use crate::{Installation, Places, Result, SiteFile, trust_store};
+
+const LARGEST_LICENSE: u64 = 16 << 20;
 
 /// Writes `hw.json`: what the vendor needs to make a license for this site.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub struct Applicant<'a> {
     pub site: &'a SiteFile,
     pub product: &'a str,
     pub release: &'a Version,
+    /// Where the license lies that the site has, if it has one.
+    pub license: Option<&'a Path>,
 }
 
 impl Step for WriteRequest {
@@ -39,7 +43,9 @@ impl Step for WriteRequest {
 
     fn apply(&self, installation: &Installation, _: &Progress) -> Result<String> {
         let key = install_key::load_or_make(&installation.places.installation_key())?;
-        let request = Applicant::of(installation).request(&key, (installation.clock)())?;
+        let license = installation.license();
+        let applicant = Applicant::of(installation, license.as_deref());
+        let request = applicant.request(&key, (installation.clock)())?;
         let path = request_path(&installation.home());
         write(&request, &key, &path)?;
         Ok(path.display().to_string())
@@ -47,27 +53,38 @@ impl Step for WriteRequest {
 }
 
 impl<'a> Applicant<'a> {
-    fn of(installation: &'a Installation) -> Self {
+    fn of(installation: &'a Installation, license: Option<&'a Path>) -> Self {
         Self {
             places: &installation.places,
             site: &installation.site,
             product: installation.product(),
             release: &installation.manifest().version,
+            license,
         }
     }
 
     /// All that the vendor will be told.
     pub fn request(&self, key: &SigningKey, now: Utc) -> Result<Request> {
+        let previous_license = self.previous_license();
         Ok(Request {
             request_id: Id::generate()?,
-            reason: Occasion::New,
+            reason: if previous_license.is_some() { Occasion::Renew } else { Occasion::New },
+            previous_license,
             product: self.product.to_owned(),
             release: self.release.to_string(),
             customer_hint: self.site.company_domain.to_string(),
             collected_at: now,
             nodes: vec![self.node(key)],
+            usage: None,
             install_key: key.public(),
         })
+    }
+
+    /// Where no license can be believed, there is none to name.
+    fn previous_license(&self) -> Option<Id> {
+        let trust = trust_store::load(self.places, None).ok()?;
+        let license = capped::read(self.license?, "a license", LARGEST_LICENSE).ok()?;
+        Some(License::verify(&license, &trust).ok()?.document.license_id)
     }
 
     fn node(&self, key: &SigningKey) -> Node {
@@ -92,7 +109,7 @@ fn is_current(installation: &Installation, path: &Path) -> Result<bool> {
     let key = install_key::load_or_make(&installation.places.installation_key())?;
     let Ok(bytes) = fs::read(path) else { return Ok(false) };
     let Ok(request) = Request::parse(&bytes) else { return Ok(false) };
-    let applicant = Applicant::of(installation);
+    let applicant = Applicant::of(installation, None);
     let now = applicant.node(&key);
     let tags = |components: &[Component]| -> Vec<_> {
         components
