@@ -152,6 +152,8 @@ fn published_ed25519_vectors_are_answered_strictly() {
     struct Vector {
         source: String,
         public: String,
+        /// Whether the key by itself is one.
+        key: bool,
         message: String,
         signature: String,
         valid: bool,
@@ -161,6 +163,7 @@ fn published_ed25519_vectors_are_answered_strictly() {
     for vector in vectors {
         let bytes = |text: &str| hex::decode(text).unwrap();
         let key = bytes(&vector.public).try_into().unwrap();
+        assert_eq!(wt_keys::PublicKey::from_bytes(&key).is_ok(), vector.key, "{}", vector.source);
         let signature: Result<[u8; 64], _> = bytes(&vector.signature).try_into();
         let verifies = signature
             .is_ok_and(|signature| wt_keys::testkit::verifies(&key, &bytes(&vector.message), &signature));

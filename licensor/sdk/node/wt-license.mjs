@@ -461,14 +461,18 @@ function verifySelfSigned(envelope, predecessors) {
 }
 
 function checkType({ type }, kind) {
-  if (type === kind.type) return
-  throw new Refusal('FORMAT', `a signed document of another kind\n  expected ${kind.type}\n  found    ${shown(type)}`)
+  if (type !== kind.type && type !== kind.laterType) throw anotherKind(kind.type, type)
 }
 
-function readPayload({ payload }, { name, shape }) {
-  const document = parseExactly(payload, shape)
-  if (!document) throw new Refusal('FORMAT', `the content of the signed ${name} is not valid`)
-  return document
+const anotherKind = (expected, found) =>
+  new Refusal('FORMAT', `a signed document of another kind\n  expected ${expected}\n  found    ${shown(found)}`)
+
+function readPayload({ type, payload }, kind) {
+  const document = parseExactly(payload, kind.shape)
+  if (!document) throw new Refusal('FORMAT', `the content of the signed ${kind.name} is not valid`)
+  const expected = kind.isLater?.(document) ? kind.laterType : kind.type
+  if (type !== expected) throw anotherKind(expected, type)
+  return kind.withKeys ? kind.withKeys(document) : document
 }
 
 function checkSignatures({ type, payload, signatures }, { name }, keys, threshold, strangersAreIgnored) {
@@ -578,6 +582,10 @@ function checkScope(certificate, license) {
   const term = Math.max(daysUntil(issued, seconds(license.expires_at)), 0)
   if (limit !== null && term > limit) {
     throw new Refusal('ISSUER_SCOPE', `the certificate limits licenses to ${limit} days\n  found    ${term} days`)
+  }
+  const seats = certificate.most_seats
+  if (seats !== undefined && license.seats > seats) {
+    throw new Refusal('ISSUER_SCOPE', `the certificate limits licenses to ${seats} seats\n  found    ${license.seats} seats`)
   }
 }
 
@@ -838,24 +846,24 @@ function parseExactly(bytes, shape, indent) {
   const spelt = shape.spell(value)
   if (spelt === undefined) return undefined
   const text = JSON.stringify(spelt, null, indent) + (indent ? '\n' : '')
-  return Buffer.from(text).equals(bytes) ? shape.read(spelt) : undefined
+  return Buffer.from(text).equals(bytes) ? spelt : undefined
 }
 
-/** A shape spells a value with its fields in order, or refuses it, and reads what is not plain JSON. */
-const value = (isValid, read = (x) => x) => ({ spell: (x) => (isValid(x) ? x : undefined), read })
+/** A shape spells a value with its fields in order, or refuses it. */
+const value = (isValid) => ({ spell: (x) => (isValid(x) ? x : undefined) })
 
 const list = (shape) => ({
   spell: (x) => {
     const spelt = Array.isArray(x) ? x.map(shape.spell) : [undefined]
     return spelt.includes(undefined) ? undefined : spelt
   },
-  read: (x) => x.map(shape.read),
 })
 
+/** Those that are `optional` are left out where they are not there. */
 const object = (fields) => ({
   spell: (x) => {
     if (x === null || typeof x !== 'object' || Array.isArray(x)) return undefined
-    const names = Object.keys(fields)
+    const names = Object.keys(fields).filter((name) => !fields[name].optional || Object.hasOwn(x, name))
     if (Object.keys(x).length !== names.length) return undefined
     const spelt = {}
     for (const name of names) {
@@ -865,14 +873,13 @@ const object = (fields) => ({
     }
     return spelt
   },
-  read: (x) => Object.fromEntries(Object.entries(x).map(([name, content]) => [name, fields[name].read(content)])),
 })
 
 const text = value((x) => typeof x === 'string' && !/\p{Surrogate}/u.test(x))
 const number = (most) => value((x) => Number.isSafeInteger(x) && x >= 0 && x <= most)
 const matching = (pattern) => value((x) => typeof x === 'string' && pattern.test(x))
 const oneOf = (names) => value((x) => typeof x === 'string' && names.includes(x))
-const nullOr = (shape) => ({ spell: (x) => (x === null ? null : shape.spell(x)), read: (x) => (x === null ? null : shape.read(x)) })
+const nullOr = (shape) => ({ spell: (x) => (x === null ? null : shape.spell(x)) })
 
 const u32 = number(2 ** 32 - 1)
 const id = matching(/^[0-9a-f]{32}$/)
@@ -880,12 +887,14 @@ const digest = matching(/^[0-9a-f]{64}$/)
 const tag = matching(/^(?:[0-9a-f]{6}|[0-9a-f]{32})$/)
 const utc = value((x) => typeof x === 'string' && seconds(x) !== undefined)
 const version = value((x) => typeof x === 'string' && parseVersion(x) !== undefined)
-const key = value((x) => typeof x === 'string' && publicKeyOfSpki(x) !== undefined, publicKeyOfSpki)
+const key = value((x) => typeof x === 'string' && publicKeyOfSpki(x) !== undefined)
 
 /** What a host is told by, in the order of documents: most values, hexadecimal digits of a tag, whether one in common is enough. */
 export const KINDS = {
   smbios_uuid: { mostTags: 1, digits: 32, anyIsEnough: false },
   serials: { mostTags: 4, digits: 6, anyIsEnough: false },
+  cloud_instance: { mostTags: 1, digits: 6, anyIsEnough: false },
+  tpm_ek: { mostTags: 1, digits: 32, anyIsEnough: false },
   disk: { mostTags: 16, digits: 6, anyIsEnough: true },
   nic: { mostTags: 32, digits: 6, anyIsEnough: false },
   machine_id: { mostTags: 1, digits: 32, anyIsEnough: false },
@@ -905,6 +914,7 @@ const TRUST = {
     revoked_licenses: list(object({ license: text, reason: text })),
     lowest_releases: list(object({ product: text, version })),
   }),
+  withKeys: (document) => ({ ...document, roots: document.roots.map(publicKeyOfSpki) }),
 }
 
 const CERTIFICATE = {
@@ -912,7 +922,12 @@ const CERTIFICATE = {
   type: 'application/vnd.wt.certificate.v1+json',
   shape: object({
     key, role: oneOf(['bundle', 'license']), product: text, not_before: utc, not_after: utc, longest_term_days: nullOr(u32),
+    most_seats: { ...u32, optional: true },
   }),
+  withKeys: (document) => ({ ...document, key: publicKeyOfSpki(document.key) }),
+  // version 2 where it limits seats, so that a program that would not look at the limit refuses it
+  laterType: 'application/vnd.wt.certificate.v2+json',
+  isLater: ({ most_seats: limit }) => limit !== undefined,
 }
 
 const LICENSE = {

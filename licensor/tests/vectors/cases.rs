@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use semver::{Version, VersionReq};
-use wt_keys::{Envelope, Role};
+use wt_keys::{Document as _, Envelope, Role, TrustDocument};
 use wt_licensor::drift::Drift;
 use wt_licensor::{Kind, License, Quality, Reason, State, Tag};
 
@@ -407,6 +407,23 @@ fn trusts(vectors: &mut Vectors) {
     );
     let few = seal(&trust_document(2, 2, &[1, 2]), &[1]);
     vectors.case("one root of two", unknown, carrying(vec![first_trust(), few], &[1]));
+    let twice = vec![first_trust(), steps()[1].clone(), steps()[1].clone()];
+    vectors.case("a trust document twice", (UNTRUSTED, Reason::Format), carrying(twice, &[1, 2]));
+    let strange = vec![first_trust(), seal(&trust_document(2, 1, &[1]), &[1, 9])];
+    vectors.case("a stranger signed a later trust document, too", unknown, carrying(strange, &[1]));
+    let strange = vec![seal(&trust_document(1, 1, &[1]), &[1, 9])];
+    vectors.case("a stranger signed the first trust document, too", unknown, carrying(strange, &[1]));
+    let payload = serde_json::to_string(&trust_document(2, 1, &[1, 2])).unwrap();
+    let second = payload.rsplit("\",\"").next().unwrap().split('"').next().unwrap();
+    for (name, point) in [
+        ("a root that is not on the curve", "MCowBQYDK2VwAyEAAgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        ("a root of small order", "MCowBQYDK2VwAyEAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        ("a root in a second encoding", "MCowBQYDK2VwAyEA8P///////////////////////////////////////38="),
+    ] {
+        let payload = payload.replacen(second, point, 1);
+        let trust = Envelope::seal_for_test(TrustDocument::TYPE, payload.as_bytes(), &[&key(1)]);
+        vectors.case(name, (UNTRUSTED, Reason::Format), carrying(vec![first_trust(), trust], &[1]));
+    }
     let none = seal(&trust_document(2, 0, &[1]), &[1]);
     vectors.case(
         "a threshold of none",
