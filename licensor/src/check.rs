@@ -10,7 +10,7 @@ use std::path::Path;
 
 use wt_keys::{Error as KeyError, Trust, Trusted, Utc, shown};
 
-use crate::licenses::{self, judge_all};
+use crate::licenses::{self, Candidate, judge_all};
 use crate::refusal::refused;
 use crate::score::{self, Likelihood};
 use crate::verdict::Terms;
@@ -61,8 +61,17 @@ pub enum Host<'a> {
     NotCompared,
 }
 
+/// As the product judges it, with the licenses that lie beside it.
 pub fn check(inputs: &LicenseInputs<'_>) -> Verdict {
-    let licenses = licenses::read(inputs.license);
+    check_these(inputs, &licenses::read(inputs.license))
+}
+
+/// The same of one file, whatever lies beside it: before it is put in place, say.
+pub fn check_alone(inputs: &LicenseInputs<'_>) -> Verdict {
+    check_these(inputs, licenses::read_file(inputs.license).as_slice())
+}
+
+fn check_these(inputs: &LicenseInputs<'_>, licenses: &[Candidate]) -> Verdict {
     let snapshot = read_snapshot(inputs);
     let host = match &snapshot {
         Ok(snapshot) => Host::Snapshot(snapshot),
@@ -75,7 +84,7 @@ pub fn check(inputs: &LicenseInputs<'_>) -> Verdict {
         now: inputs.now,
         past: Utc::START,
     };
-    let verdict = judge_all(&licenses, &host, &bench);
+    let verdict = judge_all(licenses, &host, &bench);
     match snapshot {
         Err((reason, Some(error))) if verdict.reason == reason => {
             Verdict { detail: Some(error.to_string()), ..verdict }

@@ -55,16 +55,16 @@ fn is_json(path: &Path) -> bool {
 
 /// Reads them; what is not there is left out.
 pub fn read(path: &Path) -> Vec<Candidate> {
-    let read = |file: PathBuf| {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        match capped::read(&file, "a license", LARGEST_FILE) {
-            Err(KeyError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
-            content => {
-                Some(Candidate { name, content: content.map_err(|error| Box::new(unreadable(&error))) })
-            }
-        }
-    };
-    files(path).into_iter().filter_map(read).collect()
+    files(path).iter().filter_map(|file| read_file(file)).collect()
+}
+
+/// `None` where there is no file.
+pub fn read_file(file: &Path) -> Option<Candidate> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match capped::read(file, "a license", LARGEST_FILE) {
+        Err(KeyError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
+        content => Some(Candidate { name, content: content.map_err(|error| Box::new(unreadable(&error))) }),
+    }
 }
 
 /// The best of all, with the end of what follows it, and the others by name.
