@@ -450,13 +450,15 @@ function verifyThreshold(envelope, kind, keys, threshold) {
 }
 
 /** A trust document, which brings the keys it is signed with. With predecessors, a threshold of those must have signed
- *  too, which is checked before anything is read, and then nobody else may have signed. */
-function verifySelfSigned(envelope, predecessors) {
+ *  too, which is checked before anything is read, and then nobody else may have signed one that `follows` them. */
+function verifySelfSigned(envelope, predecessors, follows) {
   checkType(envelope, TRUST)
   if (predecessors) checkSignatures(envelope, TRUST, predecessors.roots, predecessors.threshold, true)
   const document = readPayload(envelope, TRUST)
   checkSignatures(envelope, TRUST, document.roots, document.threshold, true)
-  if (predecessors) checkSignatures(envelope, TRUST, [...document.roots, ...predecessors.roots], 1, false)
+  if (predecessors && follows(document)) {
+    checkSignatures(envelope, TRUST, [...document.roots, ...predecessors.roots], 1, false)
+  }
   return document
 }
 
@@ -509,13 +511,14 @@ function pin(envelope) {
   return { document, envelope }
 }
 
-/** Moves forward along the documents of a chain. Those before the one in force must have led up to it; nothing that they
- *  say is used. */
+/** Moves forward along the documents of a chain. Those before the first one that the roots in force vouch for must have led
+ *  up to it; nothing that they say is used. */
 function follow(pinned, chain) {
-  const inForce = Math.max(chain.findIndex((envelope) => holds(envelope, pinned)), 0)
-  checkPredecessors(chain.slice(0, inForce + 1))
+  const inForce = chain.findIndex((envelope) => holds(envelope, pinned))
+  const first = Math.max(inForce >= 0 ? inForce : chain.findIndex((envelope) => isVouched(pinned, envelope)), 0)
+  checkPredecessors(chain.slice(0, first + 1))
   let [trust, last] = [pinned, 0]
-  for (const envelope of chain.slice(inForce)) {
+  for (const envelope of chain.slice(first)) {
     const next = nextTrust(trust, envelope)
     last = checkAbove(next, last)
     if (next.document.version > trust.document.version) trust = next
@@ -533,10 +536,21 @@ function checkPredecessors([first, ...others]) {
   }
 }
 
-/** A copy of the one in force, or a document that a threshold of its roots has signed, before or after it. */
+function isVouched(trust, envelope) {
+  try {
+    return nextTrust(trust, envelope) !== undefined
+  } catch (error) {
+    if (error instanceof Refusal) return false
+    throw error
+  }
+}
+
+/** A copy of the one in force, or a document that a threshold of its roots has signed, before or after it. One that brought
+ *  the roots in force may be signed by those before it, which are not at hand. */
 function nextTrust(trust, envelope) {
   if (holds(envelope, trust)) return pin(envelope)
-  const document = verifySelfSigned(envelope, trust.document)
+  const { version: inForce } = trust.document
+  const document = verifySelfSigned(envelope, trust.document, ({ version }) => version === 1 || version >= inForce)
   checkTrust(document)
   if (document.version === trust.document.version) {
     throw new Refusal('FORMAT', `two different trust documents carry version ${document.version}`)
