@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use wt_keys::Utc;
 
+use crate::license::ANY;
 use crate::score::{Compared, Score};
 use crate::{Id, License};
 
@@ -163,6 +164,12 @@ impl Verdict {
     /// Whether the product is to work.
     pub fn is_licensed(&self) -> bool {
         self.state.is_licensed()
+    }
+
+    /// Whether a module is switched on: never where the product is not to work.
+    pub fn has_module(&self, name: &str) -> bool {
+        let modules = self.license.iter().flat_map(|terms| &terms.modules);
+        self.is_licensed() && modules.into_iter().any(|module| module == ANY || module == name)
     }
 }
 
