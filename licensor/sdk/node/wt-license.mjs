@@ -119,7 +119,7 @@ function pinTrust(trust) {
 
 /** `path` and those beside it, or those in it, if it is a folder: `license*.json`, by name. */
 function licenseFiles(path) {
-  const isFolder = extname(path) !== '.json' && statSync(path, { throwIfNoEntry: false })?.isDirectory()
+  const isFolder = extname(path) !== '.json' && isDirectory(path)
   const folder = isFolder ? path : dirname(path)
   let names = []
   try {
@@ -128,6 +128,14 @@ function licenseFiles(path) {
   if (!isFolder && !names.includes(basename(path))) names.push(basename(path))
   names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
   return names.slice(0, MOST_LICENSES).map((name) => join(folder, name))
+}
+
+function isDirectory(path) {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
 }
 
 function readLicenses(path) {

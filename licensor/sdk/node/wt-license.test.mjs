@@ -164,3 +164,10 @@ test('a file that changes is read again, without a restart', () => {
     end()
   })
 })
+
+test('it needs nothing but the standard library, and of that neither processes nor connections', () => {
+  const source = readFileSync(new URL('wt-license.mjs', import.meta.url), 'utf8')
+  const imports = [...source.matchAll(/^import .* from '(.*)'$/gm)].map(([, module]) => module)
+  assert.deepEqual(imports, ['node:crypto', 'node:fs', 'node:path'])
+  assert.doesNotMatch(source, /\brequire\(|\bimport\(|\bfetch\(|\beval\(|\bFunction\(/)
+})
