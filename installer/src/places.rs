@@ -160,6 +160,11 @@ impl Places {
         self.state().join("check.json")
     }
 
+    /// Since when this host differs from which license.
+    pub fn drift(&self) -> PathBuf {
+        self.state().join("drift.json")
+    }
+
     /// Who was told of what is bad.
     pub fn alarms(&self) -> PathBuf {
         self.state().join("alarms.json")

@@ -45,4 +45,5 @@ pub struct Certificate {
 impl Document for Certificate {
     const TYPE: &'static str = "application/vnd.wt.certificate.v1+json";
     const NAME: &'static str = "certificate";
+    const ONE_SPELLING: bool = true;
 }

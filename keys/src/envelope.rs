@@ -25,6 +25,9 @@ pub trait Document: Serialize + DeserializeOwned {
     const TYPE: &'static str;
     /// What to call it in messages.
     const NAME: &'static str;
+    /// Whether its payload has one spelling: compact JSON, fields in order. Then a reader in another language that
+    /// forgives more, or less, than ours cannot read anything else in it: FORMAT.md, section 2.
+    const ONE_SPELLING: bool = false;
 
     /// What a signed payload says it needs that this program does not know. Asked before the rest is read, which may be
     /// in words that only a newer program knows.
@@ -35,11 +38,15 @@ pub trait Document: Serialize + DeserializeOwned {
     /// Reads a payload. Whether somebody vouches for it is for the caller to know: a signature was verified before, or
     /// it is yet to be made.
     fn from_payload(payload: &[u8]) -> Result<Self> {
-        match Self::beyond_us(payload) {
-            Some(need) => Err(Error::BeyondUs { what: Self::NAME, need }),
-            None => serde_json::from_slice(payload)
-                .map_err(|error| Error::Payload { what: Self::NAME, source: error.into() }),
+        if let Some(need) = Self::beyond_us(payload) {
+            return Err(Error::BeyondUs { what: Self::NAME, need });
         }
+        let document: Self = serde_json::from_slice(payload)
+            .map_err(|error| Error::Payload { what: Self::NAME, source: error.into() })?;
+        if Self::ONE_SPELLING && serde_json::to_vec(&document).ok().as_deref() != Some(payload) {
+            return Err(Error::PayloadSpelling { what: Self::NAME });
+        }
+        Ok(document)
     }
 }
 
@@ -256,13 +263,15 @@ impl Envelope {
     }
 }
 
-#[cfg(test)]
-#[cfg(feature = "sign")]
+#[cfg(any(feature = "testkit", all(test, feature = "sign")))]
 impl Envelope {
     /// Signs bytes that no document would serialise to.
-    pub(crate) fn seal_for_test(payload_type: &str, payload: &[u8], signers: &[&crate::SigningKey]) -> Self {
+    pub fn seal_for_test(payload_type: &str, payload: &[u8], signers: &[&crate::SigningKey]) -> Self {
         let message = pre_authentication_encoding(payload_type, payload);
-        let sign = |signer: &&crate::SigningKey| (signer.public().id(), signer.sign(&message).unwrap());
+        let sign = |signer: &&crate::SigningKey| {
+            let signature = signer.sign(&message).unwrap_or_else(|error| panic!("{error}"));
+            (signer.public().id(), signature)
+        };
         let mut signatures: Vec<_> = signers.iter().map(sign).collect();
         signatures.sort_by_key(|(keyid, _)| *keyid);
         Self { payload_type: payload_type.to_owned(), payload: payload.to_vec(), signatures }

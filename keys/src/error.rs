@@ -77,6 +77,8 @@ pub enum Error {
     PayloadType { expected: &'static str, found: String },
     #[error("the content of the signed {what} is not valid")]
     Payload { what: &'static str, source: Shown<serde_json::Error> },
+    #[error("the content of the signed {what} is not valid")]
+    PayloadSpelling { what: &'static str },
     #[error("the {what} needs {}, which this program does not know", shown(need))]
     BeyondUs { what: &'static str, need: String },
     #[error("the {what} is not signed by the key it names\n  key      {key}")]

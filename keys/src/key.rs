@@ -41,7 +41,7 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// A public key that is a proper point of the curve and not weak; written as its SPKI in base64, so that
+/// A public key that is a proper point of the curve, in its one encoding, and not weak; written as its SPKI in base64, so that
 /// `-----BEGIN PUBLIC KEY-----` around it makes the file that OpenSSL reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey(VerifyingKey);
@@ -51,6 +51,10 @@ impl PublicKey {
         let key = Self(VerifyingKey::from_bytes(bytes).map_err(|_| Error::PublicKey)?);
         if key.0.is_weak() {
             return Err(Error::WeakKey(key.id()));
+        }
+        // a coordinate of p or more is read as the rest, and the key would have two names
+        if key.0.to_edwards().compress().as_bytes() != bytes {
+            return Err(Error::PublicKey);
         }
         Ok(key)
     }
@@ -168,6 +172,17 @@ mod tests {
         let identity =
             [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         assert!(matches!(PublicKey::from_bytes(&identity), Err(Error::WeakKey(_))));
+    }
+
+    #[test]
+    fn a_key_has_one_encoding() {
+        // y = p + 3 and y = 3 are the same point
+        let mut bytes = [0xff; 32];
+        (bytes[0], bytes[31]) = (0xf0, 0x7f);
+        assert!(matches!(PublicKey::from_bytes(&bytes), Err(Error::PublicKey)));
+        let mut bytes = [0; 32];
+        bytes[0] = 3;
+        assert!(PublicKey::from_bytes(&bytes).is_ok());
     }
 
     #[cfg(feature = "sign")]

@@ -2,7 +2,7 @@
 
 use crate::certificate::ANY_PRODUCT;
 use crate::issue::{issue_certificate, issue_trust};
-use crate::{Certificate, Role, Signer, SigningKey, Trust, TrustDocument, Utc};
+use crate::{Certificate, PublicKey, Role, Signer, SigningKey, Trust, TrustDocument, Utc};
 
 /// A root, and the trust document that it signed.
 #[derive(Debug)]
@@ -13,6 +13,11 @@ pub struct Vendor {
 
 pub fn insecure_key(seed: u8) -> SigningKey {
     SigningKey::from_seed(&[seed; 32])
+}
+
+/// For published vectors: whether a signature verifies as all of ours do.
+pub fn verifies(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+    PublicKey::from_bytes(key).is_ok_and(|key| key.verifies(message, signature))
 }
 
 impl Vendor {

@@ -7,6 +7,8 @@ use crate::envelope::{Document, Envelope, Verified};
 use crate::{Error, KeyId, PublicKey, Result, Utc};
 
 const FIRST_VERSION: u64 = 1;
+/// What every JSON reader reads exactly.
+const LAST_VERSION: u64 = (1 << 53) - 1;
 const MOST_ROOTS: usize = 16;
 const MOST_REVOKED: usize = 100_000;
 
@@ -48,6 +50,7 @@ pub struct LowestRelease {
 impl Document for TrustDocument {
     const TYPE: &'static str = "application/vnd.wt.trust.v1+json";
     const NAME: &'static str = "trust document";
+    const ONE_SPELLING: bool = true;
 }
 
 impl TrustDocument {
@@ -55,7 +58,7 @@ impl TrustDocument {
         let invalid = |why| Err(Error::TrustInvalid(why));
         let unique = self.roots.iter().enumerate().all(|(i, key)| !self.roots[..i].contains(key));
         match () {
-            () if self.version == 0 => invalid("version 0"),
+            () if self.version == 0 || self.version > LAST_VERSION => invalid("version 0, or above 2^53"),
             () if self.roots.is_empty() || self.roots.len() > MOST_ROOTS => {
                 invalid("no roots, or more than 16")
             }

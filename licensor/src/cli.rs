@@ -24,6 +24,7 @@ pub struct WtLicense {
 enum Verb {
     Sign(sign::Sign),
     Verify(verify::Verify),
+    Explain(verify::Explain),
 }
 
 impl Program for WtLicense {
@@ -31,6 +32,7 @@ impl Program for WtLicense {
         match self.verb {
             Verb::Sign(verb) => verb.run(self.output, now()),
             Verb::Verify(verb) => verb.run(self.output, now()),
+            Verb::Explain(verb) => verb.run(self.output, now()),
         }
     }
 }

@@ -33,7 +33,7 @@ pub enum Error {
     #[error("the license is not valid: {0}")]
     LicenseInvalid(&'static str),
     #[error("`{}` is not a host snapshot", path.display())]
-    Snapshot { path: PathBuf, source: serde_json::Error },
+    Snapshot { path: PathBuf },
     #[error("`{}` is not a host snapshot\n  expected schema `{expected}`\n  found    `{found}`", path.display())]
     SnapshotSchema { path: PathBuf, expected: &'static str, found: String },
 

@@ -11,6 +11,7 @@ pub mod check;
 #[cfg(feature = "issue")]
 pub mod cli;
 pub mod component;
+pub mod drift;
 pub mod error;
 mod explain;
 pub mod fingerprint;
@@ -23,6 +24,9 @@ pub mod install_key;
 pub mod issue;
 mod junk;
 pub mod license;
+pub mod licenses;
+mod refusal;
+pub mod reload;
 pub mod request;
 pub mod score;
 pub mod snapshot;

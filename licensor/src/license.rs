@@ -57,8 +57,7 @@ pub struct Binding {
     /// At least this, or anything that matches beside a strong component that cannot be read: it is the machine, and
     /// has changed.
     pub drift_percent: u32,
-    /// How long a changed machine works. Not judged yet: it takes a stored day on which the change was first seen, which
-    /// comes with issue 5. Until then DRIFT lasts as long as the license.
+    /// How long a changed machine works, from the day on which its host first saw the change ([`crate::drift`]).
     pub drift_grace_days: u32,
     pub nodes: Vec<BoundNode>,
 }
@@ -83,6 +82,7 @@ pub struct BoundComponent {
 impl Document for License {
     const TYPE: &'static str = "application/vnd.wt.license.v1+json";
     const NAME: &'static str = "license";
+    const ONE_SPELLING: bool = true;
 }
 
 impl Certified for License {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use wt_keys::Utc;
 
+use crate::license::ANY;
 use crate::score::{Compared, Score};
 use crate::{Id, License};
 
@@ -41,8 +42,12 @@ pub enum Reason {
     ExpiresSoon,
     NotCompared,
     HwDrift,
+    /// It has changed, and the days that a changed machine has are over.
+    HwDriftOver,
     HwForeign,
     ExpiredGrace,
+    /// In force by the clock, and expired by what the host has seen before.
+    ClockBehind,
     Expired,
     NotYet,
     WrongProduct,
@@ -67,8 +72,15 @@ pub struct Verdict {
     pub schema: &'static str,
     pub state: State,
     pub reason: Reason,
-    /// Whole days until the license expires; negative afterwards. `None` where no license could be trusted.
+    /// The time that the dates were compared with; `None` where no license could be trusted.
+    pub judged_at: Option<Utc>,
+    /// Whole days until the license expires, or those that follow it without a gap do; negative afterwards. `None` where
+    /// no license could be trusted.
     pub days_left: Option<i64>,
+    /// When the last of those expires that follow; `None` if there are none.
+    pub renewed_until: Option<Utc>,
+    /// Whole days that a changed machine has; `None` where it has not changed.
+    pub drift_days_left: Option<i64>,
     /// The clock is more than a day behind what is known to be past, and was not believed.
     pub clock_behind: bool,
     /// What a trusted license says; `None` where there is none.
@@ -79,6 +91,16 @@ pub struct Verdict {
     pub components: Vec<Compared>,
     /// The error behind the reason, in words.
     pub detail: Option<String>,
+    /// The licenses beside it that did not decide, by file.
+    pub others: Vec<Other>,
+}
+
+/// A license that lies beside the one that decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Other {
+    pub file: String,
+    pub state: State,
+    pub reason: Reason,
 }
 
 /// What is licensed.
@@ -93,10 +115,11 @@ pub struct Terms {
     pub seats: u32,
     pub modules: Vec<String>,
     pub releases: String,
+    pub issued_at: Utc,
+    pub not_before: Utc,
     pub notify_at: Utc,
     pub expires_at: Utc,
     pub restrict_at: Utc,
-    /// What was agreed; the verdict does not count them yet.
     pub drift_grace_days: u32,
 }
 
@@ -115,25 +138,18 @@ impl Verdict {
             schema: Self::SCHEMA,
             state,
             reason,
+            judged_at: None,
             days_left: None,
+            renewed_until: None,
+            drift_days_left: None,
             clock_behind: false,
             license: None,
             node: None,
             score_percent: None,
             components: vec![],
             detail: None,
+            others: vec![],
         }
-    }
-
-    pub(crate) fn because(mut self, error: &dyn std::error::Error) -> Self {
-        let mut detail = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            detail = format!("{detail}: {error}");
-            cause = error.source();
-        }
-        self.detail = Some(detail);
-        self
     }
 
     pub(crate) fn with_score(mut self, score: Option<Score>) -> Self {
@@ -149,6 +165,12 @@ impl Verdict {
     pub fn is_licensed(&self) -> bool {
         self.state.is_licensed()
     }
+
+    /// Whether a module is switched on: never where the product is not to work.
+    pub fn has_module(&self, name: &str) -> bool {
+        let modules = self.license.iter().flat_map(|terms| &terms.modules);
+        self.is_licensed() && modules.into_iter().any(|module| module == ANY || module == name)
+    }
 }
 
 impl Terms {
@@ -162,6 +184,8 @@ impl Terms {
             seats: license.seats,
             modules: license.modules.clone(),
             releases: license.releases.clone(),
+            issued_at: license.issued_at,
+            not_before: license.not_before,
             notify_at: license.notify_at,
             expires_at: license.expires_at,
             restrict_at: license.restrict_at,

@@ -1,4 +1,5 @@
-//! The request of format 2 and the license of format 1, as they are written today. `WT_BLESS=1` writes them anew: a change to them
+//! The request of format 2, the license of format 1 and the host snapshot of version 2, as they are written today.
+//! `WT_BLESS=1` writes them anew: a change to them
 //! belongs under "Format" in the CHANGELOG, and licenses that customers have must still open.
 #![cfg(feature = "issue")]
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
@@ -9,10 +10,12 @@ use std::path::{Path, PathBuf};
 use wt_keys::testkit::Vendor;
 use wt_keys::{Envelope, Role, Signer, SigningKey, Trust, Utc};
 use wt_licensor::check::{Bench, Host, judge};
+use wt_licensor::drift::Drift;
 use wt_licensor::issue::{Plan, Weak, draft, end_of_day, issue_license};
 use wt_licensor::request::{Node, Occasion, Usage};
 use wt_licensor::{
-    Component, Environment, Fingerprint, Id, Info, Kind, License, Quality, Reason, Request, State, Tag,
+    Component, Environment, Fingerprint, Id, Info, Kind, License, Quality, Reason, Request, Snapshot, State,
+    Tag,
 };
 
 const PRODUCT: &str = "acme";
@@ -134,4 +137,24 @@ fn a_request_of_format_1_is_refused_by_name() {
         )
     );
     assert!(error.hint().unwrap().starts_with("run `wt-install fingerprint`"));
+}
+
+#[test]
+fn the_golden_snapshot_of_version_2_is_written_so_today_and_version_1_is_read() {
+    let request = request(&SigningKey::from_seed(&[4; 32]));
+    let snapshot = Snapshot {
+        schema: Snapshot::SCHEMA.into(),
+        product: PRODUCT.into(),
+        boot_id: "6a5b7c1e-0f5c-4f0e-9a37-4a2f5f0c9d11".into(),
+        taken_at: now(),
+        latest: now().plus_days(1),
+        drift: vec![Drift { license: Id::from_bytes([7; 16]), since: now() }],
+        components: request.nodes[0].components.clone(),
+    };
+    if std::env::var_os("WT_BLESS").is_some() {
+        fs::write(golden("snapshot-2.json"), snapshot.to_bytes()).unwrap();
+    }
+    assert!(fs::read(golden("snapshot-2.json")).unwrap() == snapshot.to_bytes(), "not what version 2 says");
+    let first = Snapshot::read(&golden("snapshot-1.json")).unwrap();
+    assert_eq!(first, Snapshot { latest: now(), drift: vec![], ..snapshot });
 }

@@ -36,7 +36,7 @@ pub enum Repair {
 /// Does what there is to do, and says what was done. Whoever calls holds the lock, and nothing is under way.
 pub fn carry_out(installation: &Installation) -> Result<Vec<String>> {
     let mut done = Vec::new();
-    if !snapshot::is_of_this_boot(installation)? {
+    if !snapshot::is_of_this_boot(installation)? || snapshot::is_ahead(installation) {
         let places = &installation.places;
         let key = install_key::load_or_make(&places.installation_key())?;
         let (product, data_root) = (installation.product(), &installation.site.data_root);

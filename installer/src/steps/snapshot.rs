@@ -2,11 +2,14 @@ use std::path::Path;
 
 use wt_keys::console::Progress;
 use wt_keys::{SigningKey, Utc};
+use wt_licensor::drift::{Drift, DriftRecord};
 use wt_licensor::snapshot::read_boot_id;
-use wt_licensor::{Snapshot, install_key};
+use wt_licensor::{Snapshot, install_key, licenses};
 
 use super::{Need, Step};
-use crate::{Installation, Places, Result};
+use crate::check::record;
+use crate::installation::Installed;
+use crate::{Installation, Places, Result, trust_store};
 
 /// Tells the containers which host they are on: nothing inside them could find out.
 #[derive(Debug)]
@@ -36,11 +39,41 @@ impl Step for WriteSnapshot {
 /// Takes the snapshot anew.
 pub fn write(places: &Places, product: &str, data_root: &Path, key: &SigningKey, now: Utc) -> Result<()> {
     let snapshot = Snapshot::take(places.root(), data_root, product, &key.public(), now)?;
-    Ok(snapshot.write(&places.snapshot(product))?)
+    let drift = drift(places, &snapshot, now)?;
+    let latest = latest(places).unwrap_or(now);
+    Ok(snapshot.remembering(latest, drift).write(&places.snapshot(product))?)
+}
+
+/// The latest time that a check has seen, by whatever clock.
+fn latest(places: &Places) -> Option<Utc> {
+    record::read(places).map(|last| last.latest)
+}
+
+/// Since when this host differs from its licenses, which it writes down: containers keep nothing.
+fn drift(places: &Places, snapshot: &Snapshot, now: Utc) -> Result<Vec<Drift>> {
+    let before = DriftRecord::read(&places.drift())?;
+    let license = Installed::read(places)?.and_then(|installed| installed.license);
+    let (Some(license), Ok(trust)) = (license, trust_store::load(places, None)) else {
+        return Ok(before.into_drift());
+    };
+    let licenses: Vec<Vec<u8>> =
+        licenses::read(&license).into_iter().filter_map(|candidate| candidate.content.ok()).collect();
+    let record = before.clone().observe(&licenses, &trust, &snapshot.components, now);
+    if record != before {
+        record.write(&places.drift())?;
+    }
+    Ok(record.into_drift())
 }
 
 pub fn is_of_this_boot(installation: &Installation) -> Result<bool> {
     let boot_id = read_boot_id(&installation.places.boot_id())?;
     let snapshot = Snapshot::read(&installation.places.snapshot(installation.product()));
     Ok(snapshot.is_ok_and(|snapshot| snapshot.boot_id == boot_id))
+}
+
+/// Whether it says of this host that it has seen what nobody remembers any more: the operator said that the clock is right.
+pub fn is_ahead(installation: &Installation) -> bool {
+    let places = &installation.places;
+    let known = latest(places).unwrap_or(Utc::START).max((installation.clock)());
+    Snapshot::read(&places.snapshot(installation.product())).is_ok_and(|snapshot| snapshot.latest > known)
 }

@@ -14,12 +14,13 @@ const CONF_FILES: usize = 500;
 /// Records of ours; there are no secrets in them.
 pub(super) fn state(found: &mut Collection, places: &Places, scope: &Scope) {
     let log = places.check_log(&scope.product);
-    let files: [(&str, &str, PathBuf); 16] = [
+    let files: [(&str, &str, PathBuf); 17] = [
         ("check.json", "what the last check found", places.check_report()),
         ("check.log", "a line for each check", log.clone()),
         ("check.log.1", "the lines before these", log.with_added_extension("1")),
         ("metrics.prom", "the last check, for Prometheus", places.metrics()),
         ("alarms.json", "who was told of what is bad", places.alarms()),
+        ("drift.json", "since when this host differs from its license", places.drift()),
         ("journal.jsonl", "every step that was taken here", places.journal()),
         ("installed.json", "what is installed", places.installed()),
         ("operation.json", "a change that was begun and not finished", places.operation()),

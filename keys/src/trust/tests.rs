@@ -173,3 +173,22 @@ fn trust_never_goes_back_and_never_forks() {
     other.issued = other.issued.plus_days(1);
     assert!(matches!(trust.advance(&signed(&other, &[1])), Err(Error::TrustFork { version: 5 })));
 }
+
+#[test]
+fn what_is_signed_has_one_spelling() {
+    let payload = serde_json::to_string(&document(1, 1, &[1])).unwrap();
+    let pinned = |payload: &str| {
+        Trust::pin(Envelope::seal_for_test(TrustDocument::TYPE, payload.as_bytes(), &[&key(1)]))
+    };
+    assert!(pinned(&payload).is_ok());
+    for other in [
+        payload.replace("\":", "\": "),
+        payload.replace("\"version\"", "\"v\\u0065rsion\""),
+        payload.replacen("\"version\":1,", "", 1).replacen('}', ",\"version\":1}", 1),
+        // serde reads a struct from an array, too
+        r#"[1,"2026-11-23T08:00:00Z",1,["KEY"],[],[],[]]"#
+            .replace("KEY", payload.split("roots\":[\"").nth(1).unwrap().split('"').next().unwrap()),
+    ] {
+        assert!(matches!(pinned(&other), Err(Error::PayloadSpelling { .. })), "{other}");
+    }
+}

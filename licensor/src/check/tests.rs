@@ -344,6 +344,43 @@ fn a_clock_set_back_since_the_snapshot_is_reported_and_not_believed() {
 }
 
 #[test]
+fn a_flipped_bit_of_every_byte_and_every_cut_of_a_snapshot_is_a_verdict_without_a_panic() {
+    let site = Site::new();
+    let path = site.machine.sysroot().join("run/wt/host.json");
+    let good = std::fs::read(&path).unwrap();
+    let put = |bytes: &[u8]| {
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        site.check()
+    };
+    for byte in 0..good.len() {
+        assert_eq!(put(&good[..byte]), (State::Unreadable, Reason::SnapshotUnreadable), "cut at {byte}");
+        let mut bad = good.clone();
+        bad[byte] ^= 1 << (byte % 8);
+        let (state, reason) = put(&bad);
+        // another digit of a tag is another machine, another one of a date another date
+        assert_ne!((state, reason), (State::Untrusted, Reason::Format), "byte {byte}");
+    }
+    assert_eq!(put(&good), (State::Match, Reason::Ok));
+}
+
+#[test]
+fn modules_are_those_of_the_license_while_the_product_is_to_work() {
+    let (desk, machine) = (Desk::new(), Machine::metal());
+    let mut license = Desk::license(&machine);
+    license.modules = vec!["wiki".into()];
+    let has = |license: &License, host: &Machine, key, module: &str| {
+        let components = components(host, key);
+        judge(&desk.sign(license), &Host::Components(&components), &bench(&desk.signer.trust))
+            .has_module(module)
+    };
+    assert!(has(&license, &machine, 1, "wiki") && !has(&license, &machine, 1, "forms"));
+    assert!(!has(&license, &Machine::other_metal(), 2, "wiki"));
+    license.modules = vec!["*".into()];
+    assert!(has(&license, &machine, 1, "forms"));
+}
+
+#[test]
 fn what_is_missing_or_unreadable_is_named() {
     let site = Site::new();
     site.snapshot("other");

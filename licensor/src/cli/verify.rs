@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 use wt_keys::console::{Done, Output};
 use wt_keys::{Trust, Utc, capped, signed_file};
 
-use crate::check::{Bench, Host, judge};
-use crate::{Error, LicenseInputs, Request, Result, Snapshot, Verdict, check, snapshot};
+use crate::check::{Bench, Host, check_alone, judge};
+use crate::{Error, LicenseInputs, Request, Result, Snapshot, Verdict, snapshot};
 
 const LARGEST_LICENSE: u64 = 16 * 1024 * 1024;
 
@@ -14,6 +14,23 @@ const LARGEST_LICENSE: u64 = 16 * 1024 * 1024;
     after_help = "Example:\n  wt-license verify license.json --trust keys/trust.json --hardware hw.json\n\nExit code 0: in force (MATCH, DRIFT, GRACE, VALID); 3: not trusted; 4: refused."
 )]
 pub struct Verify {
+    #[command(flatten)]
+    question: Question,
+}
+
+/// Say what a license is worth, why, and what to do next, in the words that the product uses
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  wt-license explain license.json --trust keys/trust.json --snapshot host.json\n\nExit code 0, whatever it is worth; `wt-license verify` says that by its exit code."
+)]
+pub struct Explain {
+    #[command(flatten)]
+    question: Question,
+}
+
+/// A license, and what it is compared with.
+#[derive(Debug, clap::Args)]
+struct Question {
     #[arg(value_name = "LICENSE")]
     license: PathBuf,
     /// The roots
@@ -29,19 +46,33 @@ pub struct Verify {
 
 impl Verify {
     pub fn run(self, output: Output, now: Utc) -> Done {
-        let trust = signed_file::read_trust(&self.trust)?;
-        let license = capped::read(&self.license, "a license", LARGEST_LICENSE)?;
-        let bench = Bench { trust: &trust, product: None, release: None, now, past: Utc::START };
-        let verdict = match (&self.hardware, &self.snapshot) {
-            (Some(request), _) => with_request(&license, &*Request::read(request)?, bench),
-            (None, Some(snapshot)) => with_snapshot(&self.license, snapshot, &trust, now)?,
-            (None, None) => judge(&license, &Host::NotCompared, &bench),
-        };
+        let verdict = self.question.answer(now)?;
         output.report(&verdict, verdict.explain());
         if verdict.is_licensed() {
             return Ok(());
         }
         Err(Error::Refused { state: verdict.state, reason: verdict.reason }.into())
+    }
+}
+
+impl Explain {
+    pub fn run(self, output: Output, now: Utc) -> Done {
+        let verdict = self.question.answer(now)?;
+        output.report(&verdict, verdict.explain());
+        Ok(())
+    }
+}
+
+impl Question {
+    fn answer(&self, now: Utc) -> Result<Verdict> {
+        let trust = signed_file::read_trust(&self.trust)?;
+        let license = capped::read(&self.license, "a license", LARGEST_LICENSE)?;
+        let bench = Bench { trust: &trust, product: None, release: None, now, past: Utc::START };
+        Ok(match (&self.hardware, &self.snapshot) {
+            (Some(request), _) => with_request(&license, &*Request::read(request)?, bench),
+            (None, Some(snapshot)) => with_snapshot(&self.license, snapshot, &trust, now)?,
+            (None, None) => judge(&license, &Host::NotCompared, &bench),
+        })
     }
 }
 
@@ -60,5 +91,5 @@ fn with_snapshot(license: &Path, snapshot: &Path, trust: &Trust, now: Utc) -> Re
     let product = Snapshot::read(snapshot)?.product;
     let boot_id = Path::new("/").join(snapshot::BOOT_ID);
     let (product, boot_id, release) = (product.as_str(), boot_id.as_path(), None);
-    Ok(check(&LicenseInputs { license, snapshot, boot_id, trust, product, release, now }))
+    Ok(check_alone(&LicenseInputs { license, snapshot, boot_id, trust, product, release, now }))
 }

@@ -1,0 +1,173 @@
+// Holds the verifier to the vectors that the Rust crate is held to, and to what no file can say: that it never throws.
+// `node --test` in this folder runs it, and `cargo test -p wt-licensor` does.
+
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import {
+  KINDS, WatchedLicense, checkLicense, covers, explain, hasModule, isLicensed, judgeAll, parseSnapshot, publicKey,
+  verifyEd25519,
+} from './wt-license.mjs'
+
+const read = (name) => JSON.parse(readFileSync(new URL(`../vectors/${name}`, import.meta.url)))
+const vectors = read('verdicts.json')
+const textOf = (lines) => lines.map((line) => vectors.lines[line]).join('\n')
+const text = (name) => textOf(vectors.texts[name])
+const first = vectors.cases[0]
+
+/** A folder with the files of a case, for as long as `work` takes. */
+function onSite(files, work) {
+  const folder = mkdtempSync(join(tmpdir(), 'wt-license-'))
+  try {
+    for (const [name, content] of Object.entries(files)) {
+      if (content === null) mkdirSync(join(folder, name))
+      else writeFileSync(join(folder, name), text(content))
+    }
+    return work(folder)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+const inputsOf = (folder, { trust, product, release, now }) => ({
+  license: join(folder, 'license.json'), snapshot: join(folder, 'host.json'), bootId: join(folder, 'boot_id'),
+  trust: text(trust), product, release, now: Date.parse(now),
+})
+
+for (const vector of vectors.cases) {
+  test(`vector: ${vector.name}`, () => {
+    const [verdict, words] = onSite(vector.files, (folder) => {
+      const inputs = inputsOf(folder, vector)
+      const said = vector.host
+        ? checkLicense(inputs)
+        : judgeAll([{ name: 'license.json', bytes: readFileSync(inputs.license) }], {}, inputs)
+      const onSiteOf = (text) => text.replaceAll(folder, '/site')
+      return [JSON.parse(onSiteOf(JSON.stringify(said))), onSiteOf(explain(said))]
+    })
+    assert.deepEqual(verdict, { ...first.verdict, ...vector.verdict })
+    assert.equal(words, textOf(vector.words))
+  })
+}
+
+test('the fields of a verdict stand in the order of the Rust crate', () => {
+  assert.equal(vectors.cases.length > 100, true)
+  const names = onSite(first.files, (folder) => Object.keys(checkLicense(inputsOf(folder, first))))
+  assert.deepEqual([...names].sort(), Object.keys(first.verdict).sort())
+})
+
+test('kinds of components are those of the Rust crate', () => {
+  const kinds = Object.entries(KINDS).map(([kind, { mostTags, digits, anyIsEnough }]) => [kind, mostTags, digits, anyIsEnough])
+  const known = vectors.kinds.map(([kind]) => kind)
+  assert.deepEqual(kinds.filter(([kind]) => known.includes(kind)), vectors.kinds)
+})
+
+test('releases are met as Cargo meets them', () => {
+  for (const [requirement, met] of vectors.requirements) {
+    const found = vectors.releases.filter((release) => requirement !== '*' && covers(requirement, release))
+    if (requirement !== '*') assert.deepEqual(found, met ?? [], `\`${requirement}\``)
+  }
+  assert.equal(covers('*', 'banana'), true)
+})
+
+for (const { source, public: raw, key: isKey, message, signature, valid } of read('ed25519.json')) {
+  test(`Ed25519: ${source}`, () => {
+    const bytes = (hex) => Buffer.from(hex, 'hex')
+    const key = publicKey(bytes(raw))
+    assert.equal(key !== undefined, isKey, 'the key by itself')
+    assert.equal(key !== undefined && verifyEd25519(key, bytes(message), bytes(signature)), valid)
+  })
+}
+
+const judged = (bytes) => {
+  const host = { snapshot: parseSnapshot(Buffer.from(text(first.files['host.json'])), 'host.json') }
+  return judgeAll([{ name: 'license.json', bytes }], host, inputsOf('', first))
+}
+
+test('a flipped bit of every byte, and every cut of a license, is refused', () => {
+  const good = Buffer.from(text(first.files['license.json']))
+  assert.equal(judged(good).state, 'MATCH')
+  for (let at = 0; at < good.length; at += 1) {
+    assert.equal(judged(good.subarray(0, at)).state, 'UNTRUSTED', `cut at ${at}`)
+    const bad = Buffer.from(good)
+    bad[at] ^= 1 << (at % 8)
+    assert.equal(judged(bad).state, 'UNTRUSTED', `byte ${at}`)
+  }
+})
+
+test('a flipped bit of every byte, and every cut of a snapshot, is some verdict, and none is an error of ours', () => {
+  const good = Buffer.from(text(first.files['host.json']))
+  onSite(first.files, (folder) => {
+    const inputs = inputsOf(folder, first)
+    const reason = (bytes) => {
+      writeFileSync(inputs.snapshot, bytes)
+      return checkLicense(inputs).reason
+    }
+    for (let at = 0; at < good.length; at += 1) {
+      assert.equal(reason(good.subarray(0, at)), 'SNAPSHOT_UNREADABLE', `cut at ${at}`)
+      const bad = Buffer.from(good)
+      bad[at] ^= 1 << (at % 8)
+      assert.notEqual(reason(bad), 'INTERNAL', `byte ${at}`)
+    }
+  })
+})
+
+test('it never throws, whatever it is given', () => {
+  const wrong = [undefined, null, 7, 'x', {}, [], { license: 7 }, { license: '/', snapshot: '\0', trust: {} },
+    { license: '\0', snapshot: null }, { license: '/dev/zero', snapshot: '/dev/zero', bootId: '/dev/zero/x', trust: 'x' },
+    { ...inputsOf('/nowhere', first), now: Number.NaN }, { ...inputsOf('/nowhere', first), now: -1e20 }]
+  for (const inputs of wrong) {
+    const verdict = checkLicense(inputs)
+    assert.equal(isLicensed(verdict), false)
+    assert.equal(typeof explain(verdict), 'string')
+    assert.equal(hasModule(verdict, 'wiki'), false)
+    assert.equal(isLicensed(new WatchedLicense(inputs).verdict()), false)
+  }
+})
+
+test('roots that cannot be used believe nobody', () => {
+  onSite(first.files, (folder) => {
+    for (const trust of ['', 'x', '{}', text(first.files['license.json'])]) {
+      const verdict = checkLicense({ ...inputsOf(folder, first), trust })
+      assert.deepEqual([verdict.state, verdict.reason], ['UNTRUSTED', 'ISSUER_UNKNOWN'])
+    }
+  })
+})
+
+test('modules are those of the license, while the product is to work', () => {
+  const of = (name) => {
+    const vector = vectors.cases.find((vector) => vector.name === name)
+    const verdict = onSite(vector.files, (folder) => checkLicense(inputsOf(folder, vector)))
+    return ['wiki', 'forms', 'other'].map((module) => hasModule(verdict, module))
+  }
+  assert.deepEqual(of('the machine itself'), [true, true, false])
+  assert.deepEqual(of('a customer of 200 characters'), [true, true, true], 'all of them')
+  assert.deepEqual(of('another machine'), [false, false, false])
+})
+
+test('a file that changes is read again, without a restart', () => {
+  onSite(first.files, (folder) => {
+    const { now, ...inputs } = inputsOf(folder, first)
+    const license = new WatchedLicense({ ...inputs, now })
+    assert.equal(license.verdict().state, 'MATCH')
+    assert.equal(license.verdict(), license.verdict(), 'nothing changed: nothing is read')
+    const seen = []
+    const end = license.watch((verdict, before) => seen.push(`${before.state} ${verdict.state}`), 1)
+    writeFileSync(join(folder, 'new.json'), 'nonsense')
+    renameSync(join(folder, 'new.json'), inputs.license)
+    assert.equal(license.verdict().state, 'UNTRUSTED')
+    writeFileSync(join(folder, 'license-2.json'), text(first.files['license.json']))
+    assert.equal(license.verdict().state, 'MATCH')
+    assert.deepEqual(license.verdict().others, [{ file: 'license.json', state: 'UNTRUSTED', reason: 'FORMAT' }])
+    end()
+  })
+})
+
+test('it needs nothing but the standard library, and of that neither processes nor connections', () => {
+  const source = readFileSync(new URL('wt-license.mjs', import.meta.url), 'utf8')
+  const imports = [...source.matchAll(/^import .* from '(.*)'$/gm)].map(([, module]) => module)
+  assert.deepEqual(imports, ['node:crypto', 'node:fs', 'node:path'])
+  assert.doesNotMatch(source, /\brequire\(|\bimport\(|\bfetch\(|\beval\(|\bFunction\(/)
+})
