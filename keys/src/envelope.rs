@@ -25,6 +25,13 @@ pub trait Document: Serialize + DeserializeOwned {
     const TYPE: &'static str;
     /// What to call it in messages.
     const NAME: &'static str;
+    /// The type of documents that say what the first one has no words for, where there is one.
+    const LATER_TYPE: Option<&'static str> = None;
+
+    /// Which of the two types this one is; it has no other.
+    fn payload_type(&self) -> &'static str {
+        Self::TYPE
+    }
 
     /// What a signed payload says it needs that this program does not know. Asked before the rest is read, which may be
     /// in words that only a newer program knows.
@@ -153,11 +160,13 @@ impl Envelope {
 
     /// Verifies that at least `threshold` of `keys`, and nobody else, signed a document of type `D`.
     pub fn verify_threshold<D: Document>(&self, keys: &[PublicKey], threshold: u32) -> Result<Verified<D>> {
-        if self.payload_type != D::TYPE {
-            return Err(Error::PayloadType { expected: D::TYPE, found: self.payload_type.clone() });
-        }
+        self.check_type::<D>()?;
         self.check_signatures(D::NAME, keys, threshold, Strangers::Refused)?;
         let content = D::from_payload(&self.payload)?;
+        if content.payload_type() != self.payload_type {
+            let found = self.payload_type.clone();
+            return Err(Error::PayloadType { expected: content.payload_type(), found });
+        }
         Ok(Verified { content, payload: Sha256Digest::of(&self.payload) })
     }
 
@@ -190,6 +199,14 @@ impl Envelope {
     pub fn verify_named_key<D: Document>(&self, named: impl Fn(&D) -> PublicKey) -> Result<Verified<D>> {
         let document = self.verify_self_signed(None, |document| (vec![named(document)], 1))?;
         self.verify(&named(&document))
+    }
+
+    fn check_type<D: Document>(&self) -> Result<()> {
+        let found = &*self.payload_type;
+        if found == D::TYPE || Some(found) == D::LATER_TYPE {
+            return Ok(());
+        }
+        Err(Error::PayloadType { expected: D::TYPE, found: self.payload_type.clone() })
     }
 
     fn check_signatures(
@@ -245,14 +262,15 @@ impl Envelope {
     pub fn seal<D: Document>(document: &D, signers: &[&crate::SigningKey]) -> Result<Self> {
         let payload = serde_json::to_vec(document)
             .map_err(|error| Error::Payload { what: D::NAME, source: error.into() })?;
-        let message = pre_authentication_encoding(D::TYPE, &payload);
+        let payload_type = document.payload_type();
+        let message = pre_authentication_encoding(payload_type, &payload);
         let mut signatures = Vec::new();
         for signer in signers {
             signatures.push((signer.public().id(), signer.sign(&message)?));
         }
         signatures.sort_by_key(|(keyid, _)| *keyid);
         signatures.dedup_by_key(|(keyid, _)| *keyid);
-        Ok(Self { payload_type: D::TYPE.to_owned(), payload, signatures })
+        Ok(Self { payload_type: payload_type.to_owned(), payload, signatures })
     }
 }
 

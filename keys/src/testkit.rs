@@ -52,6 +52,7 @@ impl Vendor {
             not_before: issued,
             not_after: issued.plus_days(365),
             longest_term_days: (role == Role::License).then_some(366),
+            most_seats: None,
         };
         change(&mut certificate);
         let certificate_envelope =

@@ -128,7 +128,8 @@ fn refused(error: &Error) -> Verdict {
             KeyError::Role { .. }
             | KeyError::Product { .. }
             | KeyError::Validity { .. }
-            | KeyError::TermTooLong { .. },
+            | KeyError::TermTooLong { .. }
+            | KeyError::TooManySeats { .. },
         ) => (State::Untrusted, Reason::IssuerScope),
         Error::Keys(KeyError::KeyRevoked { .. }) => (State::Revoked, Reason::KeyRevoked),
         _ => (State::Untrusted, Reason::Format),
