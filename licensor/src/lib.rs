@@ -10,6 +10,8 @@ pub mod check;
 #[cfg(feature = "issue")]
 pub mod cli;
 pub mod component;
+#[cfg(feature = "issue")]
+pub mod diff;
 pub mod error;
 mod explain;
 pub mod fingerprint;
@@ -21,11 +23,17 @@ pub mod install_key;
 #[cfg(feature = "issue")]
 pub mod issue;
 mod junk;
+#[cfg(feature = "issue")]
+pub mod ledger;
 pub mod license;
+#[cfg(feature = "issue")]
+pub mod plans;
 pub mod request;
 pub mod score;
 pub mod snapshot;
 pub mod tag;
+#[cfg(feature = "issue")]
+pub mod term;
 #[cfg(test)]
 mod testkit;
 pub mod verdict;
