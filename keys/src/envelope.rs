@@ -172,11 +172,12 @@ impl Envelope {
 
     /// Verifies a document that brings the keys it must be signed with: `own` reads them, and their threshold, from it.
     /// With `predecessors`, a threshold of those must have signed too, which is checked before anything is read, and
-    /// then nobody else may have signed.
+    /// then nobody else may have signed a document that `follows` them.
     pub(crate) fn verify_self_signed<D: Document>(
         &self,
         predecessors: Option<(&[PublicKey], u32)>,
         own: impl Fn(&D) -> (Vec<PublicKey>, u32),
+        follows: impl Fn(&D) -> bool,
     ) -> Result<Verified<D>> {
         if self.payload_type != D::TYPE {
             return Err(Error::PayloadType { expected: D::TYPE, found: self.payload_type.clone() });
@@ -187,7 +188,7 @@ impl Envelope {
         let content: D = D::from_payload(&self.payload)?;
         let (mut keys, threshold) = own(&content);
         self.check_signatures(D::NAME, &keys, threshold, Strangers::Ignored)?;
-        if let Some((predecessors, _)) = predecessors {
+        if let Some((predecessors, _)) = predecessors.filter(|_| follows(&content)) {
             keys.extend_from_slice(predecessors);
             self.check_signatures(D::NAME, &keys, 1, Strangers::Refused)?;
         }
@@ -197,7 +198,7 @@ impl Envelope {
     /// Verifies that a document was signed by the key that it names itself, and by nobody else. It proves that the
     /// sender holds that key, and nothing about who the sender is.
     pub fn verify_named_key<D: Document>(&self, named: impl Fn(&D) -> PublicKey) -> Result<Verified<D>> {
-        let document = self.verify_self_signed(None, |document| (vec![named(document)], 1))?;
+        let document = self.verify_self_signed(None, |document| (vec![named(document)], 1), |_| true)?;
         self.verify(&named(&document))
     }
 
