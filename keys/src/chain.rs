@@ -138,14 +138,14 @@ pub fn check_scope<D: Certified>(certificate: &Certificate, document: &D) -> Res
 
 #[cfg(feature = "sign")]
 impl Chain {
-    /// Signs `document` and puts the signer's certificate and the trust document beside it.
+    /// Signs `document` and puts the signer's certificate and the trust documents beside it.
     pub fn seal<D: Certified>(document: &D, signer: &crate::Signer) -> Result<Self> {
         let document = document.clone().under(signer.trust.document());
         check_scope(&signer.certificate, &document)?;
         let chain = Self {
             document: Envelope::seal(&document, &[&signer.key])?,
             certificate: signer.certificate_envelope.clone(),
-            trust: vec![signer.trust.envelope().clone()],
+            trust: [&signer.earlier[..], &[signer.trust.envelope().clone()]].concat(),
         };
         chain.verify::<D>(&signer.trust)?;
         Ok(chain)

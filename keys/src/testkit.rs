@@ -58,7 +58,7 @@ impl Vendor {
         let certificate_envelope =
             issue_certificate(&certificate, std::slice::from_ref(&self.root), &self.trust)
                 .unwrap_or_else(|error| panic!("{error}"));
-        Signer { key, certificate, certificate_envelope, trust: self.trust.clone() }
+        Signer { key, certificate, certificate_envelope, trust: self.trust.clone(), earlier: vec![] }
     }
 }
 
