@@ -165,6 +165,9 @@ impl Preset {
     fn check(&self) -> Result<(), String> {
         let texts = [&self.edition].into_iter().chain(&self.product).chain(&self.modules);
         match () {
+            () if self.releases != ANY && semver::VersionReq::parse(&self.releases).is_err() => {
+                Err(format!("`releases` is `{}`, which is no requirement such as `>=5.2, <6`", self.releases))
+            }
             () if self.seats == 0 || self.nodes == 0 => Err("no seat, or no node".into()),
             () if !texts.clone().all(|text| is_plain(text)) => {
                 Err("a text that is empty or not plain".into())
@@ -220,6 +223,16 @@ mod tests {
         assert!(plans.check_modules("acme", &["forms".into(), "*".into()]).is_ok());
         assert!(matches!(plans.check_modules("acme", &["wikis".into()]), Err(Error::NoModule { .. })));
         assert!(plans.check_modules("other", &["anything".into()]).is_ok());
+    }
+
+    #[test]
+    fn the_example_is_a_plans_file() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/plans.example.toml");
+        let plans = Plans::read(&path).unwrap();
+        let (_, standard) = plans.named(None).unwrap();
+        assert_eq!(format!("{standard:?}"), format!("{:?}", Preset::default()), "as the code has it");
+        assert_eq!(plans.modules("worktile").unwrap().len(), 7);
+        assert_eq!(plans.named(Some("trial")).unwrap().1.seats, 20);
     }
 
     #[test]

@@ -21,7 +21,8 @@ pub struct Verified {
 
 /// What is known while entries go by.
 struct Walk {
-    trust: Option<Trust>,
+    /// Oldest first, each led up to by the one before it.
+    trusts: Vec<Trust>,
     certificate: Option<Certificate>,
     verified: Verified,
     heads: BTreeSet<Sha256Digest>,
@@ -35,7 +36,7 @@ impl Ledger {
     /// lead on to the next, and the last to `trust`. A license of a key that was revoked later was good when it was signed.
     pub fn verify(&self, trust: &Trust, held: Option<Sha256Digest>) -> Result<Verified> {
         let verified = Verified { entries: 0, licenses: 0, revocations: 0, sealed: 0, head: start() };
-        let mut walk = Walk { trust: None, certificate: None, verified, heads: BTreeSet::new() };
+        let mut walk = Walk { trusts: vec![], certificate: None, verified, heads: BTreeSet::new() };
         let rows = self.rows()?;
         let mut derived = Derived::default();
         for row in &rows {
@@ -129,14 +130,8 @@ impl Walk {
 
     fn license(&mut self, signed: &Signed) -> Result<(), Trouble> {
         let chain = Chain::parse(signed.file.as_bytes(), License::NAME)?;
-        for envelope in &chain.trust {
-            let trust = match self.trust.take() {
-                None => Trust::pin(envelope.clone())?,
-                Some(trust) => trust.advance(envelope)?,
-            };
-            self.trust = Some(trust);
-        }
-        let Some(trust) = &self.trust else {
+        let trusts = chain.trust.iter().map(|envelope| self.trust(envelope)).collect::<Result<Vec<_>>>()?;
+        let Some(trust) = trusts.last() else {
             return Err(Trouble::Altered("a license without a trust document"));
         };
         let certificate = trust.verify::<Certificate>(&chain.certificate)?;
@@ -147,6 +142,22 @@ impl Walk {
         wt_keys::chain::check_scope(&certificate, &*license)?;
         self.certificate = Some(certificate.into_content());
         Ok(())
+    }
+
+    /// The trust document of a license: one that came before, or one that follows those.
+    fn trust(&mut self, envelope: &Envelope) -> Result<Trust> {
+        let found = Trust::pin(envelope.clone())?;
+        if let Some(known) = self.trusts.iter().find(|known| known.document() == found.document()) {
+            return Ok(known.clone());
+        }
+        if let Some(newest) = self.trusts.last() {
+            let newest = newest.clone().advance(envelope)?;
+            if newest.document() != found.document() {
+                return Ok(found);
+            }
+        }
+        self.trusts.push(found.clone());
+        Ok(found)
     }
 
     fn seal(&mut self, row: &Row) -> Result<(), Trouble> {
@@ -164,7 +175,7 @@ impl Walk {
 
     /// Forged trust documents lead nowhere: the roots that are asked for have not signed what follows them.
     fn leads_to(&mut self, trust: &Trust) -> Result<()> {
-        let Some(walked) = self.trust.take() else { return Ok(()) };
+        let Some(walked) = self.trusts.pop() else { return Ok(()) };
         if trust.document().version < walked.document().version {
             trust.clone().advance(walked.envelope())?;
         } else {

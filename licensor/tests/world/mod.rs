@@ -37,15 +37,23 @@ impl Desk {
     }
 
     pub fn request_with(&self, name: &str, machine_id: &str, key: u8, change: impl FnOnce(&mut Request)) {
+        self.write("worktile", name, machine_id, key, change);
+    }
+
+    pub fn request_of(&self, product: &str, name: &str, machine_id: &str, key: u8) {
+        self.write(product, name, machine_id, key, |_| {});
+    }
+
+    fn write(&self, product: &str, name: &str, machine_id: &str, key: u8, change: impl FnOnce(&mut Request)) {
         let key = SigningKey::from_seed(&[key; 32]);
         let sysroot = self.path(&format!("{name}.sysroot"));
         fs::create_dir_all(sysroot.join("etc")).unwrap();
         fs::write(sysroot.join("etc/machine-id"), machine_id).unwrap();
-        let found = fingerprint::collect(&sysroot, "worktile", &key.public());
+        let found = fingerprint::collect(&sysroot, product, &key.public());
         let mut request = Request {
             request_id: Id::from_bytes([1; 16]),
             reason: Occasion::New,
-            product: "worktile".into(),
+            product: product.into(),
             release: "5.2.0".into(),
             customer_hint: "Acme GmbH".into(),
             collected_at: "2026-11-23T08:00:00Z".parse().unwrap(),
