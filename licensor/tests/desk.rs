@@ -5,7 +5,9 @@
 mod world;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use wt_licensor::{Kind, Quality, Tag};
 
@@ -148,4 +150,50 @@ fn the_desk_sees_how_many_values_a_component_has() {
         shown.contains("machine     `node-1`, grade B: nic (3 values), machine_id, install_key\n"),
         "{shown}"
     );
+}
+
+/// What it says on a terminal to whoever types `answers`.
+fn typed(desk: &Desk, line: &str, answers: &str) -> String {
+    let program = desk.command(line);
+    let words: Vec<_> = [program.get_program()].into_iter().chain(program.get_args()).collect();
+    let words = words.join(std::ffi::OsStr::new(" "));
+    let mut script = Command::new("script");
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => script.env(name, value),
+            None => script.env_remove(name),
+        };
+    }
+    script.args(["-q", "-c"]).arg(words).arg("/dev/null").current_dir(desk.path("."));
+    let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    script.stdin.take().unwrap().write_all(answers.as_bytes()).unwrap();
+    String::from_utf8(script.wait_with_output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn on_a_terminal_it_asks_shows_what_was_said_and_signs_what_was_confirmed() {
+    let desk = Desk::new();
+    desk.request("hw.json", HERE, 11, "Acme GmbH");
+    let sign = "sign hw.json --key license.key --zone Asia/Shanghai";
+    // customer, edition, seats, modules, nodes, spares, last day
+    let said = typed(&desk, sign, "\n\n0\n250\nmessages,drive\n\n1\n\nn\n");
+    for expected in [
+        "Customer [Acme GmbH]: ",
+        "  no: expected a number, 1 or more\r\nSeats [100]: ",
+        "  seats       250\r\n",
+        "  modules     messages, drive\r\n",
+        "Sign this license? [y/N] ",
+        "nothing was signed\r\n",
+    ] {
+        assert!(said.contains(expected), "{expected}:\n{said}");
+    }
+    assert!(!desk.path("license.json").exists() && !desk.path("ledger.db").exists());
+    let said = typed(&desk, &format!("{sign} --plan standard"), "Müller\n\n250\n\n\n\n\ny\n");
+    assert!(said.contains("license written to `license.json`\r\n"), "{said}");
+    let listed = desk.listed("");
+    assert_eq!((&listed[0]["customer"], &listed[0]["seats"]), (&"Müller".into(), &250.into()));
+    let id = listed[0]["license_id"].as_str().unwrap();
+    let said = typed(&desk, &format!("revoke {id} --reason sold --ledger ledger.db"), "no\n");
+    assert!(said.contains("? [y/N] ") && said.contains("error: nothing was revoked\r\n"), "{said}");
+    assert_eq!(desk.listed("")[0]["standing"], "in_force");
 }

@@ -8,8 +8,10 @@ mod world;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+use wt_licensor::Id;
 
 use world::{Desk, HERE, code, said};
 
@@ -99,16 +101,24 @@ fn by_the_clock(desk: &Desk, line: &str) {
     restore(desk, &prepared);
 }
 
+fn traced(desk: &Desk, line: &str, how: &str) -> ExitStatus {
+    let program = desk.command(line);
+    let mut strace = Command::new("strace");
+    strace.args(how.split(' ')).arg(program.get_program()).args(program.get_args());
+    strace.current_dir(program.get_current_dir().unwrap()).env("LOGNAME", "desk");
+    strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap()
+}
+
+/// Whether it was killed at that call; if not, it came to its end before.
+fn killed_at(desk: &Desk, line: &str, name: &str, number: usize) -> bool {
+    let how = format!("-o /dev/null -e trace={name} -e inject={name}:signal=KILL:when={number}");
+    !traced(desk, line, &how).success()
+}
+
 /// Kills at every single call that changes a disk.
 fn by_the_call(desk: &Desk, line: &str) {
     let prepared = snapshot(desk);
-    let traced = |how: &str| {
-        let program = desk.command(line);
-        let mut strace = Command::new("strace");
-        strace.args(how.split(' ')).arg(program.get_program()).args(program.get_args());
-        strace.current_dir(program.get_current_dir().unwrap()).env("LOGNAME", "desk");
-        strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap()
-    };
+    let traced = |how: &str| traced(desk, line, how);
     assert!(traced(&format!("-o calls -e trace={CALLS}")).success(), "{line}");
     let calls = fs::read_to_string(desk.path("calls")).unwrap();
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
@@ -119,9 +129,7 @@ fn by_the_call(desk: &Desk, line: &str) {
     for (name, count) in seen {
         for number in 1..=count {
             restore(desk, &prepared);
-            let killed =
-                traced(&format!("-o /dev/null -e trace={name} -e inject={name}:signal=KILL:when={number}"));
-            assert!(!killed.success(), "{name} {number}: it came to its end");
+            assert!(killed_at(desk, line, name, number), "{name} {number}: it came to its end");
             if agree(desk, line, &prepared) {
                 after += 1;
             } else {
@@ -152,6 +160,45 @@ fn so_does_one_that_replaces_a_license() {
         let desk = desk();
         desk.done("sign hw.json --key license.key -q");
         by_the_call(&desk, "sign hw.json --key license.key -q --rehost --replace");
+    }
+}
+
+#[test]
+fn a_folder_is_in_the_ledger_as_a_whole_and_gets_all_its_files() {
+    if !has_strace() {
+        return;
+    }
+    let desk = Desk::new();
+    fs::create_dir(desk.path("in")).unwrap();
+    for number in 1..=3 {
+        desk.request_with(&format!("in/{number}.json"), HERE, number, |request| {
+            request.request_id = Id::from_bytes([number; 16]);
+        });
+    }
+    let line = "sign in --key license.key -o out -q";
+    let files = || fs::read_dir(desk.path("out")).map_or(0, Iterator::count);
+    let mut counts = BTreeMap::new();
+    for name in ["pwrite64", "fsync", "fdatasync", "linkat"] {
+        for number in 1.. {
+            restore(&desk, &Files::new());
+            let _ = fs::remove_dir_all(desk.path("out"));
+            if !killed_at(&desk, line, name, number) {
+                break;
+            }
+            let licenses = of_ledger(&desk);
+            let (had, written) = (licenses.len(), files());
+            assert!(
+                had == 0 && written == 0 || had == 3,
+                "{name} {number}: {had} in the ledger, {written} written"
+            );
+            *counts.entry((had, written)).or_insert(0) += 1;
+            let again = desk.command(line).output().unwrap();
+            assert!(code(&again) == 0 || (written == 3 && code(&again) == 1), "{}", said(&again));
+            assert_eq!((of_ledger(&desk).len(), files()), (3, 3), "{name} {number}");
+        }
+    }
+    for expected in [(0, 0), (3, 0), (3, 1), (3, 2)] {
+        assert!(counts.contains_key(&expected), "never killed at {expected:?}: {counts:?}");
     }
 }
 

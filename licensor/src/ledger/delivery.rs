@@ -15,6 +15,7 @@ use super::{Entry, Event, Issue, Ledger};
 use crate::{Error, License, Result};
 
 const MODE: u32 = 0o644;
+const WRITERS: usize = 8;
 
 /// A file that a license in the ledger is to have.
 #[derive(Clone, Debug)]
@@ -68,9 +69,7 @@ impl Pending {
 impl Ledger {
     /// Gives files their names, and takes back the notes that they are to have one.
     pub(super) fn deliver(&mut self, pending: &[Pending]) -> Result<()> {
-        for pending in pending {
-            pending.write()?;
-        }
+        write_all(pending)?;
         let mut folders: Vec<PathBuf> = pending.iter().map(|pending| folder_of(&pending.path)).collect();
         folders.dedup();
         folders.iter().try_for_each(|folder| durable::sync_folder(folder))?;
@@ -137,6 +136,23 @@ impl Ledger {
         };
         forget().map_err(|error| self.failed(error))
     }
+}
+
+/// Several at once: a disk syncs eight files in the time of one.
+fn write_all(pending: &[Pending]) -> Result<()> {
+    if pending.len() <= WRITERS {
+        return pending.iter().try_for_each(Pending::write);
+    }
+    std::thread::scope(|scope| {
+        let write = |part: &[Pending]| part.iter().try_for_each(Pending::write);
+        let parts = pending.chunks(pending.len().div_ceil(WRITERS));
+        let writers: Vec<_> = parts.map(|part| scope.spawn(move || write(part))).collect();
+        let mut written = writers.into_iter().map(|writer| match writer.join() {
+            Ok(written) => written,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        written.try_for_each(|written| written)
+    })
 }
 
 /// Writes a license from the ledger once more.
