@@ -40,10 +40,23 @@ pub struct Certificate {
     pub not_after: Utc,
     /// The longest license that this key may sign, in days; `None` for bundle keys.
     pub longest_term_days: Option<u32>,
+    /// The most seats that a license of this key may have; `None`: as many as it says. Certificates of version 1 do not
+    /// have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_seats: Option<u32>,
 }
 
 impl Document for Certificate {
     const TYPE: &'static str = "application/vnd.wt.certificate.v1+json";
     const NAME: &'static str = "certificate";
     const ONE_SPELLING: bool = true;
+    const LATER_TYPE: Option<&'static str> = Some("application/vnd.wt.certificate.v2+json");
+
+    /// Version 2 where it limits seats, so that a program that would not look at the limit refuses it by its type.
+    fn payload_type(&self) -> &'static str {
+        match (self.most_seats, Self::LATER_TYPE) {
+            (Some(_), Some(later)) => later,
+            _ => Self::TYPE,
+        }
+    }
 }

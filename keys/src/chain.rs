@@ -25,6 +25,11 @@ pub trait Certified: Document + Clone {
         None
     }
 
+    /// How many seats it gives, where the certificate limits that.
+    fn seats(&self) -> Option<u32> {
+        None
+    }
+
     /// The version of the trust document that the signer had, where the document says it: what it is carried with must
     /// not be older, or somebody took out what was revoked since.
     fn trust_version(&self) -> Option<u64> {
@@ -122,21 +127,25 @@ pub fn check_scope<D: Certified>(certificate: &Certificate, document: &D) -> Res
         });
     }
     match (certificate.longest_term_days, document.term_days()) {
-        (Some(limit), Some(found)) if found > limit => Err(Error::TermTooLong { limit, found }),
+        (Some(limit), Some(found)) if found > limit => return Err(Error::TermTooLong { limit, found }),
+        _ => {}
+    }
+    match (certificate.most_seats, document.seats()) {
+        (Some(limit), Some(found)) if found > limit => Err(Error::TooManySeats { limit, found }),
         _ => Ok(()),
     }
 }
 
 #[cfg(feature = "sign")]
 impl Chain {
-    /// Signs `document` and puts the signer's certificate and the trust document beside it.
+    /// Signs `document` and puts the signer's certificate and the trust documents beside it.
     pub fn seal<D: Certified>(document: &D, signer: &crate::Signer) -> Result<Self> {
         let document = document.clone().under(signer.trust.document());
         check_scope(&signer.certificate, &document)?;
         let chain = Self {
             document: Envelope::seal(&document, &[&signer.key])?,
             certificate: signer.certificate_envelope.clone(),
-            trust: vec![signer.trust.envelope().clone()],
+            trust: [&signer.earlier[..], &[signer.trust.envelope().clone()]].concat(),
         };
         chain.verify::<D>(&signer.trust)?;
         Ok(chain)

@@ -2,6 +2,9 @@
 
 mod certify;
 mod init;
+mod next_trust;
+mod revoke;
+mod rotate;
 mod show;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +28,8 @@ pub struct WtKeys {
 enum Verb {
     Init(init::Init),
     Certify(certify::Certify),
+    Revoke(revoke::Revoke),
+    Rotate(rotate::Rotate),
     Show(show::Show),
 }
 
@@ -33,6 +38,8 @@ impl Program for WtKeys {
         match self.verb {
             Verb::Init(verb) => verb.run(self.output, now()),
             Verb::Certify(verb) => verb.run(self.output, now()),
+            Verb::Revoke(verb) => verb.run(self.output, now()),
+            Verb::Rotate(verb) => verb.run(self.output, now()),
             Verb::Show(verb) => verb.run(self.output),
         }
     }

@@ -28,6 +28,13 @@ pub trait Document: Serialize + DeserializeOwned {
     /// Whether its payload has one spelling: compact JSON, fields in order. Then a reader in another language that
     /// forgives more, or less, than ours cannot read anything else in it: FORMAT.md, section 2.
     const ONE_SPELLING: bool = false;
+    /// The type of documents that say what the first one has no words for, where there is one.
+    const LATER_TYPE: Option<&'static str> = None;
+
+    /// Which of the two types this one is; it has no other.
+    fn payload_type(&self) -> &'static str {
+        Self::TYPE
+    }
 
     /// What a signed payload says it needs that this program does not know. Asked before the rest is read, which may be
     /// in words that only a newer program knows.
@@ -160,21 +167,24 @@ impl Envelope {
 
     /// Verifies that at least `threshold` of `keys`, and nobody else, signed a document of type `D`.
     pub fn verify_threshold<D: Document>(&self, keys: &[PublicKey], threshold: u32) -> Result<Verified<D>> {
-        if self.payload_type != D::TYPE {
-            return Err(Error::PayloadType { expected: D::TYPE, found: self.payload_type.clone() });
-        }
+        self.check_type::<D>()?;
         self.check_signatures(D::NAME, keys, threshold, Strangers::Refused)?;
         let content = D::from_payload(&self.payload)?;
+        if content.payload_type() != self.payload_type {
+            let found = self.payload_type.clone();
+            return Err(Error::PayloadType { expected: content.payload_type(), found });
+        }
         Ok(Verified { content, payload: Sha256Digest::of(&self.payload) })
     }
 
     /// Verifies a document that brings the keys it must be signed with: `own` reads them, and their threshold, from it.
     /// With `predecessors`, a threshold of those must have signed too, which is checked before anything is read, and
-    /// then nobody else may have signed.
+    /// then nobody else may have signed a document that `follows` them.
     pub(crate) fn verify_self_signed<D: Document>(
         &self,
         predecessors: Option<(&[PublicKey], u32)>,
         own: impl Fn(&D) -> (Vec<PublicKey>, u32),
+        follows: impl Fn(&D) -> bool,
     ) -> Result<Verified<D>> {
         if self.payload_type != D::TYPE {
             return Err(Error::PayloadType { expected: D::TYPE, found: self.payload_type.clone() });
@@ -185,7 +195,7 @@ impl Envelope {
         let content: D = D::from_payload(&self.payload)?;
         let (mut keys, threshold) = own(&content);
         self.check_signatures(D::NAME, &keys, threshold, Strangers::Ignored)?;
-        if let Some((predecessors, _)) = predecessors {
+        if let Some((predecessors, _)) = predecessors.filter(|_| follows(&content)) {
             keys.extend_from_slice(predecessors);
             self.check_signatures(D::NAME, &keys, 1, Strangers::Refused)?;
         }
@@ -195,8 +205,16 @@ impl Envelope {
     /// Verifies that a document was signed by the key that it names itself, and by nobody else. It proves that the
     /// sender holds that key, and nothing about who the sender is.
     pub fn verify_named_key<D: Document>(&self, named: impl Fn(&D) -> PublicKey) -> Result<Verified<D>> {
-        let document = self.verify_self_signed(None, |document| (vec![named(document)], 1))?;
+        let document = self.verify_self_signed(None, |document| (vec![named(document)], 1), |_| true)?;
         self.verify(&named(&document))
+    }
+
+    fn check_type<D: Document>(&self) -> Result<()> {
+        let found = &*self.payload_type;
+        if found == D::TYPE || Some(found) == D::LATER_TYPE {
+            return Ok(());
+        }
+        Err(Error::PayloadType { expected: D::TYPE, found: self.payload_type.clone() })
     }
 
     fn check_signatures(
@@ -252,14 +270,15 @@ impl Envelope {
     pub fn seal<D: Document>(document: &D, signers: &[&crate::SigningKey]) -> Result<Self> {
         let payload = serde_json::to_vec(document)
             .map_err(|error| Error::Payload { what: D::NAME, source: error.into() })?;
-        let message = pre_authentication_encoding(D::TYPE, &payload);
+        let payload_type = document.payload_type();
+        let message = pre_authentication_encoding(payload_type, &payload);
         let mut signatures = Vec::new();
         for signer in signers {
             signatures.push((signer.public().id(), signer.sign(&message)?));
         }
         signatures.sort_by_key(|(keyid, _)| *keyid);
         signatures.dedup_by_key(|(keyid, _)| *keyid);
-        Ok(Self { payload_type: D::TYPE.to_owned(), payload, signatures })
+        Ok(Self { payload_type: payload_type.to_owned(), payload, signatures })
     }
 }
 

@@ -128,6 +128,8 @@ pub enum Error {
     CertificateKey { certificate: PathBuf, key: PathBuf },
     #[error("the certificate limits licenses to {limit} days\n  found    {found} days")]
     TermTooLong { limit: u32, found: u32 },
+    #[error("the certificate limits licenses to {limit} seats\n  found    {found} seats")]
+    TooManySeats { limit: u32, found: u32 },
 }
 
 #[cfg(feature = "console")]
@@ -163,6 +165,7 @@ impl crate::console::Explain for Error {
             | Self::SecondRole { .. }
             | Self::RootKey { .. }
             | Self::TermTooLong { .. }
+            | Self::TooManySeats { .. }
             | Self::KeyFile { .. }
             | Self::KeyPair { .. }
             | Self::PassphraseNeeded { .. }
@@ -213,6 +216,13 @@ impl crate::console::Explain for Error {
             Self::NoCertificate { certificate, .. } => {
                 format!("`wt-keys certify` writes `{}`", shown_path(certificate))
             }
+            Self::TermTooLong { limit, .. } => format!(
+                "its last day lies at most {limit} days after today; for more the roots certify a key: `wt-keys certify \
+                 --longest-term DAYS`"
+            ),
+            Self::TooManySeats { limit, .. } => format!(
+                "sign at most {limit}, or have the roots certify a key for more: `wt-keys certify --most-seats N`"
+            ),
             Self::CertificateKey { .. } => "put the certificate of this key beside it".into(),
             _ => return None,
         })

@@ -33,6 +33,39 @@ pub fn trust_beside(path: &Path) -> PathBuf {
     folder_of(path).join("trust.json")
 }
 
+/// How many earlier documents are looked for, and how many go with a document.
+const MOST_EARLIER: u64 = 4096;
+const MOST_CARRIED: usize = 15;
+
+/// Where version `version` is kept when a later one takes the place of `path`: `trust-1.json` beside `trust.json`.
+pub fn earlier_path(path: &Path, version: u64) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{stem}-{version}.json"))
+}
+
+/// The earlier trust documents beside `path` that a site may need to get to `trust`: those that brought other roots, since
+/// the roots before them have signed those and no later ones.
+pub fn read_earlier(path: &Path, trust: &Trust) -> Result<Vec<Envelope>> {
+    let version = trust.document().version;
+    let mut earlier: Vec<Trust> = Vec::new();
+    let paths =
+        (version.saturating_sub(MOST_EARLIER).max(1)..version).map(|version| earlier_path(path, version));
+    for path in paths.filter(|path| path.exists()) {
+        earlier.push(read_trust(&path)?);
+    }
+    let roots = |trust: &Trust| (trust.document().threshold, trust.document().roots.clone());
+    earlier.push(trust.clone());
+    let brought = earlier.windows(2).filter(|pair| roots(&pair[0]) != roots(&pair[1])).map(|pair| &pair[1]);
+    let before = brought.filter(|trust| trust.document().version < version);
+    let mut carried: Vec<Envelope> = before.map(|trust| trust.envelope().clone()).collect();
+    carried.drain(..carried.len().saturating_sub(MOST_CARRIED));
+    if !carried.is_empty() {
+        let all = [&carried[..], &[trust.envelope().clone()]].concat();
+        trust.follow(&all).map_err(Error::signed_file(TrustDocument::NAME, path))?;
+    }
+    Ok(carried)
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::key_file::{self, AskPassphrase, certificate_path};
-use crate::signed_file::{read_certificate, read_trust, trust_beside};
+use crate::signed_file::{read_certificate, read_earlier, read_trust, trust_beside};
 use crate::{Certificate, Envelope, Error, PublicKey, Result, SigningKey, Trust};
 
 /// A key with what a reader needs to trust it: loaded from `NAME.key`, `NAME.cert` and a trust file.
@@ -13,15 +13,16 @@ pub struct Signer {
     pub certificate: Certificate,
     pub certificate_envelope: Envelope,
     pub trust: Trust,
+    /// The documents that lead up to it, for sites that missed rotations of the roots; oldest first.
+    pub earlier: Vec<Envelope>,
 }
 
 impl Signer {
     /// Loads the key, its certificate beside it, and the trust document: `trust`, or `trust.json` beside the key.
     pub fn load(key_path: &Path, trust: Option<&Path>, ask: AskPassphrase<'_>) -> Result<Self> {
-        let trust = match trust {
-            Some(trust) => read_trust(trust)?,
-            None => read_trust(&trust_beside(key_path))?,
-        };
+        let trust_path = trust.map_or_else(|| trust_beside(key_path), Path::to_owned);
+        let trust = read_trust(&trust_path)?;
+        let earlier = read_earlier(&trust_path, &trust)?;
         let certificate_path = certificate_path(key_path)?;
         check_certified(key_path, &certificate_path)?;
         let (certificate_envelope, certificate) = read_certificate(&certificate_path, &trust)?;
@@ -30,7 +31,7 @@ impl Signer {
         if certificate.key != key.public() {
             return Err(Error::CertificateKey { certificate: certificate_path, key: key_path.to_owned() });
         }
-        Ok(Self { key, certificate, certificate_envelope, trust })
+        Ok(Self { key, certificate, certificate_envelope, trust, earlier })
     }
 
     pub fn public(&self) -> PublicKey {

@@ -57,12 +57,13 @@ impl Vendor {
             not_before: issued,
             not_after: issued.plus_days(365),
             longest_term_days: (role == Role::License).then_some(366),
+            most_seats: None,
         };
         change(&mut certificate);
         let certificate_envelope =
             issue_certificate(&certificate, std::slice::from_ref(&self.root), &self.trust)
                 .unwrap_or_else(|error| panic!("{error}"));
-        Signer { key, certificate, certificate_envelope, trust: self.trust.clone() }
+        Signer { key, certificate, certificate_envelope, trust: self.trust.clone(), earlier: vec![] }
     }
 }
 

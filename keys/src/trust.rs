@@ -84,8 +84,11 @@ pub struct Trust {
 impl Trust {
     /// Pins a trust document that the caller holds to be genuine: built in, pinned on site, or named by the operator.
     pub fn pin(envelope: Envelope) -> Result<Self> {
-        let document: Verified<TrustDocument> = envelope
-            .verify_self_signed(None, |trust: &TrustDocument| (trust.roots.clone(), trust.threshold))?;
+        let document: Verified<TrustDocument> = envelope.verify_self_signed(
+            None,
+            |trust: &TrustDocument| (trust.roots.clone(), trust.threshold),
+            |_| true,
+        )?;
         document.check()?;
         if document.version == FIRST_VERSION {
             // no roots before it could have signed, too
@@ -106,13 +109,15 @@ impl Trust {
         Ok(self.newer(next))
     }
 
-    /// Moves forward along the documents of a chain, which stand oldest first. Those before the one in force must have
-    /// led up to it; nothing that they say is used. Returns the version of the last one, too.
+    /// Moves forward along the documents of a chain, which stand oldest first. Those before the first one that the roots in
+    /// force vouch for must have led up to it; nothing that they say is used. Returns the version of the last one, too.
     pub fn follow(&self, chain: &[Envelope]) -> Result<(Self, u64)> {
-        let in_force = chain.iter().position(|envelope| envelope.holds(&self.document)).unwrap_or(0);
-        check_predecessors(&chain[..chain.len().min(in_force + 1)])?;
+        let in_force = chain.iter().position(|envelope| envelope.holds(&self.document));
+        let known = || chain.iter().position(|envelope| self.check(envelope).is_ok());
+        let first = in_force.or_else(known).unwrap_or(0);
+        check_predecessors(&chain[..chain.len().min(first + 1)])?;
         let (mut trust, mut last) = (self.clone(), 0);
-        for envelope in &chain[in_force..] {
+        for envelope in &chain[first..] {
             let next = trust.check(envelope)?;
             last = next.above(last)?;
             trust = trust.newer(next);
@@ -123,16 +128,17 @@ impl Trust {
     /// A document that goes before or after the one in force is signed by a threshold of the roots in force, which is
     /// checked before anything in it is read, and by a threshold of its own. For a copy of the one in force its own are
     /// enough: it says the same, and from version 2 on, whoever signed it that is not of its own roots may be of those
-    /// before it, which are not at hand.
+    /// before it, which are not at hand. The same holds for an older one that brought the roots in force.
     fn check(&self, envelope: &Envelope) -> Result<Self> {
         if envelope.holds(&self.document) {
             return Self::pin(envelope.clone());
         }
         let in_force = (&self.document.roots[..], self.document.threshold);
-        let document: Verified<TrustDocument> = envelope
-            .verify_self_signed(Some(in_force), |trust: &TrustDocument| {
-                (trust.roots.clone(), trust.threshold)
-            })?;
+        let document: Verified<TrustDocument> = envelope.verify_self_signed(
+            Some(in_force),
+            |trust: &TrustDocument| (trust.roots.clone(), trust.threshold),
+            |trust| trust.version == FIRST_VERSION || trust.version >= self.document.version,
+        )?;
         document.check()?;
         if document.version == self.document.version {
             return Err(Error::TrustFork { version: document.version });

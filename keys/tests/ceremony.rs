@@ -194,3 +194,89 @@ fn secrets_that_others_can_read_or_exchange_are_not_used() {
     world.set_mode("keys", 0o700);
     world.done("show keys/bundle.key --passphrase-file passphrase");
 }
+
+const LICENSE: &str = "0123456789abcdef0123456789abcdef";
+
+/// The ids of the roots that `trust.json` lists.
+fn roots(world: &World) -> Vec<String> {
+    let shown = world.done("show keys/trust.json");
+    let ids = shown.lines().filter_map(|line| line.strip_prefix("root         "));
+    ids.map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_revoked_stands_in_the_next_trust_document_which_a_threshold_of_the_roots_has_signed() {
+    let world = World::new();
+    world.done("init --dir keys --roots 3 --threshold 2 --no-passphrase -q");
+    let before = fs::read(world.path("keys/trust.json")).unwrap();
+    let line = format!("revoke --license {LICENSE} --reason sold --root keys/root-1.key");
+    world.refused(
+        &line,
+        3,
+        "error: the trust document carries too few signatures\n  expected 2 of the roots\n  found    1\n\
+         hint: repeat `--root FILE` until a threshold of the roots in force has signed, and one of the new roots\n",
+    );
+    assert_eq!(fs::read(world.path("keys/trust.json")).unwrap(), before);
+    let line = format!("{line} --root keys/root-3.key -q");
+    world.done(&format!("{line} --dry-run"));
+    assert_eq!(fs::read(world.path("keys/trust.json")).unwrap(), before);
+    world.done(&line);
+    assert_eq!(fs::read(world.path("keys/trust-1.json")).unwrap(), before, "the one before is kept");
+    let shown = world.done("show keys/trust.json");
+    assert!(shown.starts_with("trust        version 2, "), "{shown}");
+    assert!(shown.ends_with(&format!("revoked      license {LICENSE}: sold\n")), "{shown}");
+    world.refused(
+        &line,
+        2,
+        "error: nothing to revoke: nothing was named, or all of it is revoked already\n\
+         hint: name something: `--license ID`, `--key-id ID`, `--lowest PRODUCT=VERSION`\n",
+    );
+    let sign = "--root keys/root-1.key --root keys/root-2.key";
+    world.done(&format!("revoke --lowest acme=1.2.0 {sign} -q"));
+    let again = world.run(&format!("revoke --lowest acme=1.1.0 {sign}"));
+    assert_eq!(again.status.code(), Some(2), "a floor goes up only");
+    let key = world.done("show keys/license.cert");
+    let key = key.lines().find_map(|line| line.strip_prefix("key          ")).unwrap();
+    let no_reason = world.run(&format!("revoke --key-id {key} {sign}"));
+    assert_eq!(no_reason.status.code(), Some(2));
+    world.done(&format!("revoke --key-id {key} --reason stolen {sign} -q"));
+    let shown = world.done("show keys/trust.json");
+    assert!(
+        shown.contains("version 4, ") && shown.contains(": stolen\n") && shown.contains("acme 1.2.0\n"),
+        "{shown}"
+    );
+    let root = world.run(&format!("revoke --key-id {} --reason lost {sign}", roots(&world)[0]));
+    assert_eq!(root.status.code(), Some(2), "a root is retired, not revoked");
+    for wrong in ["0123", &LICENSE.to_uppercase(), "*"] {
+        let refused = world.run(&format!("revoke --license {wrong} --reason sold {sign}"));
+        assert_eq!(refused.status.code(), Some(2), "{wrong}");
+    }
+}
+
+#[test]
+fn roots_change_with_the_old_and_the_new_threshold_and_certificates_with_them() {
+    let world = World::new();
+    world.done("init --dir keys --roots 3 --threshold 2 --no-passphrase -q");
+    let first = roots(&world)[0].clone();
+    let rotate = format!(
+        "rotate --new keys/root-4.key --no-passphrase --retire {first} --certificate keys/license.cert --certificate \
+         keys/bundle.cert -q"
+    );
+    let refused = world.run(&format!("{rotate} --root keys/root-2.key"));
+    assert_eq!(refused.status.code(), Some(3), "one of the old roots is not enough");
+    assert_eq!(roots(&world)[0], first);
+    world.done(&format!("{rotate} --root keys/root-1.key --root keys/root-2.key"));
+    let now = roots(&world);
+    assert!(now.len() == 3 && !now.contains(&first), "{now:?}");
+    for certificate in ["license", "bundle"] {
+        world.done(&format!("show keys/{certificate}.cert"));
+        let old = world.run(&format!("show keys/{certificate}.cert --trust keys/trust-1.json"));
+        assert_eq!(old.status.code(), Some(3), "it is signed by a root that the old document does not know");
+    }
+    let refused = world.run("rotate --threshold 4 --root keys/root-2.key --root keys/root-4.key");
+    assert_eq!(refused.status.code(), Some(3), "a threshold that three roots cannot reach");
+    let stranger = world.run("rotate --threshold 1 --root keys/root-1.key --root keys/root-2.key");
+    assert_eq!(stranger.status.code(), Some(3), "a root that went signs nothing");
+    world.done("rotate --threshold 1 --root keys/root-2.key --root keys/root-4.key -q");
+    assert!(world.done("show keys/trust.json").contains("threshold    1 of 3 roots\n"));
+}

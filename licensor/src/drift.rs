@@ -107,7 +107,8 @@ mod tests {
         changed.put_nic("eno1", "3c:ec:ef:99:99:01");
         changed.put_nic("eno2", "3c:ec:ef:99:99:02");
         [(Machine::metal(), 1), (changed, 1), (Machine::other_metal(), 2)].map(|(machine, key)| {
-            crate::fingerprint::collect(machine.sysroot(), PRODUCT, &install_key(key).public()).components
+            crate::fingerprint::collect(machine.sysroot(), "/".as_ref(), PRODUCT, &install_key(key).public())
+                .components
         })
     }
 

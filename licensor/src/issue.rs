@@ -3,20 +3,11 @@
 use wt_keys::{Chain, Signer, Utc};
 
 use crate::grade::{Grade, usable};
-use crate::license::{ANY, Binding, BoundComponent, BoundNode};
+use crate::license::{Binding, BoundComponent, BoundNode};
+use crate::plans::Preset;
 use crate::request::Node;
+use crate::term::Dates;
 use crate::{Error, Id, License, Request, Result};
-
-/// The plan where nothing else is said.
-pub const DEFAULT_EDITION: &str = "standard";
-pub const DEFAULT_SEATS: u32 = 100;
-pub const DEFAULT_MODULES: &str = ANY;
-pub const DEFAULT_DAYS: u32 = 365;
-pub const DEFAULT_NODES: u32 = 1;
-/// The product speaks of the end this long before it.
-const NOTIFY_DAYS: i64 = 30;
-/// The product works this long after the end.
-const GRACE_DAYS: u32 = 30;
 
 /// Half of a machine may be replaced, as long as its board or its chassis stays.
 const MATCH_PERCENT: u32 = 50;
@@ -25,7 +16,6 @@ const MATCH_PERCENT_WITHOUT_STRONG: u32 = 70;
 /// A new mainboard with its cards in the same chassis is still the machine; a copy of the disk image on other metal
 /// (machine id and installation key: 20 of 100) is not.
 const DRIFT_PERCENT: u32 = 25;
-const DRIFT_GRACE_DAYS: u32 = 30;
 
 /// What is sold.
 #[derive(Clone, Debug)]
@@ -35,10 +25,22 @@ pub struct Plan {
     pub product: Option<String>,
     /// The request may have no more.
     pub nodes: u32,
+    pub spares: u32,
     pub edition: String,
     pub seats: u32,
     pub modules: Vec<String>,
-    pub expires_at: Utc,
+    pub releases: String,
+    pub dates: Dates,
+    pub drift_grace_days: u32,
+}
+
+impl Plan {
+    /// What a preset says, for a customer.
+    pub fn of(preset: Preset, customer: String, dates: Dates) -> Self {
+        let Preset { product, edition, seats, modules, nodes, spares, releases, drift_grace_days, .. } =
+            preset;
+        Self { customer, product, nodes, spares, edition, seats, modules, releases, dates, drift_grace_days }
+    }
 }
 
 /// Whether a node whose fingerprint could be any machine's is licensed.
@@ -62,23 +64,28 @@ pub fn draft(request: &Request, plan: Plan, license_id: Id, weak: Weak, now: Utc
         seats: plan.seats,
         modules: plan.modules,
         nodes: plan.nodes,
-        spares: 0,
+        spares: plan.spares,
         issued_at: now,
-        not_before: now,
-        notify_at: days_before(plan.expires_at, NOTIFY_DAYS).max(now),
-        expires_at: plan.expires_at,
-        restrict_at: plan.expires_at.plus_days(GRACE_DAYS),
-        releases: ANY.to_owned(),
-        binding: Binding {
-            match_percent: MATCH_PERCENT,
-            match_percent_without_strong: MATCH_PERCENT_WITHOUT_STRONG,
-            drift_percent: DRIFT_PERCENT,
-            drift_grace_days: DRIFT_GRACE_DAYS,
-            nodes,
-        },
+        not_before: plan.dates.not_before,
+        notify_at: plan.dates.notify_at,
+        expires_at: plan.dates.expires_at,
+        restrict_at: plan.dates.restrict_at,
+        releases: plan.releases,
+        binding: binding(nodes, plan.drift_grace_days),
     };
     license.check()?;
     Ok(license)
+}
+
+/// What decides whether a host is one of `nodes`.
+pub(crate) fn binding(nodes: Vec<BoundNode>, drift_grace_days: u32) -> Binding {
+    Binding {
+        match_percent: MATCH_PERCENT,
+        match_percent_without_strong: MATCH_PERCENT_WITHOUT_STRONG,
+        drift_percent: DRIFT_PERCENT,
+        drift_grace_days,
+        nodes,
+    }
 }
 
 fn check_sold(request: &Request, plan: &Plan) -> Result<()> {
@@ -93,7 +100,7 @@ fn check_sold(request: &Request, plan: &Plan) -> Result<()> {
 }
 
 /// What was absent or junk is left out here, so the weights that are signed are those of what can match.
-fn bind(node: &Node, weak: Weak) -> Result<BoundNode> {
+pub(crate) fn bind(node: &Node, weak: Weak) -> Result<BoundNode> {
     let usable = || usable(node.environment, &node.components);
     let names = usable().map(|component| component.kind.name()).collect::<Vec<_>>().join(", ");
     let nothing = names.is_empty();
@@ -115,16 +122,6 @@ fn bind(node: &Node, weak: Weak) -> Result<BoundNode> {
 pub fn issue_license(license: &License, signer: &Signer) -> Result<Chain> {
     license.check()?;
     Ok(Chain::seal(license, signer)?)
-}
-
-/// The last second of the day that `moment` is in, in UTC: nobody's license ends at breakfast.
-pub fn end_of_day(moment: Utc) -> Utc {
-    let seconds = moment.unix();
-    Utc::from_unix(seconds - seconds % 86_400 + 86_399).unwrap_or(moment)
-}
-
-fn days_before(moment: Utc, days: i64) -> Utc {
-    Utc::from_unix(moment.unix() - days * 86_400).unwrap_or(moment)
 }
 
 #[cfg(test)]

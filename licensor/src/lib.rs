@@ -11,6 +11,8 @@ pub mod check;
 #[cfg(feature = "issue")]
 pub mod cli;
 pub mod component;
+#[cfg(feature = "issue")]
+pub mod diff;
 pub mod drift;
 pub mod error;
 mod explain;
@@ -23,14 +25,20 @@ pub mod install_key;
 #[cfg(feature = "issue")]
 pub mod issue;
 mod junk;
+#[cfg(feature = "issue")]
+pub mod ledger;
 pub mod license;
 pub mod licenses;
+#[cfg(feature = "issue")]
+pub mod plans;
 mod refusal;
 pub mod reload;
 pub mod request;
 pub mod score;
 pub mod snapshot;
 pub mod tag;
+#[cfg(feature = "issue")]
+pub mod term;
 #[cfg(test)]
 mod testkit;
 pub mod verdict;

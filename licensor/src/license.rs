@@ -101,6 +101,10 @@ impl Certified for License {
         let days = self.issued_at.days_until(self.expires_at).max(0);
         Some(u32::try_from(days).unwrap_or(u32::MAX))
     }
+
+    fn seats(&self) -> Option<u32> {
+        Some(self.seats)
+    }
 }
 
 impl License {

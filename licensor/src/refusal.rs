@@ -16,6 +16,7 @@ pub fn refused(error: &Error) -> Verdict {
             | KeyError::Product { .. }
             | KeyError::Validity { .. }
             | KeyError::TermTooLong { .. }
+            | KeyError::TooManySeats { .. }
             | KeyError::RootCertified { .. },
         ) => (State::Untrusted, Reason::IssuerScope),
         Error::Keys(KeyError::KeyRevoked { .. }) => (State::Revoked, Reason::KeyRevoked),

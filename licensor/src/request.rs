@@ -121,9 +121,15 @@ fn check_component(component: &Component) -> Result<()> {
 impl Request {
     /// Reads and verifies the file; whatever is wrong with it is reported as not being a request.
     pub fn read(path: &Path) -> Result<Verified<Self>> {
+        Ok(Self::read_with_bytes(path)?.0)
+    }
+
+    /// With the bytes of the file, which a ledger keeps.
+    pub fn read_with_bytes(path: &Path) -> Result<(Verified<Self>, Vec<u8>)> {
         let bytes = capped::read(path, "a hardware request", LARGEST_FILE)?;
-        Self::parse(&bytes)
-            .map_err(|source| Error::NotARequest { path: path.to_owned(), source: Box::new(source) })
+        let request = Self::parse(&bytes)
+            .map_err(|source| Error::NotARequest { path: path.to_owned(), source: Box::new(source) })?;
+        Ok((request, bytes))
     }
 
     pub fn parse(bytes: &[u8]) -> Result<Verified<Self>> {

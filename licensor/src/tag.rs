@@ -38,6 +38,11 @@ impl Tag {
         self.0.len() == Self::length(kind)
     }
 
+    /// Whether many values share it.
+    pub fn is_short(&self) -> bool {
+        self.0.len() == SHORT
+    }
+
     fn length(kind: Kind) -> usize {
         match kind {
             Kind::SmbiosUuid | Kind::TpmEk | Kind::MachineId | Kind::InstallKey => LONG,

@@ -2,88 +2,16 @@
 #![cfg(feature = "issue")]
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
+mod world;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-use assert_cmd::Command;
-use wt_keys::key_file::{self, Protection};
-use wt_keys::testkit::Vendor;
-use wt_keys::{Envelope, Role, SigningKey, Utc};
-use wt_licensor::request::{Node, Occasion};
-use wt_licensor::{Id, Kind, Quality, Request, Tag, fingerprint};
+use wt_licensor::{Kind, Quality, Tag};
 
-struct Desk(tempfile::TempDir);
-
-impl Desk {
-    fn new() -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
-        let (start, end): (Utc, Utc) =
-            ("2020-01-01T00:00:00Z".parse().unwrap(), "2099-01-01T00:00:00Z".parse().unwrap());
-        let vendor = Vendor::insecure(1).trusting(|trust| trust.issued = start);
-        let signer = vendor.signer(2, Role::License, |certificate| certificate.not_after = end);
-        key_file::write(&desk.path("license.key"), &signer.key, &Protection::None).unwrap();
-        fs::write(desk.path("license.cert"), signer.certificate_envelope.to_bytes()).unwrap();
-        fs::write(desk.path("trust.json"), signer.trust.to_bytes()).unwrap();
-        desk
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// The request of a host that has nothing but an operating system, written to `name`.
-    fn request(&self, name: &str, machine_id: &str, key: u8, customer: &str) {
-        self.request_with(name, machine_id, key, |request| request.customer_hint = customer.into());
-    }
-
-    fn request_with(&self, name: &str, machine_id: &str, key: u8, change: impl FnOnce(&mut Request)) {
-        let key = SigningKey::from_seed(&[key; 32]);
-        let sysroot = self.path(&format!("{name}.sysroot"));
-        fs::create_dir_all(sysroot.join("etc")).unwrap();
-        fs::write(sysroot.join("etc/machine-id"), machine_id).unwrap();
-        let found = fingerprint::collect(&sysroot, "/".as_ref(), "worktile", &key.public());
-        let mut request = Request {
-            request_id: Id::from_bytes([1; 16]),
-            reason: Occasion::New,
-            previous_license: None,
-            product: "worktile".into(),
-            release: "5.2.0".into(),
-            customer_hint: "Acme GmbH".into(),
-            collected_at: "2026-11-23T08:00:00Z".parse().unwrap(),
-            nodes: vec![Node::new("node-1", found)],
-            usage: None,
-            install_key: key.public(),
-        };
-        change(&mut request);
-        fs::write(self.path(name), Envelope::seal(&request, &[&key]).unwrap().to_bytes()).unwrap();
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::cargo_bin("wt-license").unwrap();
-        command.current_dir(self.0.path()).env_remove("WT_LICENSE_KEY").env_remove("WT_TRUST");
-        command.args(arguments).output().unwrap()
-    }
-
-    fn sign(&self, arguments: &[&str]) -> Output {
-        self.run(&[&["sign", "hw.json", "--key", "license.key"], arguments].concat())
-    }
-
-    fn verify(&self, arguments: &[&str]) -> Output {
-        self.run(&[&["verify", "license.json", "--trust", "trust.json"], arguments].concat())
-    }
-}
-
-const HERE: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
-const THERE: &str = "c9f0f895fb98ab9159f51fd0297e236d";
-
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
+use world::{Desk, HERE, THERE, code, said};
 
 #[test]
 fn a_license_fits_the_machine_that_asked_and_no_other() {
@@ -183,7 +111,7 @@ fn the_desk_decides_for_which_product_and_how_many_nodes() {
     assert_eq!(code(&signed), 0, "{}", said(&signed));
     assert!(said(&signed).contains("license of `worktile`, as the request names it, for 2 node(s)\n"));
     assert!(String::from_utf8(signed.stdout).unwrap().contains("\"nodes\": 2"));
-    let signed = desk.sign(&["--nodes", "2", "--product", "worktile", "--output", "named.json"]);
+    let signed = desk.sign(&["--nodes", "2", "--product", "worktile", "--output", "named.json", "--rehost"]);
     assert!(said(&signed).contains("license of `worktile` for 2 node(s)\n"), "{}", said(&signed));
 }
 
@@ -204,7 +132,7 @@ fn a_license_that_is_there_is_replaced_only_on_demand() {
         )
     );
     assert!(fs::read(desk.path("license.json")).unwrap() == before);
-    assert_eq!(code(&desk.sign(&["-q", "--replace"])), 0);
+    assert_eq!(code(&desk.sign(&["-q", "--replace", "--rehost"])), 0);
     assert!(fs::read(desk.path("license.json")).unwrap() != before, "another license id");
 }
 
@@ -222,4 +150,50 @@ fn the_desk_sees_how_many_values_a_component_has() {
         shown.contains("machine     `node-1`, grade B: nic (3 values), machine_id, install_key\n"),
         "{shown}"
     );
+}
+
+/// What it says on a terminal to whoever types `answers`.
+fn typed(desk: &Desk, line: &str, answers: &str) -> String {
+    let program = desk.command(line);
+    let words: Vec<_> = [program.get_program()].into_iter().chain(program.get_args()).collect();
+    let words = words.join(std::ffi::OsStr::new(" "));
+    let mut script = Command::new("script");
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => script.env(name, value),
+            None => script.env_remove(name),
+        };
+    }
+    script.args(["-q", "-c"]).arg(words).arg("/dev/null").current_dir(desk.path("."));
+    let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    script.stdin.take().unwrap().write_all(answers.as_bytes()).unwrap();
+    String::from_utf8(script.wait_with_output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn on_a_terminal_it_asks_shows_what_was_said_and_signs_what_was_confirmed() {
+    let desk = Desk::new();
+    desk.request("hw.json", HERE, 11, "Acme GmbH");
+    let sign = "sign hw.json --key license.key --zone Asia/Shanghai";
+    // customer, edition, seats, modules, nodes, spares, last day
+    let said = typed(&desk, sign, "\n\n0\n250\nmessages,drive\n\n1\n\nn\n");
+    for expected in [
+        "Customer [Acme GmbH]: ",
+        "  no: expected a number, 1 or more\r\nSeats [100]: ",
+        "  seats       250\r\n",
+        "  modules     messages, drive\r\n",
+        "Sign this license? [y/N] ",
+        "nothing was signed\r\n",
+    ] {
+        assert!(said.contains(expected), "{expected}:\n{said}");
+    }
+    assert!(!desk.path("license.json").exists() && !desk.path("ledger.db").exists());
+    let said = typed(&desk, &format!("{sign} --plan standard"), "Müller\n\n250\n\n\n\n\ny\n");
+    assert!(said.contains("license written to `license.json`\r\n"), "{said}");
+    let listed = desk.listed("");
+    assert_eq!((&listed[0]["customer"], &listed[0]["seats"]), (&"Müller".into(), &250.into()));
+    let id = listed[0]["license_id"].as_str().unwrap();
+    let said = typed(&desk, &format!("revoke {id} --reason sold --ledger ledger.db"), "no\n");
+    assert!(said.contains("? [y/N] ") && said.contains("error: nothing was revoked\r\n"), "{said}");
+    assert_eq!(desk.listed("")[0]["standing"], "in_force");
 }

@@ -11,8 +11,10 @@ use wt_keys::testkit::Vendor;
 use wt_keys::{Envelope, Role, Signer, SigningKey, Trust, Utc};
 use wt_licensor::check::{Bench, Host, judge};
 use wt_licensor::drift::Drift;
-use wt_licensor::issue::{Plan, Weak, draft, end_of_day, issue_license};
+use wt_licensor::issue::{Plan, Weak, draft, issue_license};
+use wt_licensor::plans::Preset;
 use wt_licensor::request::{Node, Occasion, Usage};
+use wt_licensor::term::{Calendar, Ends, Term, Zone};
 use wt_licensor::{
     Component, Environment, Fingerprint, Id, Info, Kind, License, Quality, Reason, Request, Snapshot, State,
     Tag,
@@ -83,15 +85,11 @@ fn request(install_key: &SigningKey) -> Request {
 }
 
 fn license(request: &Request) -> License {
-    let plan = Plan {
-        customer: request.customer_hint.clone(),
-        product: Some(PRODUCT.into()),
-        nodes: 1,
-        edition: "standard".into(),
-        seats: 250,
-        modules: vec!["wiki".into(), "forms".into()],
-        expires_at: end_of_day(now().plus_days(365)),
-    };
+    let ends = Ends::After(Term::days(365));
+    let calendar = Calendar { zone: Zone::utc(), begins: None, ends, notify_days: 30, grace_days: 30 };
+    let modules = vec!["wiki".into(), "forms".into()];
+    let preset = Preset { product: Some(PRODUCT.into()), seats: 250, modules, ..Preset::default() };
+    let plan = Plan::of(preset, request.customer_hint.clone(), calendar.dates(now()).unwrap());
     draft(request, plan, Id::from_bytes([7; 16]), Weak::Refused, now()).unwrap()
 }
 

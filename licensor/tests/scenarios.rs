@@ -12,7 +12,9 @@ use wt_keys::testkit::Vendor;
 use wt_keys::{Role, Utc};
 use wt_licensor::check::{Bench, Host, judge};
 use wt_licensor::issue::{Plan, Weak, draft, issue_license};
+use wt_licensor::plans::Preset;
 use wt_licensor::request::{Node, Occasion};
+use wt_licensor::term::Dates;
 use wt_licensor::{Environment, Error, Grade, Id, Kind, Quality, Request, State, Verdict};
 
 /// Something that happens to a machine, and what is left of its likeness.
@@ -255,24 +257,13 @@ fn request(machine: &Seen) -> Request {
 fn licensed(machine: &Seen, host: &Seen, weak: Weak) -> Result<Verdict, Error> {
     let vendor = Vendor::insecure(1).trusting(|trust| trust.issued = now());
     let signer = vendor.signer(3, Role::License, |certificate| certificate.product = PRODUCT.into());
-    let plan = Plan {
-        customer: "Acme GmbH".into(),
-        product: None,
-        nodes: 1,
-        edition: "standard".into(),
-        seats: 100,
-        modules: vec!["*".into()],
-        expires_at: now().plus_days(300),
-    };
-    let license = draft(&request(machine), plan, Id::from_bytes([7; 16]), weak, now())?;
+    let (now, end) = (now(), now().plus_days(300));
+    let dates = Dates { not_before: now, notify_at: now.plus_days(270), expires_at: end, restrict_at: end };
+    let plan = Plan::of(Preset::default(), "Acme GmbH".into(), dates);
+    let license = draft(&request(machine), plan, Id::from_bytes([7; 16]), weak, now)?;
     let license = issue_license(&license, &signer)?.to_bytes();
-    let bench = Bench {
-        trust: &signer.trust,
-        product: Some(PRODUCT),
-        release: Some("5.2.0"),
-        now: now(),
-        past: Utc::START,
-    };
+    let bench =
+        Bench { trust: &signer.trust, product: Some(PRODUCT), release: Some("5.2.0"), now, past: Utc::START };
     Ok(judge(&license, &Host::Components(&host.fingerprint.components), &bench))
 }
 

@@ -372,12 +372,13 @@ fn a_damaged_bundle_ends_with_exit_code_3() {
 #[ignore = "needs the programs as shipped: ./test runs it"]
 fn what_customers_get_is_static_and_cannot_issue() {
     // what each program may contain of these
-    let issuing = ["issue_certificate", "HeadlessBundle", "assemble_bundle", "issue_license"];
+    let issuing =
+        ["issue_certificate", "issue_next_trust", "HeadlessBundle", "assemble_bundle", "issue_license"];
     for (program, may) in [
-        ("wt-install", [false, false, false, false]),
-        ("wt-license", [false, false, false, true]),
-        ("wt-keys", [true, false, false, false]),
-        ("wt-bundle", [false, true, true, false]),
+        ("wt-install", [false, false, false, false, false]),
+        ("wt-license", [false, false, false, false, true]),
+        ("wt-keys", [true, true, false, false, false]),
+        ("wt-bundle", [false, false, true, true, false]),
     ] {
         let ldd = Ran::of(Command::new("ldd").arg(shipped(program)));
         let said = format!("{}{}", ldd.stdout, ldd.stderr);

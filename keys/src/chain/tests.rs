@@ -26,6 +26,10 @@ impl Certified for Note {
         Utc::START
     }
 
+    fn seats(&self) -> Option<u32> {
+        Some(250)
+    }
+
     fn trust_version(&self) -> Option<u64> {
         self.trust_version
     }
@@ -102,4 +106,36 @@ fn what_a_stranger_wrote_is_shown_short() {
     let refused = Envelope::parse(format!("{{\"{field}\":1}}").as_bytes(), "the head").unwrap_err();
     let shown = crate::console::Failure::from(refused).to_string();
     assert!(shown.contains("unknown field `xxxx") && shown.len() < 500, "{} bytes", shown.len());
+}
+
+#[test]
+fn a_certificate_limits_seats_and_is_of_version_2_then() {
+    let limited = |most_seats| Vendor::insecure(1).signer(2, Role::Bundle, |it| it.most_seats = most_seats);
+    let text = |signer: &crate::Signer| String::from_utf8(signer.certificate_envelope.to_bytes()).unwrap();
+    assert!(text(&limited(None)).contains("vnd.wt.certificate.v1+json"));
+    let signer = limited(Some(250));
+    assert!(text(&signer).contains("vnd.wt.certificate.v2+json"));
+    let sealed = Chain::seal(&NOTE, &signer).unwrap();
+    assert!(sealed.verify::<Note>(&signer.trust).is_ok());
+    let refused = Chain::seal(&NOTE, &limited(Some(249)));
+    assert!(matches!(refused, Err(Error::TooManySeats { limit: 249, found: 250 })));
+    // a reader asks, too, whatever the signer asked
+    let narrow = Chain { certificate: limited(Some(249)).certificate_envelope, ..sealed };
+    assert!(matches!(narrow.verify::<Note>(&signer.trust), Err(Error::TooManySeats { .. })));
+}
+
+#[test]
+fn a_certificate_under_the_wrong_version_is_refused() {
+    let vendor = Vendor::insecure(1);
+    let certificate = |most_seats| {
+        let signer = vendor.signer(2, Role::License, |it| it.most_seats = most_seats);
+        serde_json::to_vec(&signer.certificate).unwrap()
+    };
+    for (version, most_seats, fine) in
+        [(1, None, true), (2, None, false), (1, Some(9), false), (2, Some(9), true), (3, Some(9), false)]
+    {
+        let payload_type = format!("application/vnd.wt.certificate.v{version}+json");
+        let envelope = Envelope::seal_for_test(&payload_type, &certificate(most_seats), &[&vendor.root]);
+        assert_eq!(vendor.trust.verify::<Certificate>(&envelope).is_ok(), fine, "{version} {most_seats:?}");
+    }
 }

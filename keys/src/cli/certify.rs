@@ -33,6 +33,9 @@ pub struct Certify {
     /// The longest license that it may sign, in days (license keys only)
     #[arg(long, value_name = "DAYS", default_value_t = 366)]
     longest_term: u32,
+    /// The most seats of a license that it may sign (license keys only)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    most_seats: Option<u32>,
     /// Replace the certificate that the key has, by another of the same role
     #[arg(long)]
     replace: bool,
@@ -60,6 +63,7 @@ impl Certify {
             not_before: now,
             not_after: now.plus_days(self.days),
             longest_term_days: (self.role == Role::License).then_some(self.longest_term),
+            most_seats: self.most_seats.filter(|_| self.role == Role::License),
         };
         let envelope = issue_certificate(&certificate, &roots, &trust).map_err(|error| {
             Failure::from(error).or_hint("repeat `--root FILE` until the threshold is reached")

@@ -122,6 +122,7 @@ impl Init {
             not_before: now,
             not_after: now.plus_days(CERTIFICATE_DAYS),
             longest_term_days: (role == Role::License).then_some(LONGEST_LICENSE_DAYS),
+            most_seats: None,
         };
         let path = folder.join(format!("{role}.key"));
         key_file::write(&path, &key, protection)?;

@@ -113,6 +113,9 @@ impl What {
                 if let Some(days) = certificate.longest_term_days {
                     line("longest", &format_args!("licenses of {days} days"));
                 }
+                if let Some(seats) = certificate.most_seats {
+                    line("most", &format_args!("{seats} seats"));
+                }
             }
             Self::Key { id, .. } => line("key", id),
         }

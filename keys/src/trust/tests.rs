@@ -192,3 +192,21 @@ fn what_is_signed_has_one_spelling() {
         assert!(matches!(pinned(&other), Err(Error::PayloadSpelling { .. })), "{other}");
     }
 }
+
+/// What was signed after a rotation, before something else was revoked, stays good.
+#[test]
+fn a_site_that_is_ahead_takes_the_documents_of_a_rotation_before() {
+    let (first, second) = rotated();
+    let third = signed(&document(3, 1, &[2]), &[2]);
+    let site = Trust::pin(third).unwrap();
+    for chain in [&[second.clone()][..], &[first.clone(), second.clone()]] {
+        let (trust, last) = site.follow(chain).unwrap();
+        assert_eq!((trust.document().version, last), (3, 2));
+    }
+    // the roots that went vouch for nothing by themselves, nor do strangers, and what stands before must have led there
+    assert!(matches!(site.follow(std::slice::from_ref(&first)), Err(Error::UntrustedKey { .. })));
+    let junk = signed(&document(1, 1, &[9]), &[9]);
+    assert!(site.follow(&[junk, second.clone()]).is_err());
+    assert!(site.follow(&[second.clone(), first]).is_err());
+    assert!(matches!(site.follow(&[second.clone(), second]), Err(Error::TrustOrder { .. })));
+}

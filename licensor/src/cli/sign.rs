@@ -1,15 +1,17 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wt_keys::console::{Done, Failure, Output, PassphraseFile, ask, confirm, is_interactive};
-use wt_keys::{Signer, Utc, durable};
+use wt_keys::console::{Done, Failure, Output, ask, is_interactive};
+use wt_keys::{Error as KeyError, Utc, Verified, durable};
 
+use super::desk::{Hand, Place, absolute};
+use super::interview::interview;
+use super::issuing::{Draft, Issuing, finished};
+use super::sold::Sold;
 use super::summary::{grade, summary, warning};
-use crate::issue::{
-    DEFAULT_DAYS, DEFAULT_EDITION, DEFAULT_MODULES, DEFAULT_NODES, DEFAULT_SEATS, Plan, Weak, draft,
-    end_of_day, issue_license,
-};
-use crate::request::is_plain;
+use crate::issue::{Plan, Weak, draft};
+use crate::ledger::Issue;
+use crate::plans::Plans;
 use crate::verdict::Terms;
 use crate::{Error, Grade, Id, License, Request};
 
@@ -17,53 +19,30 @@ use crate::{Error, Grade, Id, License, Request};
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(
-    after_help = "Example:\n  wt-license sign hw.json --key keys/license.key --customer 'Acme GmbH' --seats 250 --days 365\n\nOn a terminal it shows the license and asks before it signs; `--yes` does not ask."
+    after_help = "Example:\n  wt-license sign hw.json --key keys/license.key --customer 'Acme GmbH' --seats 250 --term '1 year'\n  wt-license sign requests/ -o licenses/ --key keys/license.key --plan standard --yes\n\nOn a terminal it asks for what is missing, shows the license and asks before it signs; `--yes` does not ask."
 )]
 pub struct Sign {
-    /// The request that the site sent
+    /// The request that the site sent, or a folder of requests: all of them get a license, or none
     #[arg(value_name = "HW")]
     hw: PathBuf,
-    /// The license to write (left out: license.json beside the request)
+    /// The license to write (left out: license.json beside the request; of a folder: the folder `licenses` in it)
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     file: Option<PathBuf>,
     /// Replace the license that is there
     #[arg(long)]
     replace: bool,
-    /// The license key; its certificate lies beside it as FILE with .cert
-    #[arg(long, value_name = "FILE", env = "WT_LICENSE_KEY")]
-    key: Option<PathBuf>,
-    /// The trust document (left out: trust.json beside the key)
-    #[arg(long, value_name = "FILE", env = "WT_TRUST")]
-    trust: Option<PathBuf>,
     #[command(flatten)]
-    passphrase: PassphraseFile,
-    /// Who it is for (left out: who the request says)
-    #[arg(long, value_name = "NAME", value_parser = plain)]
-    customer: Option<String>,
-    /// What was sold; another product's request is refused (left out: the product that the request names)
-    #[arg(long, value_name = "NAME", value_parser = plain)]
-    product: Option<String>,
-    /// How many hosts were sold; a request of more is refused
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_NODES, value_parser = clap::value_parser!(u32).range(1..))]
-    nodes: u32,
-    /// The edition that was sold
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_EDITION, value_parser = plain)]
-    edition: String,
-    /// How many people may use it
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_SEATS, value_parser = clap::value_parser!(u32).range(1..))]
-    seats: u32,
-    /// The modules that are switched on; `*` for all
-    #[arg(long, value_name = "A,B", value_delimiter = ',', default_value = DEFAULT_MODULES, value_parser = plain)]
-    modules: Vec<String>,
-    /// How long it is good for, to the end of the last day
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_DAYS, conflicts_with = "expires", value_parser = clap::value_parser!(u32).range(1..=36_600))]
-    days: u32,
-    /// The last day on which it is good, instead
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = last_second_of)]
-    expires: Option<Utc>,
+    place: Place,
+    #[command(flatten)]
+    hand: Hand,
+    #[command(flatten)]
+    sold: Sold,
     /// Sign although the fingerprint could be that of many machines
     #[arg(long)]
     accept_weak: bool,
+    /// Sign although the machine has a license; the new one takes its place
+    #[arg(long)]
+    rehost: bool,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -83,77 +62,160 @@ struct Signed {
     terms: Terms,
 }
 
+#[derive(Serialize)]
+struct SignedAll {
+    schema: &'static str,
+    licenses: Vec<Signed>,
+}
+
+/// A request, and the bytes that it came in.
+type Read = (Verified<Request>, Vec<u8>);
+
 impl Sign {
     pub fn run(self, output: Output, now: Utc) -> Done {
-        let request = Request::read(&self.hw)?;
-        let weak = if self.accept_weak { Weak::Accepted } else { Weak::Refused };
-        let license = draft(&request, self.plan(&request, now)?, Id::generate()?, weak, now)?;
-        let whose_product = if self.product.is_some() { "" } else { ", as the request names it," };
-        output.say(summary(&request, &license, whose_product).trim_end());
-        warn(&request, output);
-        let file = if self.dry_run { None } else { self.sign(&license)? };
-        match &file {
-            Some(file) => output.say(format_args!("license written to `{}`", file.display())),
-            None => output.say("nothing was signed"),
+        if self.hw.is_dir() { self.run_folder(output, now) } else { self.run_one(output, now) }
+    }
+
+    fn run_one(mut self, output: Output, now: Utc) -> Done {
+        let read = Request::read_with_bytes(&self.hw)?;
+        let request = &*read.0;
+        let plans = self.sold.plans(&self.place)?;
+        if !self.yes && !self.dry_run && is_interactive() {
+            interview(&mut self.sold, &plans, request, now, &mut |question| ask(question))?;
+        }
+        let file = self.file.clone().unwrap_or_else(|| self.hw.with_file_name("license.json"));
+        let mut draft = self.draft(&self.hw, &read, &plans, &file, now)?;
+        let issuing = self.issuing(output, now);
+        if let Some(license) = finished(&issuing.settle()?, &draft.issue.license, &file) {
+            report(output, request, &license, Some(file));
+            return Ok(());
+        }
+        if !self.dry_run {
+            self.place.key()?;
+        }
+        issuing.check(std::slice::from_mut(&mut draft))?;
+        let license = &draft.issue.license;
+        let whose_product = if self.sold.product.is_some() { "" } else { ", as the request names it," };
+        output.say(summary(request, license, whose_product).trim_end());
+        warn(request, output);
+        let signed = !self.dry_run && issuing.sign(std::slice::from_ref(&draft), "Sign this license?")?;
+        if signed {
+            output.say(format_args!("license written to `{}`", file.display()));
+        } else {
+            output.say("nothing was signed");
+        }
+        report(output, request, license, signed.then_some(file));
+        Ok(())
+    }
+
+    /// One transaction for all of them.
+    fn run_folder(self, output: Output, now: Utc) -> Done {
+        let files = requests(&self.hw)?;
+        let folder = self.file.clone().unwrap_or_else(|| self.hw.join("licenses"));
+        let plans = self.sold.plans(&self.place)?;
+        let issuing = self.issuing(output, now);
+        let settled = issuing.settle()?;
+        let (mut reads, mut drafts, mut done) = (vec![], vec![], 0);
+        for file in &files {
+            let read = Request::read_with_bytes(file)?;
+            let target = folder.join(file.file_name().unwrap_or_default());
+            let draft = self.draft(file, &read, &plans, &target, now).inspect_err(|_| {
+                output.say(format_args!("`{}` gets no license, and so none of them does", file.display()));
+            })?;
+            if finished(&settled, &draft.issue.license, &target).is_some() {
+                done += 1;
+            } else {
+                reads.push(read.0);
+                drafts.push(draft);
+            }
+        }
+        if drafts.is_empty() && done > 0 {
+            return Ok(());
+        }
+        issuing.check(&mut drafts)?;
+        for (request, draft) in reads.iter().zip(&drafts) {
+            output.detail(summary(request, &draft.issue.license, "").trim_end());
+        }
+        let weak = reads.iter().filter(|request| grade(request) != Grade::A).count();
+        output.say(format_args!(
+            "{} licenses, {weak} of them for machines that can be told from others only in part",
+            drafts.len()
+        ));
+        let mut signed = false;
+        if !self.dry_run {
+            durable::create_folder(&folder, 0o755)?;
+            signed = issuing.sign(&drafts, "Sign these licenses?")?;
+        }
+        if signed {
+            output.say(format_args!("licenses written to `{}`", folder.display()));
+        } else {
+            output.say("nothing was signed");
         }
         if output.json {
-            let (grade, terms) = (grade(&request), Terms::of(&license));
-            output.report(&Signed { schema: "wt.license.sign.v1", file, grade, terms }, "");
+            let one = |(request, draft): (&Verified<Request>, &Draft)| {
+                of(request, &draft.issue.license, signed.then(|| draft.file.clone()))
+            };
+            let licenses = reads.iter().zip(&drafts).map(one).collect();
+            output.report(&SignedAll { schema: "wt.license.sign-all.v1", licenses }, "");
         }
         Ok(())
     }
 
-    fn plan(&self, request: &Request, now: Utc) -> Result<Plan, Failure> {
-        let expires_at = self.expires.unwrap_or_else(|| end_of_day(now.plus_days(self.days)));
-        if expires_at <= now {
-            return Err(Failure::usage(
-                format!("a license that expired on {expires_at}"),
-                "give a day to come: `--expires YYYY-MM-DD`",
-            ));
-        }
-        Ok(Plan {
-            customer: self.customer(request)?,
-            product: self.product.clone(),
-            nodes: self.nodes,
-            edition: self.edition.clone(),
-            seats: self.seats,
-            modules: self.modules.clone(),
-            expires_at,
-        })
+    fn issuing(&self, output: Output, now: Utc) -> Issuing<'_> {
+        let Self { place, hand, rehost, yes, dry_run, .. } = self;
+        Issuing { place, hand, output, now, rehost: *rehost, yes: *yes, dry_run: *dry_run }
     }
 
-    fn customer(&self, request: &Request) -> Result<String, Failure> {
-        let hint = Some(&request.customer_hint).filter(|hint| !hint.trim().is_empty());
-        if let Some(customer) = self.customer.as_ref().or(hint) {
-            return Ok(customer.clone());
-        }
-        if self.asks() {
-            return typed_customer(&ask("Customer:")?);
-        }
-        Err(Failure::usage("the request does not say who the customer is", "say it: `--customer NAME`"))
+    fn draft(
+        &self,
+        source: &Path,
+        (request, bytes): &Read,
+        plans: &Plans,
+        file: &Path,
+        now: Utc,
+    ) -> Result<Draft, Failure> {
+        let terms = self.sold.terms(plans, request)?;
+        let plan = Plan::of(terms.preset, terms.customer, terms.calendar.dates(now)?);
+        let weak = if self.accept_weak { Weak::Accepted } else { Weak::Refused };
+        let issue = Issue {
+            license: draft(request, plan, Id::generate()?, weak, now)?,
+            request: String::from_utf8_lossy(bytes).into_owned(), // one that was verified is JSON
+            plan: Some(terms.plan),
+            zone: terms.calendar.zone.name().to_owned(),
+            replaces: vec![],
+            output: absolute(file)?,
+            over: self.replace,
+        };
+        Ok(Draft { source: source.to_owned(), file: file.to_owned(), issue })
     }
+}
 
-    /// `None` if the operator said no.
-    fn sign(&self, license: &License) -> Result<Option<PathBuf>, Failure> {
-        let key = self.key.as_ref().ok_or_else(|| {
-            Failure::usage("no license key was given", "name it: `--key FILE`, or `WT_LICENSE_KEY=FILE`")
-        })?;
-        let file = self.file.clone().unwrap_or_else(|| self.hw.with_file_name("license.json"));
-        if !self.replace {
-            refuse_to_replace(&file)?;
-        }
-        if self.asks() && !confirm("Sign this license?")? {
-            return Ok(None);
-        }
-        let signer = Signer::load(key, self.trust.as_deref(), &|path| self.passphrase.ask(path))?;
-        let chain = issue_license(license, &signer)?;
-        durable::write(&file, &chain.to_bytes(), 0o644)?;
-        Ok(Some(file))
+fn report(output: Output, request: &Request, license: &License, file: Option<PathBuf>) {
+    if output.json {
+        output.report(&of(request, license, file), "");
     }
+}
 
-    fn asks(&self) -> bool {
-        !self.yes && !self.dry_run && is_interactive()
+fn of(request: &Request, license: &License, file: Option<PathBuf>) -> Signed {
+    Signed { schema: "wt.license.sign.v1", file, grade: grade(request), terms: Terms::of(license) }
+}
+
+/// The requests of a folder, by name.
+fn requests(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |error| Error::from(KeyError::io("read", folder)(error));
+    let mut files = Vec::new();
+    for entry in folder.read_dir().map_err(failed)? {
+        let path = entry.map_err(|error| Error::from(KeyError::io("read", folder)(error)))?.path();
+        if path.extension().is_some_and(|extension| extension == "json") && path.is_file() {
+            files.push(path);
+        }
     }
+    files.sort();
+    if files.is_empty() {
+        let hint = "requests are files whose names end in `.json`";
+        return Err(Failure::usage(format!("there is no request in `{}`", folder.display()), hint));
+    }
+    Ok(files)
 }
 
 fn warn(request: &Request, output: Output) {
@@ -163,49 +225,6 @@ fn warn(request: &Request, output: Output) {
             for left_out in &component.left_out {
                 output.detail(format_args!("  {} left out: {left_out}", component.kind));
             }
-        }
-    }
-}
-
-fn refuse_to_replace(file: &Path) -> Result<(), Error> {
-    if file.symlink_metadata().is_ok() {
-        return Err(Error::FileExists { path: file.to_owned() });
-    }
-    Ok(())
-}
-
-fn typed_customer(typed: &str) -> Result<String, Failure> {
-    plain(typed).map_err(|why| {
-        Failure::usage(
-            format!("`{typed}` is no customer's name: {why}"),
-            "type it again, or say it: `--customer NAME`",
-        )
-    })
-}
-
-/// A text that may stand in a license.
-fn plain(text: &str) -> Result<String, &'static str> {
-    if is_plain(text) { Ok(text.to_owned()) } else { Err("expected 1 to 200 characters on one line") }
-}
-
-/// `2027-11-23` → `2027-11-23T23:59:59Z`
-fn last_second_of(day: &str) -> Result<Utc, wt_keys::Error> {
-    format!("{day}T23:59:59Z")
-        .parse()
-        .map_err(|_| wt_keys::Error::Time { found: day.chars().take(40).collect() })
-}
-
-#[cfg(test)]
-mod tests {
-    use wt_keys::console::Exit;
-
-    use super::*;
-
-    #[test]
-    fn a_typed_customer_that_may_not_stand_in_a_license_is_a_wrong_call() {
-        assert_eq!(typed_customer("Müller & Söhne").unwrap(), "Müller & Söhne");
-        for wrong in ["", "a\tb", "a\u{1b}[2J", &"x".repeat(201)] {
-            assert_eq!(typed_customer(wrong).unwrap_err().exit(), Exit::Usage, "{wrong}");
         }
     }
 }

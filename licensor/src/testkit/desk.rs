@@ -3,6 +3,8 @@ use wt_keys::{Certificate, PublicKey, Role, Signer, Trust, TrustDocument};
 
 use super::{Machine, PRODUCT, install_key, now, request};
 use crate::issue::{Plan, Weak, draft, issue_license};
+use crate::plans::Preset;
+use crate::term::{Calendar, Ends, Zone, day};
 use crate::{Id, License};
 
 /// A vendor: one root, one license key.
@@ -38,15 +40,9 @@ impl Desk {
     }
 
     pub fn plan() -> Plan {
-        Plan {
-            customer: "Acme GmbH".into(),
-            product: None,
-            nodes: 1,
-            edition: "standard".into(),
-            seats: 100,
-            modules: vec!["*".into()],
-            expires_at: "2027-11-23T23:59:59Z".parse().unwrap(),
-        }
+        let ends = Ends::On(day("2027-11-23").unwrap());
+        let calendar = Calendar { zone: Zone::utc(), begins: None, ends, notify_days: 30, grace_days: 30 };
+        Plan::of(Preset::default(), "Acme GmbH".into(), calendar.dates(now()).unwrap())
     }
 
     pub fn license(machine: &Machine) -> License {

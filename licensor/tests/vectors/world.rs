@@ -73,6 +73,7 @@ pub fn certificate() -> Certificate {
         not_before: at("2026-11-01T08:00:00Z"),
         not_after: at("2031-11-01T08:00:00Z"),
         longest_term_days: Some(1100),
+        most_seats: None,
     }
 }
 

@@ -44,6 +44,7 @@ pub fn walk(folder: &Path) -> Ran {
     let path = format!("{}:{}", here.join("target/wt").display(), std::env::var("PATH").unwrap());
     let mut shell = Command::new("unshare");
     shell.args(["--mount", "bash", "-c", &script]).current_dir(folder).env("PATH", path);
+    shell.env("WT_LEDGER", folder.join("ledger.db"));
     shell.env("XDG_CACHE_HOME", here.join("target/cache")).stdin(Stdio::null());
     for variable in ["WT_KEY", "WT_TRUST", "WT_LICENSE_KEY", "WT_CACHE_SIZE", "SOURCE_DATE_EPOCH"] {
         shell.env_remove(variable);
