@@ -132,3 +132,103 @@ impl<'a> Shown<'a> {
         Self { schema: "wt.fingerprint.v2", grades: request.nodes.iter().map(graded).collect(), request }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use wt_keys::durable;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        verb: Fingerprint,
+    }
+
+    fn parsed(arguments: &[&str]) -> Result<Fingerprint, clap::Error> {
+        Ok(Line::try_parse_from([&["fingerprint"], arguments].concat())?.verb)
+    }
+
+    /// A machine of a site, below a root of its own, with installation key `n`.
+    struct Machine {
+        folder: tempfile::TempDir,
+        places: Places,
+        installed: Installed,
+        key: SigningKey,
+    }
+
+    impl Machine {
+        fn new(n: u8) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let places = Places::below(folder.path());
+            let site = format!(
+                "company-domain = \"acme\"\n[domains]\n[administrator]\nmail = \"root@example.com\"\nusername = \"root\"\n\
+                 name = \"Root\"\npassword = \"a secret\"\n[[node]]\nname = \"node{n}\"\naddress = \"192.0.2.{n}\"\n\
+                 roles = [\"app\"]\n"
+            );
+            durable::create_folder(&places.state(), 0o700).unwrap();
+            durable::write(&places.site_file(), site.as_bytes(), 0o600).unwrap();
+            let installed = serde_json::json!({
+                "product": "worktile", "version": "5.2.0", "release": "v5.2", "home": folder.path(),
+                "data_root": "/data", "bundle_signed_by": "00", "manifest": "00".repeat(32),
+                "created": "2026-11-23T08:00:00Z", "services": [], "license": null,
+            });
+            let installed = serde_json::from_value(installed).unwrap();
+            Self { folder, places, installed, key: SigningKey::from_seed(&[n; 32]) }
+        }
+
+        fn request(&self, arguments: &[&str]) -> Result<Request> {
+            let now = "2026-11-29T08:00:00Z".parse().unwrap();
+            parsed(arguments).unwrap().request(&self.places, &self.installed, &self.key, now)
+        }
+
+        fn write(&self, name: &str, request: &Request) -> String {
+            let path = self.folder.path().join(name);
+            request::write(request, &self.key, &path).unwrap();
+            path.display().to_string()
+        }
+    }
+
+    #[test]
+    fn the_files_of_another_machine_are_shown_and_never_signed() {
+        assert!(parsed(&["--sysroot", "x", "--show", "--product", "worktile"]).is_ok());
+        for wrong in [
+            &["--sysroot", "x"][..],
+            &["--sysroot", "x", "-o", "hw.json"],
+            &["--sysroot", "x", "--show", "--merge", "a.json"],
+            &["--sysroot", "x", "--show", "--reason", "renew"],
+            &["--product", "worktile", "--show"],
+            &["--reason", "because"],
+            &["--snapshot", "--show"],
+        ] {
+            assert!(parsed(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_says_why_and_what_was_used() {
+        let machine = Machine::new(1);
+        let request = machine.request(&[]).unwrap();
+        assert_eq!((request.reason, request.previous_license, request.usage), (Occasion::New, None, None));
+        let usage = machine.folder.path().join("usage.json");
+        std::fs::write(&usage, r#"{"users": 9, "modules": [], "counted_at": "2026-11-23T08:00:00Z"}"#)
+            .unwrap();
+        let request = machine.request(&["--reason", "add-node", "--usage", usage.to_str().unwrap()]).unwrap();
+        assert_eq!((request.reason, request.usage.unwrap().users), (Occasion::AddNode, 9));
+    }
+
+    #[test]
+    fn the_machines_of_a_site_ask_together() {
+        let (first, second) = (Machine::new(1), Machine::new(2));
+        let one = first.write("one.json", &first.request(&[]).unwrap());
+        let two = second.write("two.json", &second.request(&[]).unwrap());
+        let merged = first.request(&["--merge", &one, &two, "--reason", "rehost"]).unwrap();
+        let labels: Vec<_> = merged.nodes.iter().map(|node| node.label.as_str()).collect();
+        assert_eq!((merged.reason, &labels[..]), (Occasion::Rehost, &["node1", "node2"][..]));
+        first.write("hw.json", &merged);
+        assert!(first.request(&["--merge", &two]).is_err(), "without its own");
+        let shown = serde_json::to_value(Shown::of(&merged)).unwrap();
+        assert_eq!(shown["request"], serde_json::to_value(&merged).unwrap(), "as it is sent");
+    }
+}

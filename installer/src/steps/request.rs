@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use semver::Version;
 use wt_keys::console::Progress;
-use wt_keys::{SigningKey, Utc, capped, durable};
+use wt_keys::{SigningKey, Trust, Utc, capped, durable};
 use wt_licensor::fingerprint::collect;
 use wt_licensor::request::{Node, Occasion};
 use wt_licensor::{Component, Id, License, Request, install_key};
@@ -80,11 +80,8 @@ impl<'a> Applicant<'a> {
         })
     }
 
-    /// Where no license can be believed, there is none to name.
     fn previous_license(&self) -> Option<Id> {
-        let trust = trust_store::load(self.places, None).ok()?;
-        let license = capped::read(self.license?, "a license", LARGEST_LICENSE).ok()?;
-        Some(License::verify(&license, &trust).ok()?.document.license_id)
+        id_of(self.license?, &trust_store::load(self.places, None).ok()?)
     }
 
     fn node(&self, key: &SigningKey) -> Node {
@@ -93,6 +90,12 @@ impl<'a> Applicant<'a> {
             collect(self.places.root(), &self.site.data_root, self.product, &key.public()),
         )
     }
+}
+
+/// Of a license that can be believed; there is no other to name.
+fn id_of(license: &Path, trust: &Trust) -> Option<Id> {
+    let license = capped::read(license, "a license", LARGEST_LICENSE).ok()?;
+    Some(License::verify(&license, trust).ok()?.document.license_id)
 }
 
 /// Where the request lies unless it is put elsewhere.
@@ -119,4 +122,21 @@ fn is_current(installation: &Installation, path: &Path) -> Result<bool> {
     };
     Ok(request.release == applicant.release.to_string()
         && request.nodes.iter().any(|node| tags(&node.components) == tags(&now.components)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_license_is_named_if_it_can_be_believed() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../licensor/tests/golden");
+        let trust = Trust::parse(&fs::read(golden.join("trust.json")).unwrap()).unwrap();
+        let license = golden.join("license-1.json");
+        assert_eq!(id_of(&license, &trust).unwrap().to_string(), "07".repeat(16));
+        assert_eq!(id_of(&golden.join("hw-2.json"), &trust), None);
+        assert_eq!(id_of(&golden.join("no such file"), &trust), None);
+        let stranger = wt_keys::testkit::Vendor::insecure(9).trust;
+        assert_eq!(id_of(&license, &stranger), None);
+    }
 }
