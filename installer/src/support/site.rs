@@ -14,7 +14,7 @@ const CONF_FILES: usize = 500;
 /// Records of ours; there are no secrets in them.
 pub(super) fn state(found: &mut Collection, places: &Places, scope: &Scope) {
     let log = places.check_log(&scope.product);
-    let files: [(&str, &str, PathBuf); 16] = [
+    let files: [(&str, &str, PathBuf); 17] = [
         ("check.json", "what the last check found", places.check_report()),
         ("check.log", "a line for each check", log.clone()),
         ("check.log.1", "the lines before these", log.with_added_extension("1")),
@@ -25,6 +25,7 @@ pub(super) fn state(found: &mut Collection, places: &Places, scope: &Scope) {
         ("operation.json", "a change that was begun and not finished", places.operation()),
         ("services.json", "what the operator stopped or removed", places.wanted()),
         ("measured.json", "how long things took", places.measured()),
+        ("last-backup.json", "when the last backup was made", places.last_backup()),
         ("packages.json", "the packages that came with it", places.packages()),
         ("floors.json", "the lowest release that may come", places.floors()),
         ("uninstall.json", "an uninstall", places.uninstall()),
