@@ -9,10 +9,12 @@
 //!
 //! Not kept: extended attributes and access control lists, sockets, pipes and devices (the latter are named).
 
+pub mod bounds;
 pub mod data_reader;
 pub mod data_writer;
 pub mod encryption;
 pub mod folder;
+pub mod last;
 pub mod list;
 pub mod path;
 pub mod plan;
@@ -23,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wt_keys::console::Progress;
-use wt_keys::{KeyId, SigningKey};
+use wt_keys::{PublicKey, SigningKey};
 use wt_licensor::install_key;
 
 use self::data_writer::{DataWriter, Written};
@@ -42,8 +44,6 @@ pub const NAME: &str = "backup";
 const PATIENCE: Duration = Duration::from_mins(5);
 /// What the list and the file system itself need beside the data.
 const SPARE: u64 = 4 << 20;
-/// Of the list, for each entry.
-const LISTED: u64 = 600;
 /// What other data may compress worse than that of the last backup, in percent.
 const WORSE: u64 = 125;
 
@@ -71,7 +71,7 @@ pub fn carry_out(installation: &Installation, order: &Order, progress: &Progress
     let roots = source::roots(installation, order.logs);
     let folder = prepare(installation, order, &roots, &key)?;
     let measure = source::measure(&roots)?;
-    require_room(installation, &folder, key.public().id(), measure)?;
+    require_room(installation, &folder, &key.public(), measure)?;
     let record =
         |event, detail: &str| installation.journal.record((installation.clock)(), NAME, event, detail);
     record(Event::Began, &folder.display().to_string())?;
@@ -116,17 +116,16 @@ fn prepare(installation: &Installation, order: &Order, roots: &[Root], key: &Sig
 }
 
 /// As much as the data takes, unless an earlier backup shows how well it compresses.
-fn require_room(installation: &Installation, folder: &Path, key: KeyId, measure: Measure) -> Result<()> {
-    let ours = |backup: &Backup| backup.signer == key && backup.list.created <= (installation.clock)();
-    let all = folder::all(folder, installation.product())?.into_iter();
-    let newest = all.filter_map(|found| found.opened.ok()).find(ours);
+fn require_room(installation: &Installation, folder: &Path, key: &PublicKey, measure: Measure) -> Result<()> {
+    let newest =
+        folder::ours(folder, installation.product(), key, (installation.clock)())?.into_iter().next();
     let expected = newest.map_or(measure.stored, |backup| {
-        let (stored, length) = (backup.list.stored().max(1), backup.list.data.length);
+        let (stored, length) = (backup.stored.max(1), backup.length);
         let scaled = u128::from(measure.stored) * u128::from(length) / u128::from(stored);
         let scaled = scaled * u128::from(WORSE) / 100;
         u64::try_from(scaled).unwrap_or(u64::MAX).min(measure.stored)
     });
-    let needed = expected.saturating_add(measure.entries.saturating_mul(LISTED)).saturating_add(SPARE);
+    let needed = expected.saturating_add(measure.tally.list).saturating_add(SPARE);
     let free = available(folder);
     if free < needed { Err(Error::NoRoom { folder: folder.to_owned(), needed, free }) } else { Ok(()) }
 }
@@ -146,11 +145,14 @@ fn make(
     let unfinished = Unfinished::create(folder, &name, key)?;
     let encrypted = !order.recipients.is_empty();
     let phase = progress.phase("copying", Some(measure.size));
-    let mut writer = DataWriter::create(&unfinished.data(encrypted), &order.recipients, &phase)?;
+    let (file, path) = (unfinished.make_data(encrypted)?, unfinished.data(encrypted));
+    let mut writer = DataWriter::new(file, &path, &order.recipients, &phase)?;
     let (still, rest): (Vec<&Root>, Vec<&Root>) = roots.iter().partition(|root| root.still);
     let engine = Engine::connect()?;
     let held = quiesce::hold(installation, &engine, progress)?;
+    writer.until(Some(held.deadline()));
     let copied = add(&mut writer, &still);
+    writer.until(None);
     let let_go = held.let_go(&engine, progress);
     let (mut held_roots, held) = (copied?, let_go?);
     held_roots.extend(add(&mut writer, &rest)?);

@@ -4,13 +4,13 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid, chownat, fchmod, fchown, futimens,
-    linkat, mkdirat, openat, readlinkat, statat, symlinkat, utimensat,
+    AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid, chownat, fchmod, fchown,
+    fstat, fsync, futimens, linkat, mkdirat, openat, readlinkat, statat, symlinkat, utimensat,
 };
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -39,23 +39,34 @@ impl Folder {
         Ok(Self(openat(&self.0, name, FOLDER, Mode::empty())?))
     }
 
-    /// A file, or whatever else has that name now, to be read; a link is an error, and nothing hangs us up.
-    pub fn file(&self, name: &OsStr) -> io::Result<File> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        Ok(openat(&self.0, name, flags, Mode::empty())?.into())
+    /// A regular file, to be read; `None` where something else has that name. What it is is known before it is opened:
+    /// to open a device may already set it going.
+    pub fn file(&self, name: &OsStr) -> io::Result<Option<File>> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let found = openat(&self.0, name, flags, Mode::empty())?;
+        if FileType::from_raw_mode(fstat(&found)?.st_mode) != FileType::RegularFile {
+            return Ok(None);
+        }
+        // this leads to what was found, whatever has its name by now
+        File::open(format!("/proc/self/fd/{}", found.as_raw_fd())).map(Some)
     }
 
-    /// In order of their bytes.
-    pub fn names(&self) -> io::Result<Vec<OsString>> {
+    /// In order of their bytes; `None` where there are more than `most`, of which no more are held.
+    pub fn names(&self, most: usize) -> io::Result<Option<Vec<OsString>>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.0)? {
-            let name = entry?.file_name().to_bytes().to_owned();
-            if name != b"." && name != b".." {
-                names.push(OsStr::from_bytes(&name).to_owned());
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name == b"." || name == b".." {
+                continue;
             }
+            if names.len() == most {
+                return Ok(None);
+            }
+            names.push(OsStr::from_bytes(name).to_owned());
         }
         names.sort_unstable();
-        Ok(names)
+        Ok(Some(names))
     }
 
     pub fn look(&self, name: &OsStr) -> io::Result<Stat> {
@@ -63,7 +74,7 @@ impl Folder {
     }
 
     pub fn stat(&self) -> io::Result<Stat> {
-        Ok(rustix::fs::fstat(&self.0)?)
+        Ok(fstat(&self.0)?)
     }
 
     /// Where a link points.
@@ -83,8 +94,12 @@ impl Folder {
         Ok(openat(&self.0, name, flags, Mode::RUSR | Mode::WUSR)?.into())
     }
 
-    pub fn make_symlink(&self, name: &OsStr, target: &[u8], attributes: &Attributes) -> io::Result<()> {
-        symlinkat(target, &self.0, name)?;
+    pub fn make_symlink(&self, name: &OsStr, target: &[u8]) -> io::Result<()> {
+        Ok(symlinkat(target, &self.0, name)?)
+    }
+
+    /// Of a link itself.
+    pub fn set_symlink(&self, name: &OsStr, attributes: &Attributes) -> io::Result<()> {
         let (user, group) = attributes.owner();
         chownat(&self.0, name, user, group, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(utimensat(&self.0, name, &attributes.times(), AtFlags::SYMLINK_NOFOLLOW)?)
@@ -106,6 +121,21 @@ impl Folder {
 
     pub fn set(&self, attributes: &Attributes) -> io::Result<()> {
         attributes.give(&self.0)
+    }
+
+    pub fn set_mode(&self, mode: u32) -> io::Result<()> {
+        Ok(fchmod(&self.0, Mode::from_raw_mode(mode))?)
+    }
+
+    /// Whether it is the folder that has this path now.
+    pub fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let (own, there) = (self.stat()?, Self::open(path)?.stat()?);
+        Ok((own.st_dev, own.st_ino) == (there.st_dev, there.st_ino))
+    }
+
+    /// Returns once the names in it are on the disk.
+    pub fn sync(&self) -> io::Result<()> {
+        Ok(fsync(&self.0)?)
     }
 
     /// Returns once all that was written to its file system is on the disk.
@@ -155,12 +185,26 @@ mod tests {
         let descend = |parts: &[&str]| folder.descend(&names(parts));
         assert!(descend(&["link", "inner"]).is_err());
         let real = descend(&["real"]).unwrap();
-        assert!(real.file(OsStr::new("alias")).is_err());
+        assert!(real.file(OsStr::new("alias")).unwrap().is_none());
         assert!(real.make_file(OsStr::new("alias")).is_err());
         assert_eq!(real.target(OsStr::new("alias")).unwrap(), b"file");
         let mut text = String::new();
-        real.file(OsStr::new("file")).unwrap().read_to_string(&mut text).unwrap();
+        real.file(OsStr::new("file")).unwrap().unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "x");
-        assert_eq!(real.names().unwrap(), names(&["alias", "file", "inner"]));
+        assert_eq!(real.names(3).unwrap(), Some(names(&["alias", "file", "inner"])));
+        assert_eq!(real.names(2).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_opened() {
+        let root = tempfile::tempdir().unwrap();
+        rustix::fs::mknodat(CWD, root.path().join("pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(root.path().join("socket")).unwrap();
+        let folder = Folder::open(root.path()).unwrap();
+        for name in ["pipe", "socket"] {
+            assert!(folder.file(OsStr::new(name)).unwrap().is_none(), "{name}");
+        }
+        let devices = Folder::open(Path::new("/dev")).unwrap();
+        assert!(devices.file(OsStr::new("null")).unwrap().is_none());
     }
 }

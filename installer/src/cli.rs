@@ -68,9 +68,8 @@ enum Verb {
     Rollback(rollback::Rollback),
     Backup(backup::Backup),
     Restore(restore::Restore),
-    /// What a process of ours runs that waits for another one to end
     #[command(name = crate::guard::VERB, hide = true)]
-    LetGo,
+    LetGo(let_go::LetGo),
     Check(check::Check),
     Logs(logs::Logs),
     Images(images::Images),
@@ -99,7 +98,7 @@ impl Program for WtInstall {
             Some(Verb::Rollback(verb)) => verb.run(output, &places),
             Some(Verb::Backup(verb)) => verb.run(output, &places),
             Some(Verb::Restore(verb)) => verb.run(output, &places),
-            Some(Verb::LetGo) => let_go::run(&places),
+            Some(Verb::LetGo(verb)) => verb.run(&places),
             Some(Verb::Check(verb)) => verb.run(output, &places),
             Some(Verb::Logs(verb)) => verb.run(output, &places),
             Some(Verb::Images(images::Images {})) => images::run(output, &places),

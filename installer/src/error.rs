@@ -5,8 +5,9 @@ mod explain;
 use std::path::PathBuf;
 
 use wt_keys::console::Size;
-use wt_keys::{KeyId, Sha256Digest};
+use wt_keys::{KeyId, Sha256Digest, shown_path};
 
+use crate::backup::plan::TimeSpan;
 use crate::engine::EngineVersion;
 use crate::mail;
 use crate::operation::Kind;
@@ -120,8 +121,14 @@ pub enum Error {
     Identities { path: PathBuf },
     #[error("a backup cannot lie in `{}`: that is inside `{}`", folder.display(), inside.display())]
     BackupInside { folder: PathBuf, inside: PathBuf },
-    #[error("the site has more files than a backup holds: {most}")]
-    BackupTooMany { most: usize },
+    #[error("`{}` cannot be backed up: {why}", shown_path(path))]
+    BackupBounds { path: PathBuf, why: String },
+    #[error("`{}` is a symbolic link\n  expected the folder itself", path.display())]
+    LinkedRoot { path: PathBuf },
+    #[error(
+        "services were held still for {at_most}, and not all of their data was copied: they go on, and there is no backup"
+    )]
+    HeldTooLong { at_most: TimeSpan },
     #[error("there is not enough room at `{}`\n  expected {}\n  found    {} free", folder.display(), Size(*needed), Size(*free))]
     NoRoom { folder: PathBuf, needed: u64, free: u64 },
     #[error("services could not be held still: {}", services.join(", "))]

@@ -1,46 +1,150 @@
-//! A process that does nothing but wait for this one to end. Should that be before what was begun is whole again, it does
-//! what the next run would do: [`crate::cli`]'s `let-go`. Where it cannot be, or is killed too, the next run does it.
+//! A process that does nothing but wait for this one to end, or to hang. Should that be before what was begun is whole again,
+//! it does what the next run would do: [`crate::cli`]'s `let-go`. Where it cannot be, or is killed too, the next run does it.
+//!
+//! A process that waits for a disk for ever neither sees a deadline nor ends when it is killed, and keeps its lock. So
+//! this one has a clock of its own, ends the other first, and then needs no lock: who holds it will never do anything again.
 
 use std::io::{Read, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, getppid, kill_process};
 
 use crate::{Error, Result};
 
 /// The verb that it runs.
 pub const VERB: &str = "let-go";
 const THIS_PROGRAM: &str = "/proc/self/exe";
+/// What it is told: the clock runs, the clock stands, it is not needed any more.
+const BEGIN: u8 = b'b';
+const STOP: u8 = b's';
+const DISMISS: u8 = b'.';
+/// A run that only is slow sees by itself that its time is over.
+pub const GRACE: Duration = Duration::from_secs(10);
 
 /// It waits as long as the other end of its input is open, which the kernel closes however a process ends.
 #[derive(Debug)]
 pub struct Guard(Child);
 
+/// What became of the process that it waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It did all that it had to do.
+    Well,
+    Ended,
+    /// The clock ran out.
+    Hangs,
+}
+
 impl Guard {
     /// In a group of its own: a signal from the terminal is not for it.
-    pub fn set() -> Result<Self> {
+    pub fn set(at_most: Duration) -> Result<Self> {
         let child = Command::new(THIS_PROGRAM)
-            .args([VERB, "--quiet"])
+            .args([VERB, "--quiet", "--of", &std::process::id().to_string()])
+            .args(["--at-most", &at_most.as_secs().to_string()])
             .env_clear()
             .env("PATH", crate::command::PATH)
             .current_dir("/")
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
             .spawn();
         child.map(Self).map_err(|source| Error::Command { program: THIS_PROGRAM.to_owned(), source })
     }
 
+    /// From now on there is so much time.
+    pub fn start_clock(&mut self) {
+        self.tell(BEGIN);
+    }
+
+    /// This process sees to it.
+    pub fn stop_clock(&mut self) {
+        self.tell(STOP);
+    }
+
     /// There is nothing left for it to do; it is gone when this returns.
     pub fn dismiss(mut self) {
-        if let Some(mut input) = self.0.stdin.take() {
-            let _ = input.write_all(b"."); // one that was killed needs no telling
-        }
+        self.tell(DISMISS);
         let _ = self.0.wait();
+    }
+
+    fn tell(&mut self, what: u8) {
+        if let Some(input) = &mut self.0.stdin {
+            let _ = input.write_all(&[what]); // one that was killed needs no telling
+        }
     }
 }
 
-/// In that process: waits for the other to end. Tells whether it was dismissed before.
-pub fn was_dismissed(mut input: impl Read) -> bool {
-    input.read(&mut [0]).is_ok_and(|got| got > 0)
+/// In that process: waits for what becomes of the other, which is given so long once its clock runs.
+pub fn wait(input: impl Read + Send + 'static, clock: Duration) -> Fate {
+    let (sender, told) = mpsc::channel();
+    thread::spawn(move || pass_on(input, &sender));
+    let mut due: Option<Instant> = None;
+    loop {
+        let next = match due {
+            None => told.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(due) => told.recv_timeout(due.saturating_duration_since(Instant::now())),
+        };
+        match next {
+            Ok(BEGIN) => due = Some(Instant::now() + clock),
+            Ok(STOP) => due = None,
+            Ok(_) => return Fate::Well,
+            Err(RecvTimeoutError::Disconnected) => return Fate::Ended,
+            Err(RecvTimeoutError::Timeout) => return Fate::Hangs,
+        }
+    }
+}
+
+fn pass_on(mut input: impl Read, to: &mpsc::Sender<u8>) {
+    let mut byte = [0];
+    while input.read_exact(&mut byte).is_ok() && to.send(byte[0]).is_ok() {}
+}
+
+/// Ends the other process. It may not be gone when this returns, nor for long, and does nothing of its own any more.
+pub fn end(process: u32) {
+    if let Some(parent) = getppid().filter(|_| is_there(process)) {
+        let _ = kill_process(parent, Signal::KILL); // one that is gone needs no ending
+    }
+}
+
+/// Whether it is still there: a process whose parent is gone has another one.
+pub fn is_there(process: u32) -> bool {
+    getppid().map(Pid::as_raw_nonzero).is_some_and(|parent| parent.get().cast_unsigned() == process)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_ends_is_told_from_one_that_hangs_and_one_that_is_done() {
+        let fate = |told: &[&[u8]]| {
+            let (input, mut to) = std::io::pipe().unwrap();
+            let waiting = thread::spawn(move || wait(input, Duration::ZERO));
+            for bytes in told {
+                to.write_all(bytes).unwrap();
+            }
+            (waiting, to)
+        };
+        let (waiting, to) = fate(&[b"bs", b"."]);
+        assert_eq!(waiting.join().unwrap(), Fate::Well);
+        drop(to);
+        let (waiting, to) = fate(&[b"b"]);
+        drop(to);
+        assert_eq!(waiting.join().unwrap(), Fate::Ended);
+        let (waiting, to) = fate(&[b"b"]);
+        assert_eq!(waiting.join().unwrap(), Fate::Hangs);
+        drop(to);
+    }
+
+    #[test]
+    fn only_the_parent_is_ended() {
+        assert!(!is_there(std::process::id()));
+        let parent = getppid().map(Pid::as_raw_nonzero).unwrap().get().cast_unsigned();
+        assert!(is_there(parent));
+        end(std::process::id()); // this test would end
+    }
 }

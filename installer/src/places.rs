@@ -120,6 +120,11 @@ impl Places {
         self.state().join("held.json")
     }
 
+    /// The last backup that was made where the site's backups lie.
+    pub fn last_backup(&self) -> PathBuf {
+        self.state().join("last-backup.json")
+    }
+
     /// A restore that was begun and not finished.
     pub fn restore(&self) -> PathBuf {
         self.state().join("restore.json")

@@ -1,7 +1,8 @@
 //! Services that keep data, held still at one moment while it is copied.
 //!
 //! Promises: however a run ends, nothing stays still. What is held is on the disk before it is held; whoever takes the lock
-//! next lets it go ([`recover`]), and a process of ours that only waits for this one to end does so at once ([`Guard`]).
+//! next lets it go ([`recover`]), and a process of ours that only waits for this one to end does so at once ([`Guard`]). What a
+//! backup holds is held for as long as the site allows, even where this one hangs.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use wt_keys::{Utc, durable};
 use wt_manifests::site::{Quiesce, Site};
 use wt_manifests::stack::Run;
 
+use crate::backup::plan::TimeSpan;
 use crate::deployment::Deployment;
 use crate::engine::Engine;
 use crate::guard::Guard;
@@ -25,6 +27,8 @@ const ROUNDS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
 /// In the journal, where somebody else's hold is ended.
 const NAME: &str = "let-go";
+/// What letting go may take once the time is over, before that is a reason to tell somebody.
+const SLACK_SECONDS: i64 = 15 * 60;
 
 /// What is held, or about to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +41,26 @@ struct Record {
     paused: BTreeSet<String>,
     /// Services; until their data is whole they must not run.
     stopped: BTreeSet<String>,
+    /// When they are to go on, by this host's clock, where there is such a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<Utc>,
+}
+
+/// When services that are held still must go on.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    at: Instant,
+    at_most: TimeSpan,
+}
+
+impl Deadline {
+    pub fn new(from: Instant, at_most: TimeSpan) -> Self {
+        Self { at: from + at_most.as_duration(), at_most }
+    }
+
+    pub fn check(self) -> Result<()> {
+        if Instant::now() < self.at { Ok(()) } else { Err(Error::HeldTooLong { at_most: self.at_most }) }
+    }
 }
 
 /// Services that are held still.
@@ -90,7 +114,7 @@ pub fn stop_all<'a>(
 impl<'a> Held<'a> {
     fn begin(installation: &'a Installation) -> Result<Self> {
         let record = Record { stack: installation.stack_name().to_owned(), ..Record::default() };
-        let guard = Guard::set()?;
+        let guard = Guard::set(installation.site.backup.hold_at_most.as_duration())?;
         Ok(Self { installation, record, since: Instant::now(), guard })
     }
 
@@ -103,6 +127,9 @@ impl<'a> Held<'a> {
             hook::run(self.installation, script)?;
         }
         self.since = Instant::now();
+        self.guard.start_clock();
+        let seconds = self.installation.site.backup.hold_at_most.as_duration().as_secs().cast_signed();
+        self.record.until = Utc::from_unix((self.installation.clock)().unix() + seconds);
         if !ways.stop.is_empty() {
             self.stop(&ways.stop, engine, phase)?;
         }
@@ -146,8 +173,14 @@ impl<'a> Held<'a> {
         }
     }
 
+    /// What a backup copies must be copied by then.
+    pub fn deadline(&self) -> Deadline {
+        Deadline::new(self.since, self.installation.site.backup.hold_at_most)
+    }
+
     /// Lets everything go on; what was stopped is healthy again when this returns. Returns how long it was held.
-    pub fn let_go(self, engine: &Engine, progress: &Progress) -> Result<Duration> {
+    pub fn let_go(mut self, engine: &Engine, progress: &Progress) -> Result<Duration> {
+        self.guard.stop_clock();
         let phase = progress.phase("letting services go on", None);
         let before = engine.services(&self.record.stack)?;
         let mut held = self.since.elapsed();
@@ -262,6 +295,12 @@ pub fn is_holding(places: &Places) -> Result<bool> {
     Ok(Record::read(places)?.is_some())
 }
 
+/// When services should have gone on that are held still, where that is long past.
+pub fn overdue(places: &Places, now: Utc) -> Result<Option<Utc>> {
+    let until = Record::read(places)?.and_then(|record| record.until);
+    Ok(until.filter(|until| now.unix() > until.unix() + SLACK_SECONDS))
+}
+
 fn let_go_of(record: &Record, installation: &Installation) -> Result<()> {
     let engine = Engine::connect()?;
     let journal: &Journal = &installation.journal;
@@ -331,9 +370,13 @@ mod tests {
             hook: true,
             paused: ["a".into()].into(),
             stopped: BTreeSet::new(),
+            until: Utc::from_unix(3600),
         };
         record.write(&places).unwrap();
         assert_eq!(Record::read(&places).unwrap(), Some(record));
+        let overdue = |second| overdue(&places, Utc::from_unix(second).unwrap()).unwrap();
+        assert_eq!((overdue(3600 + SLACK_SECONDS), overdue(0)), (None, None));
+        assert_eq!(overdue(3601 + SLACK_SECONDS), Utc::from_unix(3600));
         std::fs::write(places.held(), "{").unwrap();
         assert!(Record::read(&places).is_err(), "what cannot be read is not passed over");
     }

@@ -268,7 +268,9 @@ impl Targets {
         let places = self.data.iter().map(|(_, place)| place).chain(&self.conf);
         places
             .map(|place| {
-                if is_mount_point(place) {
+                if place.is_symlink() {
+                    Err(Error::LinkedRoot { path: place.clone() })
+                } else if is_mount_point(place) {
                     Err(Error::RestoreMount { path: place.clone() })
                 } else {
                     Swap::new(place.clone())

@@ -8,14 +8,17 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use wt_installer::backup::bounds::DEEPEST;
 use wt_installer::backup::data_reader::{Look, Visitor};
 use wt_installer::backup::data_writer::{DataWriter, Written};
 use wt_installer::backup::encryption::{Identities, Recipient};
-use wt_installer::backup::folder::{self, Backup, KEY, LIST, Unfinished};
+use wt_installer::backup::folder::{self, Backup, Found, KEY, LIST, Unfinished, What};
 use wt_installer::backup::list::{BackupList, FORMAT, Kind};
+use wt_installer::backup::plan::TimeSpan;
 use wt_installer::backup::source::{self, Root};
+use wt_installer::quiesce::Deadline;
 use wt_installer::restore::unpack::Unpack;
 use wt_installer::{Error, Result};
 use wt_keys::console::{Exit, Explain as _, Progress};
@@ -81,7 +84,9 @@ impl World {
         let name = folder::name("acme", &version, created);
         let unfinished = Unfinished::create(&self.backups(), &name, key)?;
         let phase = Progress::silent().phase("copying", None);
-        let mut writer = DataWriter::create(&unfinished.data(!recipients.is_empty()), &recipients, &phase)?;
+        let encrypted = !recipients.is_empty();
+        let file = unfinished.make_data(encrypted)?;
+        let mut writer = DataWriter::new(file, &unfinished.data(encrypted), &recipients, &phase)?;
         let root = "data/db".parse().unwrap();
         assert!(writer.add(&root, &self.path("db"))?);
         assert!(!writer.add(&"data/none".parse().unwrap(), &self.path("none"))?, "there is none");
@@ -325,7 +330,7 @@ fn a_run_that_was_killed_leaves_nothing_that_looks_like_a_backup() {
     let mine = Unfinished::create(&world.backups(), &name, &insecure_key(1)).unwrap();
     std::mem::forget(mine); // as SIGKILL would
     let theirs = Unfinished::create(&world.backups(), &name.replace("02", "03"), &insecure_key(2)).unwrap();
-    assert!(folder::all(&world.backups(), "acme").unwrap().is_empty());
+    assert!(folder::all(&world.backups(), "acme", &insecure_key(1).public()).unwrap().is_empty());
     folder::remove_leftovers(&world.backups(), "acme", &insecure_key(1)).unwrap();
     assert_eq!(
         fs::read_dir(world.backups()).unwrap().count(),
@@ -367,14 +372,101 @@ fn what_would_hold_services_still_for_ever_is_said_before() {
     let world = World::new();
     let root = Root { path: "data/db".parse().unwrap(), place: world.path("db"), still: true };
     let measured = source::measure(std::slice::from_ref(&root)).unwrap();
-    assert_eq!((measured.entries, measured.size), (5, 5));
+    assert_eq!((measured.tally.entries, measured.size), (5, 5));
     let hollow = File::create(world.path("db/inner/hollow")).unwrap();
     hollow.set_len(64 << 30).unwrap();
     source::measure(std::slice::from_ref(&root)).unwrap();
     hollow.set_len((64 << 30) + 1).unwrap();
-    let refused = source::measure(&[root]).unwrap_err();
-    let said = format!("{refused}: {}", std::error::Error::source(&refused).unwrap());
-    assert!(said.contains("`hollow`") && said.contains("64.00 GiB of holes"), "{said}");
+    let said = source::measure(&[root]).unwrap_err().to_string();
+    assert!(said.contains("db/inner/hollow`") && said.contains("64.00 GiB of holes"), "{said}");
+}
+
+#[test]
+fn a_folder_that_no_backup_can_hold_is_named_before_anything_is_copied() {
+    let world = World::new();
+    let root = Root { path: "data/db".parse().unwrap(), place: world.path("db"), still: true };
+    let refused = || source::measure(std::slice::from_ref(&root)).unwrap_err();
+    let deep = (0..DEEPEST).fold(world.path("db"), |path, _| path.join("f"));
+    fs::create_dir_all(&deep).unwrap();
+    let said = refused().to_string();
+    assert!(said.contains("db/f/f/f") && said.contains("more than 128 folders deep"), "{said}");
+    fs::remove_dir_all(world.path("db/f")).unwrap();
+    // a writer that comes upon it later says the same
+    let (phase, path) = (Progress::silent().phase("copying", None), world.path("data"));
+    let mut writer = DataWriter::new(File::create(&path).unwrap(), &path, &[], &phase).unwrap();
+    fs::create_dir_all(&deep).unwrap();
+    assert!(matches!(writer.add(&root.path, &root.place), Err(Error::BackupBounds { .. })));
+    fs::rename(world.path("db"), world.path("real")).unwrap();
+    symlink(world.path("real"), world.path("db")).unwrap();
+    assert!(matches!(refused(), Error::LinkedRoot { path } if path == world.path("db")));
+}
+
+#[test]
+fn a_copy_that_takes_too_long_is_given_up() {
+    let world = World::new();
+    let (phase, path) = (Progress::silent().phase("copying", None), world.path("data"));
+    let mut writer = DataWriter::new(File::create(&path).unwrap(), &path, &[], &phase).unwrap();
+    let at_most: TimeSpan = "2s".parse().unwrap();
+    let root = "data/db".parse().unwrap();
+    writer.until(Some(Deadline::new(Instant::now() + Duration::from_hours(1), at_most)));
+    writer.add(&root, &world.path("db")).unwrap();
+    writer.until(Some(Deadline::new(Instant::now().checked_sub(Duration::from_secs(3)).unwrap(), at_most)));
+    let refused = writer.add(&root, &world.path("db")).unwrap_err();
+    assert!(refused.to_string().contains("held still for 2s"), "{refused}");
+    assert!(refused.hint().unwrap().contains("hold-at-most"));
+}
+
+#[test]
+fn a_backup_is_made_in_no_folder_that_is_there_already() {
+    let world = World::new();
+    let name = folder::name("acme", &"1.0.0".parse().unwrap(), CREATED.parse().unwrap());
+    let place = world.backups().join(format!("{name}.unfinished"));
+    let theirs = world.path("theirs");
+    fs::create_dir(&theirs).unwrap();
+    for what in ["folder", "link"] {
+        match what {
+            "folder" => fs::create_dir(&place).unwrap(),
+            _ => symlink(&theirs, &place).unwrap(),
+        }
+        assert!(Unfinished::create(&world.backups(), &name, &insecure_key(1)).is_err(), "{what}");
+        assert!(place.symlink_metadata().is_ok(), "{what}: whose it is, we do not know");
+        assert_eq!(fs::read_dir(&theirs).unwrap().count(), 0);
+        let _ = fs::remove_dir(&place);
+    }
+    // nor is one that was put in its place later written to, or published
+    fs::remove_file(&place).unwrap();
+    let unfinished = Unfinished::create(&world.backups(), &name, &insecure_key(1)).unwrap();
+    fs::rename(&place, world.path("moved")).unwrap();
+    symlink(&theirs, &place).unwrap();
+    unfinished.make_data(false).unwrap();
+    assert_eq!(fs::read_dir(&theirs).unwrap().count(), 0);
+    assert!(world.path("moved/data.tar.zst").exists());
+}
+
+#[test]
+fn backups_of_others_are_not_read() {
+    let world = World::new();
+    let own = insecure_key(1).public();
+    world.back_up_as(&[], &insecure_key(2), |_| {}).unwrap();
+    let found = || folder::all(&world.backups(), "acme", &own).unwrap();
+    let [Found { what: What::Foreign(key), path }] = &found()[..] else { panic!("{:?}", found()) };
+    assert_eq!(*key, insecure_key(2).public().id());
+    // whatever it says: not even whether it is a list was looked at
+    fs::write(path.join(LIST), "{").unwrap();
+    assert!(matches!(found()[0].what, What::Foreign(_)));
+    for (name, target) in [(LIST, "/dev/zero"), (KEY, "/dev/zero"), (KEY, "/etc/hostname")] {
+        fs::write(path.join(KEY), own.to_pem()).unwrap();
+        fs::remove_file(path.join(name)).unwrap();
+        symlink(target, path.join(name)).unwrap();
+        let found = found();
+        let What::Unusable(why) = &found[0].what else { panic!("{name}: {found:?}") };
+        let why = format!("{why:?}");
+        assert!(why.contains("not a regular file"), "{name}: {why}");
+        fs::remove_file(path.join(name)).unwrap();
+    }
+    let now = "2026-12-01T00:00:00Z".parse().unwrap();
+    let gone = folder::keep_newest(&world.backups().join("none"), now, "acme", &insecure_key(1), 1).unwrap();
+    assert!(gone.is_empty() && path.exists());
 }
 
 /// The backup of format 1 as it is written today. `WT_BLESS=1` writes it anew, as root: a change to it belongs under "Format"

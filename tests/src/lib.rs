@@ -2,6 +2,7 @@
 
 pub mod lab;
 pub mod program;
+pub mod secrets;
 pub mod site;
 pub mod vendor;
 pub mod watched;

@@ -4,6 +4,7 @@
 
 use std::sync::OnceLock;
 
+use wt_tests::secrets;
 use wt_tests::site::{PASSWORD, PROGRAM, Site, State};
 use wt_tests::vendor::{Draft, first_bundle};
 
@@ -213,11 +214,11 @@ fn an_uninstall_leaves_the_host_as_it_was() {
         let site = Site::bare_as(name, system);
         site.bring(&first_bundle());
         let before = everything(&site);
-        watch_for_secrets(&site);
+        secrets::watch(&site);
         site.install(&first_bundle()).expect(0);
         site.wt("restart redis").expect(0);
         site.within(ONE_CHECK, &format!("test -e {REPORT}"));
-        assert_no_secret_is_seen(&site);
+        secrets::none_was_seen(&site);
         site.wt("uninstall --data --yes").expect(2).says("`--data-again`");
         site.wt("uninstall --dry-run").expect(0).says("would remove");
         site.wt("status").expect(0);
@@ -293,38 +294,6 @@ fn everything(site: &Site) -> State {
     let rules = site.host.firewall();
     let rules = rules.lines().filter(|line| !(line.contains(" :") && line.ends_with(" ACCEPT")));
     State(rules.fold(said.expect(0).stdout, |all, line| all + line + "\n"))
-}
-
-/// From now on: whatever process has the password in its arguments or its environment.
-fn watch_for_secrets(site: &Site) {
-    let pattern = wt_tests::vendor::world().join("pattern");
-    std::fs::write(&pattern, PASSWORD).unwrap(); // not by a command, which would be seen
-    site.host.put(&pattern, "/root/pattern");
-    site.sh("chmod 600 /root/pattern; mkdir /root/watch; (setsid bash -c 'while test -e /root/pattern; do \
-            grep -lsaFf /root/pattern /proc/[0-9]*/cmdline /proc/[0-9]*/environ >> /root/watch/seen; done' \
-            >/dev/null 2>&1 &)")
-        .expect(0);
-}
-
-/// Not in a process, in a log, in the journal, nor in a file that anybody can read who is not root.
-fn assert_no_secret_is_seen(site: &Site) {
-    assert_eq!(site.sh("cat /root/watch/seen").expect(0).stdout, "");
-    site.sh("! journalctl --no-pager -o export | grep -aFf /root/pattern").expect(0);
-    site.sh("! grep -rlsaFf /root/pattern /var/log").expect(0);
-    site.sh("! docker ps -q | xargs docker inspect | grep -aFf /root/pattern").expect(0);
-    site.sh(
-        "! for s in $(docker service ls -q); do docker service logs $s 2>&1; done | grep -aFf /root/pattern",
-    )
-    .expect(0);
-    let all = "find / \\( -path /proc -o -path /sys \\) -prune -o -type f -size -64M -readable -print0";
-    let readable = site.sh(&format!(
-        "setpriv --reuid=65534 --regid=65534 --clear-groups bash -c \"pattern=\\$(cat) && {all} | xargs -0 grep -lsaF -e \\\"\\$pattern\\\"\" < /root/pattern; true"
-    ));
-    assert_eq!(readable.stdout, "");
-    let kept =
-        site.sh("grep -rlsaFf /root/pattern /root/site.toml /var/lib/wt-install /opt /etc /run; true").stdout;
-    assert_eq!(kept, "/root/site.toml\n/var/lib/wt-install/site.toml\n");
-    site.sh("rm -r /root/pattern /root/watch").expect(0);
 }
 
 fn run(program: &str, arguments: &[&str]) {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat};
@@ -14,11 +14,13 @@ use wt_keys::console::Phase;
 use wt_keys::digest::Hasher;
 use zstd::stream::write::Encoder;
 
+use super::bounds::Tally;
 use super::encryption::{self, Recipient};
-use super::list::{CHUNK_SIZE, DataFile, Entry, Kind, LeftOut, MOST_ENTRIES, Mode, Moment, Target};
+use super::list::{CHUNK_SIZE, DataFile, Entry, Kind, LeftOut, Mode, Moment, Target};
 use super::path::BackupPath;
 use super::tar;
 use crate::beneath::Folder;
+use crate::quiesce::Deadline;
 use crate::{Error, Result};
 
 const LEVEL: i32 = 3;
@@ -33,6 +35,9 @@ pub struct DataWriter<'a> {
     left_out: Vec<LeftOut>,
     /// The files of this root that have several names: device and inode, and the name that came first.
     links: HashMap<(u64, u64), BackupPath>,
+    tally: Tally,
+    /// When services must go on.
+    deadline: Option<Deadline>,
     phase: &'a Phase,
     buffer: Vec<u8>,
 }
@@ -52,10 +57,9 @@ impl std::fmt::Debug for DataWriter<'_> {
 }
 
 impl<'a> DataWriter<'a> {
-    pub fn create(path: &Path, recipients: &[Recipient], phase: &'a Phase) -> Result<Self> {
+    /// `file` is new and empty, and lies at `path`.
+    pub fn new(file: File, path: &Path, recipients: &[Recipient], phase: &'a Phase) -> Result<Self> {
         let failed = |error| Error::io("write", path)(error);
-        let mut options = File::options();
-        let file = options.write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
         let sink =
             Sink { file, whole: Hasher::default(), chunk: Hasher::default(), chunks: Vec::new(), length: 0 };
         let seal = match recipients {
@@ -66,8 +70,14 @@ impl<'a> DataWriter<'a> {
         out.include_checksum(true).map_err(failed)?;
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
         out.multithread(u32::try_from(threads).unwrap_or(1)).map_err(failed)?;
-        let (entries, left_out, links) = Default::default();
-        Ok(Self { out, path: path.to_owned(), entries, left_out, links, phase, buffer: vec![0; BUFFER] })
+        let (path, buffer) = (path.to_owned(), vec![0; BUFFER]);
+        let (entries, left_out, links, tally) = Default::default();
+        Ok(Self { out, path, entries, left_out, links, tally, deadline: None, phase, buffer })
+    }
+
+    /// What is added from now on must be there by then.
+    pub fn until(&mut self, deadline: Option<Deadline>) {
+        self.deadline = deadline;
     }
 
     /// Adds a folder with all that is in it, or a file, under the name `root`. Tells whether there is such a thing.
@@ -82,6 +92,7 @@ impl<'a> DataWriter<'a> {
         if matches!(folder.look(name), Err(error) if error.kind() == ErrorKind::NotFound) {
             return Ok(false);
         }
+        self.tally.add_root(root, place)?;
         self.add_one(&folder, name, root.clone(), place)?;
         Ok(self.entries.iter().rev().any(|entry| entry.path == *root))
     }
@@ -91,7 +102,7 @@ impl<'a> DataWriter<'a> {
         let read = match folder.look(name) {
             Ok(found) => match FileType::from_raw_mode(found.st_mode) {
                 FileType::Directory => folder.folder(name).map(Thing::Folder),
-                FileType::RegularFile => folder.file(name).map(Thing::File),
+                FileType::RegularFile => folder.file(name).map(|file| file.map_or(Thing::Gone, Thing::File)),
                 FileType::Symlink => folder.target(name).map(|target| Thing::Symlink(found, target)),
                 FileType::Socket => Ok(Thing::Other("a socket")),
                 FileType::Fifo => Ok(Thing::Other("a pipe")),
@@ -102,6 +113,7 @@ impl<'a> DataWriter<'a> {
         match read {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(Error::io("read", place)(error)),
+            Ok(Thing::Gone) => Ok(()), // something else has its name by now
             Ok(Thing::Folder(found)) => self.add_folder(&found, path, place),
             Ok(Thing::File(file)) => self.add_file(file, path, place),
             Ok(Thing::Symlink(found, target)) => {
@@ -118,13 +130,11 @@ impl<'a> DataWriter<'a> {
     fn add_folder(&mut self, folder: &Folder, path: BackupPath, place: &Path) -> Result<()> {
         let failed = |error| Error::io("read", place)(error);
         let found = folder.stat().map_err(failed)?;
-        let names = folder.names().map_err(failed)?;
+        let names = self.tally.names(folder, place)?;
         self.write_header(entry(path.clone(), &found, Kind::Folder))?;
         for name in names {
             let place = place.join(&name);
-            let Some(path) = path.join(&name) else {
-                return Err(Error::io("name", place)(ErrorKind::InvalidFilename.into()));
-            };
+            let path = self.tally.join(&path, &name, &place)?;
             self.add_one(folder, &name, path, &place)?;
         }
         Ok(())
@@ -133,9 +143,6 @@ impl<'a> DataWriter<'a> {
     fn add_file(&mut self, file: File, path: BackupPath, place: &Path) -> Result<()> {
         let failed = |error| Error::io("read", place)(error);
         let before = rustix::fs::fstat(&file).map_err(|errno| failed(errno.into()))?;
-        if FileType::from_raw_mode(before.st_mode) != FileType::RegularFile {
-            return Ok(()); // something else has its name by now
-        }
         if before.st_nlink > 1 {
             if let Some(first) = self.links.get(&(before.st_dev, before.st_ino)) {
                 let kind = Kind::Hardlink(first.clone());
@@ -188,15 +195,13 @@ impl<'a> DataWriter<'a> {
     }
 
     fn write_header(&mut self, entry: Entry) -> Result<()> {
-        if self.entries.len() == MOST_ENTRIES {
-            return Err(Error::BackupTooMany { most: MOST_ENTRIES });
-        }
         self.write(&tar::header(&entry))?;
         self.entries.push(entry);
         Ok(())
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.deadline.map_or(Ok(()), Deadline::check)?;
         self.out.write_all(bytes).map_err(Error::io("write", &self.path))
     }
 
@@ -212,6 +217,7 @@ impl<'a> DataWriter<'a> {
 enum Thing {
     Folder(Folder),
     File(File),
+    Gone,
     Symlink(Stat, Vec<u8>),
     Other(&'static str),
 }

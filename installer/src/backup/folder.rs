@@ -1,16 +1,19 @@
 //! A backup as it lies on a disk: a folder with three files, which has its name when all of it is there.
 
-use std::fs::{self, OpenOptions};
-use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use semver::Version;
 use wt_keys::console::Phase;
 use wt_keys::{Envelope, KeyId, PublicKey, SigningKey, Utc, Verified, capped, durable, folder_of};
 
+use super::bounds::LIST_LIMIT;
 use super::data_reader::{DataReader, Look};
 use super::list::BackupList;
+use crate::beneath::Folder;
 use crate::{Error, Result};
 
 pub const LIST: &str = "backup.json";
@@ -21,7 +24,6 @@ const ENCRYPTED: &str = "data.tar.zst.age";
 const SUFFIX: &str = ".backup";
 /// What the name ends with until all of it is on the disk, and from when it is being removed.
 const UNFINISHED: &str = "unfinished";
-const LIST_LIMIT: u64 = 256 << 20;
 const KEY_LIMIT: u64 = 1 << 12;
 
 /// What a list is called in messages.
@@ -33,10 +35,26 @@ pub struct Backup {
     pub folder: PathBuf,
     pub list: Verified<BackupList>,
     pub signer: KeyId,
+    /// All of it is read from here, whatever has the name by then.
+    opened: Folder,
+}
+
+/// What the list of a backup says of all of it.
+#[derive(Debug)]
+pub struct Summary {
+    pub folder: PathBuf,
+    pub product: String,
+    pub version: Version,
+    pub created: Utc,
+    pub logs: bool,
+    pub encrypted: bool,
+    /// Bytes of the data file, and of what it holds.
+    pub length: u64,
+    pub stored: u64,
 }
 
 /// What a backup is called: `worktile-5.2.0-2026-11-24T020000Z.backup`.
-pub fn name(product: &str, version: &semver::Version, created: Utc) -> String {
+pub fn name(product: &str, version: &Version, created: Utc) -> String {
     format!("{product}-{version}-{}{SUFFIX}", created.to_string().replace(':', ""))
 }
 
@@ -47,34 +65,68 @@ pub fn data_name(encrypted: bool) -> &'static str {
 
 /// The key that a backup says it is signed with.
 pub fn claimed_signer(folder: &Path) -> Result<PublicKey> {
-    let path = folder.join(KEY);
-    if !path.exists() {
-        return Err(Error::NoBackup { path: folder.to_owned(), expected: KEY });
-    }
-    let bytes = capped::read(&path, "a public key", KEY_LIMIT)?;
+    claim(&open(folder, KEY)?, folder)
+}
+
+fn claim(opened: &Folder, folder: &Path) -> Result<PublicKey> {
+    let bytes = read(opened, folder, KEY, "a public key", KEY_LIMIT)?;
     Ok(PublicKey::from_pem(std::str::from_utf8(&bytes).unwrap_or_default())?)
+}
+
+/// A folder that is to have a file `expected`.
+fn open(folder: &Path, expected: &'static str) -> Result<Folder> {
+    Folder::open(folder).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            Error::NoBackup { path: folder.to_owned(), expected }
+        }
+        _ => Error::io("open", folder)(error),
+    })
+}
+
+/// Follows nothing, and hangs on nothing, that somebody put there.
+fn read(
+    opened: &Folder,
+    folder: &Path,
+    name: &'static str,
+    what: &'static str,
+    limit: u64,
+) -> Result<Vec<u8>> {
+    match opened.file(OsStr::new(name)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(Error::NoBackup { path: folder.to_owned(), expected: name })
+        }
+        found => {
+            let path = folder.join(name);
+            Ok(capped::read_file(&regular(found, &path)?, &path, what, limit)?)
+        }
+    }
+}
+
+fn regular(found: io::Result<Option<File>>, path: &Path) -> Result<File> {
+    let other = || Error::io("read", path)(io::Error::other("not a regular file"));
+    found.map_err(Error::io("open", path))?.ok_or_else(other)
 }
 
 impl Backup {
     /// Verifies the list by `signer`'s signature before it is read.
     pub fn open(folder: &Path, signer: &PublicKey) -> Result<Self> {
-        let path = folder.join(LIST);
-        if !path.exists() {
-            return Err(Error::NoBackup { path: folder.to_owned(), expected: LIST });
-        }
-        let bytes = capped::read(&path, WHAT, LIST_LIMIT)?;
+        Self::read(open(folder, LIST)?, folder, signer)
+    }
+
+    fn read(opened: Folder, folder: &Path, signer: &PublicKey) -> Result<Self> {
+        let bytes = read(&opened, folder, LIST, WHAT, LIST_LIMIT)?;
         let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         let list: Verified<BackupList> = Envelope::parse(line, WHAT)?.verify(signer)?;
         list.check()?;
-        Ok(Self { folder: folder.to_owned(), list, signer: signer.id() })
+        Ok(Self { folder: folder.to_owned(), list, signer: signer.id(), opened })
     }
 
     /// The data file, opened once and read from there only.
     pub fn data<'a>(&'a self, phase: &'a Phase) -> Result<DataReader<'a>> {
-        let path = self.folder.join(data_name(self.list.data.encrypted));
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(&path);
-        DataReader::open(path.clone(), file.map_err(Error::io("open", path))?, &self.list, phase)
+        let name = data_name(self.list.data.encrypted);
+        let path = self.folder.join(name);
+        let file = regular(self.opened.file(OsStr::new(name)), &path)?;
+        DataReader::open(path, file, &self.list, phase)
     }
 
     /// Compares every byte with what was signed, and looks inside where it is not encrypted.
@@ -88,10 +140,27 @@ impl Backup {
     }
 }
 
+impl Summary {
+    fn of(backup: &Backup) -> Self {
+        let list = &backup.list;
+        Self {
+            folder: backup.folder.clone(),
+            product: list.product.clone(),
+            version: list.version.clone(),
+            created: list.created,
+            logs: list.logs,
+            encrypted: list.data.encrypted,
+            length: list.data.length,
+            stored: list.stored(),
+        }
+    }
+}
+
 /// A backup that is being made. Dropped before it is published, nothing is left of it.
 #[derive(Debug)]
 pub struct Unfinished {
     path: PathBuf,
+    folder: Folder,
     published: bool,
 }
 
@@ -99,15 +168,46 @@ impl Unfinished {
     /// Whose it is stands in it from the start, so that what a killed run left can be told from what others are making.
     pub fn create(parent: &Path, name: &str, key: &SigningKey) -> Result<Self> {
         let path = parent.join(name).with_added_extension(UNFINISHED);
-        durable::remove_folder(&path)?;
-        durable::create_folder(&path, 0o700)?;
-        let this = Self { path, published: false };
-        durable::write(&this.path.join(KEY), key.public().to_pem().as_bytes(), 0o600)?;
+        let failed = |error| Error::io("create the folder", &path)(error);
+        // never one that is there: whose it is, and where it leads, others have a say in
+        DirBuilder::new().mode(0o700).create(&path).map_err(failed)?;
+        let folder = Folder::open(&path).map_err(failed)?;
+        let this = Self { folder, path, published: false };
+        this.write(KEY, key.public().to_pem().as_bytes())?;
+        this.require_own()?;
         Ok(this)
     }
 
+    /// A folder that somebody put in place of the one that was made is not whose the files in it are. (On a share, that need
+    /// not be root.)
+    fn require_own(&self) -> Result<()> {
+        let failed = |error| Error::io("create the folder", &self.path)(error);
+        let folder = self.folder.stat().map_err(failed)?;
+        let file = self.folder.look(OsStr::new(KEY)).map_err(failed)?;
+        if folder.st_uid == file.st_uid {
+            return Ok(());
+        }
+        Err(failed(io::Error::other("somebody else put another in its place")))
+    }
+
+    /// Where the data file is to lie.
     pub fn data(&self, encrypted: bool) -> PathBuf {
         self.path.join(data_name(encrypted))
+    }
+
+    /// Makes that file.
+    pub fn make_data(&self, encrypted: bool) -> Result<File> {
+        self.make(data_name(encrypted))
+    }
+
+    fn make(&self, name: &str) -> Result<File> {
+        self.folder.make_file(OsStr::new(name)).map_err(Error::io("write", self.path.join(name)))
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let mut file = self.make(name)?;
+        let written = file.write_all(bytes).and_then(|()| file.sync_all());
+        written.map_err(Error::io("write", self.path.join(name)))
     }
 
     /// Signs the list, reads all of it again as anybody would, and gives the backup its name. It is on the disk then.
@@ -121,16 +221,21 @@ impl Unfinished {
             }
             .into());
         }
-        durable::write(&self.path.join(LIST), &bytes, 0o600)?;
-        let mut backup = Backup::open(&self.path, &key.public())?;
+        self.write(LIST, &bytes)?;
+        let opened = self.folder.descend(&[]).map_err(Error::io("open", &self.path))?;
+        let mut backup = Backup::read(opened, &self.path, &key.public())?;
         backup.verify(phase)?;
         let folder = self.path.with_extension("");
-        durable::sync_folder(&self.path)?;
+        self.folder.sync().map_err(Error::io("sync", &self.path))?;
         if folder.symlink_metadata().is_ok() {
             return Err(Error::io("write", folder)(ErrorKind::AlreadyExists.into()));
         }
         fs::rename(&self.path, &folder).map_err(Error::io("write", &folder))?;
         self.published = true;
+        if !self.folder.is_at(&folder).map_err(Error::io("open", &folder))? {
+            let other = io::Error::other("somebody else put another folder in its place");
+            return Err(Error::io("write", folder)(other));
+        }
         durable::sync_folder(&folder_of(&folder))?;
         backup.folder = folder;
         Ok(backup)
@@ -149,18 +254,49 @@ impl Drop for Unfinished {
 #[derive(Debug)]
 pub struct Found {
     pub path: PathBuf,
-    pub opened: Result<Backup>,
+    pub what: What,
 }
 
-/// The backups of a product in `parent`, newest first; each verified by the key that it names.
-pub fn all(parent: &Path, product: &str) -> Result<Vec<Found>> {
-    let mut found: Vec<Found> = named(parent, product, SUFFIX)?
-        .into_iter()
-        .map(|path| Found { opened: claimed_signer(&path).and_then(|key| Backup::open(&path, &key)), path })
-        .collect();
-    let created = |found: &Found| found.opened.as_ref().ok().map(|backup| backup.list.created);
-    found.sort_by(|a, b| (created(b), &b.path).cmp(&(created(a), &a.path)));
+#[derive(Debug)]
+pub enum What {
+    Ours(Summary),
+    /// It names this key of another installation as its signer's. Nothing else of it was read.
+    Foreign(KeyId),
+    Unusable(Error),
+}
+
+impl Found {
+    fn at(path: PathBuf, own: &PublicKey) -> Self {
+        let opened = open(&path, KEY).and_then(|opened| match claim(&opened, &path)? {
+            claimed if claimed == *own => Ok(What::Ours(Summary::of(&Backup::read(opened, &path, own)?))),
+            other => Ok(What::Foreign(other.id())),
+        });
+        Self { what: opened.unwrap_or_else(What::Unusable), path }
+    }
+
+    fn created(&self) -> Option<Utc> {
+        match &self.what {
+            What::Ours(summary) => Some(summary.created),
+            _ => None,
+        }
+    }
+}
+
+/// The backups of a product in `parent`, newest first. Lists are verified by the key `own`; those of others stay unread.
+pub fn all(parent: &Path, product: &str, own: &PublicKey) -> Result<Vec<Found>> {
+    let paths = named(parent, product, SUFFIX)?.into_iter();
+    let mut found: Vec<Found> = paths.map(|path| Found::at(path, own)).collect();
+    found.sort_by(|a, b| (b.created(), &b.path).cmp(&(a.created(), &a.path)));
     Ok(found)
+}
+
+/// Those of them that this installation has made of this product, up to now.
+pub fn ours(parent: &Path, product: &str, own: &PublicKey, now: Utc) -> Result<Vec<Summary>> {
+    let summaries = all(parent, product, own)?.into_iter().filter_map(|found| match found.what {
+        What::Ours(summary) => Some(summary),
+        What::Foreign(_) | What::Unusable(_) => None,
+    });
+    Ok(summaries.filter(|summary| summary.product == product && summary.created <= now).collect())
 }
 
 /// Removes what killed runs of this installation left.
@@ -186,21 +322,19 @@ pub fn keep_newest(
     keep: usize,
 ) -> Result<Vec<String>> {
     let parent = made.parent().unwrap_or(made);
-    let ours = all(parent, product)?.into_iter().filter_map(|found| found.opened.ok());
-    let ours = ours.filter(|backup| backup.signer == key.public().id() && backup.list.product == product);
-    let ours = ours.filter(|backup| backup.folder != made && backup.list.created <= now);
+    let ours = ours(parent, product, &key.public(), now)?.into_iter().filter(|backup| backup.folder != made);
     let mut removed = Vec::new();
     for backup in ours.skip(keep.saturating_sub(1)) {
         if remove(&backup)? {
-            removed.push(backup.name());
+            removed.push(backup.folder.file_name().unwrap_or_default().to_string_lossy().into_owned());
         }
     }
     Ok(removed)
 }
 
 /// It loses its name first: what is half removed is no backup.
-fn remove(backup: &Backup) -> Result<bool> {
-    let files = [LIST, KEY, data_name(backup.list.data.encrypted)];
+fn remove(backup: &Summary) -> Result<bool> {
+    let files = [LIST, KEY, data_name(backup.encrypted)];
     let failed = |error| Error::io("remove", &backup.folder)(error);
     for entry in fs::read_dir(&backup.folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();

@@ -9,14 +9,13 @@ use serde::{Deserialize, Serialize};
 use wt_keys::{Document, Sha256Digest, Utc, written_as_string};
 use wt_manifests::platform::is_plain;
 
+use super::bounds::{DEEPEST, LONGEST_KIND, MOST_ENTRIES, MOST_ROOTS, at_most};
 use super::path::BackupPath;
 use crate::{Error, Result};
 
 pub const FORMAT: u32 = 1;
 /// The unit in which the data file is authenticated.
 pub const CHUNK_SIZE: u64 = 4 << 20;
-/// Files, folders and links. The list is held in memory.
-pub const MOST_ENTRIES: usize = 400_000;
 /// What the operator's edits and licenses are called in a backup.
 pub const CONF: &str = "conf";
 /// What the release's templates had been rendered to.
@@ -37,10 +36,13 @@ pub struct BackupList {
     pub logs: bool,
     pub data: DataFile,
     /// What can be put back by itself: folders of the release, the configuration.
+    #[serde(deserialize_with = "at_most::<MOST_ROOTS, _, _>")]
     pub roots: Vec<BackupPath>,
     /// What was there and cannot be in a backup.
+    #[serde(deserialize_with = "at_most::<MOST_ENTRIES, _, _>")]
     pub left_out: Vec<LeftOut>,
     /// In the order of the tar.
+    #[serde(deserialize_with = "at_most::<MOST_ENTRIES, _, _>")]
     pub entries: Vec<Entry>,
 }
 
@@ -132,8 +134,17 @@ impl BackupList {
         if self.data.chunks.len() as u64 != self.data.length.div_ceil(CHUNK_SIZE) {
             return Err(invalid("a number of chunks that does not fit the length"));
         }
-        if self.entries.len() > MOST_ENTRIES {
+        if self.entries.len().saturating_add(self.left_out.len()) > MOST_ENTRIES {
             return Err(invalid("more than 400000 entries"));
+        }
+        if self.roots.len() > MOST_ROOTS {
+            return Err(invalid("more than 1000 roots"));
+        }
+        if self.left_out.iter().any(|out| out.what.len() > LONGEST_KIND) {
+            return Err(invalid("a kind of thing with a name of more than 100 bytes"));
+        }
+        if self.entries.iter().any(|entry| entry.path.depth() > DEEPEST) {
+            return Err(invalid("folders more than 128 deep"));
         }
         let inside = |inner: &BackupPath| self.roots.iter().filter(|outer| inner.lies_in(outer)).count() != 1;
         if self.roots.iter().any(inside) {
@@ -326,6 +337,39 @@ pub(crate) mod tests {
         let roots = ["data", "data/db"].map(|text| text.parse().unwrap()).to_vec();
         let two = vec![entry("data", Kind::Folder), root()];
         assert!(BackupList { roots, ..list(two) }.check().is_err());
+    }
+
+    #[test]
+    fn a_list_that_says_too_much_is_refused_though_it_is_signed() {
+        let path = |text: &str| text.parse::<BackupPath>().unwrap();
+        let root = || entry("data/db", Kind::Folder);
+        let said = |list: BackupList| match list.check() {
+            Err(Error::BackupInvalid { why }) => why,
+            other => panic!("{other:?}"),
+        };
+        let mut deep = vec![root()];
+        for depth in 3..=DEEPEST {
+            let folder = format!("data/db{}", "/f".repeat(depth - 2));
+            deep.push(entry(&folder, Kind::Folder));
+        }
+        assert!(list(deep.clone()).check().is_ok());
+        deep.push(entry(&format!("data/db{}", "/f".repeat(DEEPEST - 1)), Kind::Folder));
+        assert_eq!(said(list(deep)), "folders more than 128 deep");
+        let many = (0..=MOST_ROOTS).map(|number| path(&number.to_string())).collect();
+        assert_eq!(said(BackupList { roots: many, ..list(vec![root()]) }), "more than 1000 roots");
+        let out = |what: &str| LeftOut { path: path("data/db/x"), what: what.to_owned() };
+        let long = BackupList { left_out: vec![out(&"x".repeat(101))], ..list(vec![root()]) };
+        assert!(said(long).starts_with("a kind of thing"));
+        let crowd = BackupList { left_out: vec![out("a pipe"); MOST_ENTRIES], ..list(vec![root()]) };
+        assert_eq!(said(crowd), "more than 400000 entries");
+    }
+
+    #[test]
+    fn a_list_with_too_many_roots_is_not_read_to_its_end() {
+        let mut value = serde_json::to_value(list(vec![entry("data/db", Kind::Folder)])).unwrap();
+        value["roots"] = vec!["x"; MOST_ROOTS + 1].into();
+        let refused = serde_json::from_value::<BackupList>(value).unwrap_err().to_string();
+        assert!(refused.contains("at most 1000 of them"), "{refused}");
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl BackupPath {
         self.names_below(folder).is_some()
     }
 
+    /// How many names it has.
+    pub fn depth(&self) -> usize {
+        self.0.split(|byte| *byte == b'/').count()
+    }
+
     /// The folder that it lies in.
     pub fn parent(&self) -> Option<Self> {
         let at = self.0.iter().rposition(|byte| *byte == b'/')?;

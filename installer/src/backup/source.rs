@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FileType;
 use wt_keys::console::Size;
 
-use super::list::{CONF, DATA, MOST_ENTRIES, RENDERED};
+use super::bounds::{Tally, refused};
+use super::list::{CONF, DATA, RENDERED};
 use super::path::BackupPath;
 use crate::beneath::Folder;
 use crate::conf::{self, Conf};
@@ -28,7 +29,8 @@ pub struct Measure {
     /// Bytes to be read, and bytes that they take on the disk.
     pub size: u64,
     pub stored: u64,
-    pub entries: u64,
+    /// Files and folders, and what the list of them takes.
+    pub tally: Tally,
 }
 
 /// All that a backup holds: what services write to first.
@@ -57,51 +59,62 @@ const MOST_HOLLOW: u64 = 64 << 30;
 /// before anything is held still.
 pub fn measure(roots: &[Root]) -> Result<Measure> {
     let mut sum = Measure::default();
-    for Root { place, .. } in roots {
+    for Root { path, place, .. } in roots {
         let parent = place.parent().unwrap_or(Path::new("/"));
-        let measured = Folder::open(parent)
-            .and_then(|folder| measure_one(&folder, place.file_name().unwrap_or_default(), &mut sum));
-        match measured {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("read", place)(error)),
-            _ => {}
+        let folder = match Folder::open(parent) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            folder => folder.map_err(Error::io("open", parent))?,
+        };
+        let name = place.file_name().unwrap_or_default();
+        match folder.look(name).map(|found| FileType::from_raw_mode(found.st_mode)) {
+            Ok(FileType::Symlink) => return Err(Error::LinkedRoot { path: place.clone() }),
+            Ok(FileType::Directory | FileType::RegularFile) => {}
+            Ok(_) => return Err(refused(place, "it is neither a folder nor a file".to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(Error::io("read", place)(error)),
         }
-    }
-    if sum.entries > MOST_ENTRIES as u64 {
-        return Err(Error::BackupTooMany { most: MOST_ENTRIES });
+        sum.tally.add_root(path, place)?;
+        sum.add(&folder, name, path, place)?;
     }
     Ok(sum)
 }
 
-fn measure_one(folder: &Folder, name: &OsStr, sum: &mut Measure) -> std::io::Result<()> {
-    let found = folder.look(name)?;
-    sum.entries += 1;
-    match FileType::from_raw_mode(found.st_mode) {
-        FileType::RegularFile => {
-            let size = u64::try_from(found.st_size).unwrap_or_default();
-            let on_disk = u64::try_from(found.st_blocks).unwrap_or_default().saturating_mul(512);
-            if size.saturating_sub(on_disk) > MOST_HOLLOW {
-                return Err(std::io::Error::other(format!(
-                    "`{}` in it has {} of holes, more than {}",
-                    name.display(),
-                    Size(size - on_disk),
-                    Size(MOST_HOLLOW)
-                )));
+impl Measure {
+    fn add(&mut self, folder: &Folder, name: &OsStr, path: &BackupPath, place: &Path) -> Result<()> {
+        let found = match folder.look(name) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            found => found.map_err(Error::io("read", place))?,
+        };
+        match FileType::from_raw_mode(found.st_mode) {
+            FileType::RegularFile => {
+                let size = u64::try_from(found.st_size).unwrap_or_default();
+                let on_disk = u64::try_from(found.st_blocks).unwrap_or_default().saturating_mul(512);
+                let hollow = size.saturating_sub(on_disk);
+                if hollow > MOST_HOLLOW {
+                    let why = format!("it has {} of holes, more than {}", Size(hollow), Size(MOST_HOLLOW));
+                    return Err(refused(place, why));
+                }
+                self.size = self.size.saturating_add(size);
+                self.stored = self.stored.saturating_add(on_disk.min(size));
             }
-            sum.size = sum.size.saturating_add(size);
-            sum.stored = sum.stored.saturating_add(on_disk.min(size));
-        }
-        FileType::Directory => {
-            let inner = folder.folder(name)?;
-            for name in inner.names()? {
-                match measure_one(&inner, &name, sum) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                    _ => {}
+            FileType::Directory => {
+                let inner = match folder.folder(name) {
+                    Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                    inner => inner.map_err(Error::io("read", place))?,
+                };
+                for name in self.tally.names(&inner, place)? {
+                    let place = place.join(&name);
+                    let path = self.tally.join(path, &name, &place)?;
+                    self.add(&inner, &name, &path, &place)?;
                 }
             }
+            FileType::Symlink => {
+                self.tally.add_listed(u64::try_from(found.st_size).unwrap_or_default(), place)?;
+            }
+            _ => {}
         }
-        _ => {}
+        Ok(())
     }
-    Ok(())
 }
 
 /// The folder of the site that a backup must not lie in, as it would hold itself, or be taken for something of the site's.

@@ -13,12 +13,13 @@ use wt_licensor::{LicenseInputs, Verdict, check};
 use wt_manifests::stack::Run;
 
 use super::alarm::Alarms;
+use crate::backup::last::LastBackup;
 use crate::deployment::Deployment;
 use crate::engine::{Engine, Service, SwarmState};
 use crate::installation::Installed;
 use crate::operation::Operation;
 use crate::wanted::Wanted;
-use crate::{Error, Installation, Places, Result, certificate, journey, trust_store};
+use crate::{Error, Installation, Places, Result, certificate, journey, quiesce, trust_store};
 
 /// A container that ended is started again by the engine within this.
 const SERVICES_PATIENCE: Duration = Duration::from_secs(20);
@@ -44,6 +45,28 @@ pub struct Facts {
     pub operation: Option<Operation>,
     /// Why the last mail could not be sent.
     pub unsent: Option<String>,
+    /// The run that kept this check from doing anything.
+    pub holder: Option<Holder>,
+    /// When services should have gone on that are held still, where that is long past.
+    pub overdue: Option<Utc>,
+    /// Where the site wants a backup every day.
+    pub backup: Option<BackupFact>,
+}
+
+/// A run that holds the lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    pub process: Option<u32>,
+    pub since: Utc,
+}
+
+/// The daily backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupFact {
+    /// The last one that came.
+    pub last: Option<Utc>,
+    /// Since when the site's answers are what they are.
+    pub asked: Utc,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,8 +138,22 @@ impl Usage {
     }
 }
 
+impl Holder {
+    /// Hours that a run may have before a check speaks of it, and before it is bad.
+    const LONG: i64 = 1;
+    pub const TOO_LONG: i64 = 6;
+
+    pub fn hours(&self, now: Utc) -> i64 {
+        (now.unix() - self.since.unix()) / 3600
+    }
+
+    pub fn is_long(&self, now: Utc) -> bool {
+        self.hours(now) >= Self::LONG
+    }
+}
+
 /// Looks at everything, and waits a moment for what is about to come back.
-pub fn gather(installation: &Installation, latest: Utc) -> Result<Facts> {
+pub fn gather(installation: &Installation, latest: Utc, holder: Option<Holder>) -> Result<Facts> {
     let places = &installation.places;
     let now = (installation.clock)();
     let (engine, services) = engine(installation)?;
@@ -131,9 +168,22 @@ pub fn gather(installation: &Installation, latest: Utc) -> Result<Facts> {
         license: installation.installed.as_ref().map(|i| license(i, places, now)).transpose()?.flatten(),
         operation: Operation::pending(places)?,
         unsent: Alarms::read(places)?.unsent,
+        holder,
+        overdue: quiesce::overdue(places, now)?,
+        backup: backup(installation)?,
         engine,
         services,
     })
+}
+
+fn backup(installation: &Installation) -> Result<Option<BackupFact>> {
+    if installation.site.backup.at.is_none() {
+        return Ok(None);
+    }
+    let path = &installation.site_path;
+    let changed = fs::metadata(path).map_err(Error::io("look at", path))?.mtime();
+    let last = LastBackup::read(&installation.places)?.map(|last| last.created);
+    Ok(Some(BackupFact { last, asked: Utc::from_unix(changed).unwrap_or(Utc::START) }))
 }
 
 fn engine(installation: &Installation) -> Result<(EngineFact, Vec<ServiceFact>)> {

@@ -5,7 +5,7 @@ use wt_keys::console::Size;
 use wt_licensor::{Reason, State, Verdict};
 use wt_manifests::stack::Run;
 
-use super::facts::{Disk, EngineFact, Facts, JourneyFact, ServiceFact, Usage};
+use super::facts::{BackupFact, Disk, EngineFact, Facts, Holder, JourneyFact, ServiceFact, Usage};
 use super::{Finding, Level};
 use crate::operation::Operation;
 use crate::site::CheckSettings;
@@ -13,6 +13,9 @@ use crate::site::CheckSettings;
 /// Days that a certificate or a license may have left before it is worth a warning, and before it is bad.
 const DAYS_WARN: i64 = 30;
 const DAYS_BAD: i64 = 7;
+/// A backup every day may be as old as a day and what it takes; one more that did not come is bad.
+const BACKUP_HOURS_WARN: i64 = 30;
+const BACKUP_HOURS_BAD: i64 = 54;
 const CLOCK_TOLERANCE_DAYS: u32 = 1;
 /// On a small file system, what is to be free is no more than this part of it.
 const SMALL_PART: u64 = 10;
@@ -30,6 +33,9 @@ pub fn judge(facts: &Facts, settings: &CheckSettings) -> Vec<Finding> {
     findings.extend(facts.license.as_ref().map(license));
     findings.push(clock(facts));
     findings.push(operation(facts.operation.as_ref()));
+    findings.extend(facts.backup.as_ref().map(|fact| backup(fact, facts.now)));
+    findings.extend(facts.holder.as_ref().map(|holder| lock(holder, facts.now)));
+    findings.extend(facts.overdue.map(held));
     findings.extend(facts.unsent.as_deref().map(mail));
     findings
 }
@@ -231,6 +237,42 @@ fn operation(pending: Option<&Operation>) -> Finding {
     ))
 }
 
+/// A site whose answers were changed since the last one is given the same time anew.
+fn backup(fact: &BackupFact, now: Utc) -> Finding {
+    let from = fact.last.map_or(fact.asked, |last| last.max(fact.asked));
+    let level = match (now.unix() - from.unix()) / 3600 {
+        hours if hours >= BACKUP_HOURS_BAD => Level::Bad,
+        hours if hours >= BACKUP_HOURS_WARN => Level::Warn,
+        _ => Level::Good,
+    };
+    let found = fact.last.map_or_else(|| "none yet".to_owned(), |last| format!("the last one is of {last}"));
+    let hint = if level == Level::Good {
+        ""
+    } else {
+        "`wt-install backup` makes one, or says why it cannot; `systemctl status 'wt-*-backup*'` shows the timer"
+    };
+    finding("backup", level, found, format!("one in every {BACKUP_HOURS_WARN} hours")).hint(hint)
+}
+
+fn lock(holder: &Holder, now: Utc) -> Finding {
+    let hours = holder.hours(now);
+    let level = if hours >= Holder::TOO_LONG { Level::Bad } else { Level::Warn };
+    let process = holder.process.map_or_else(String::new, |process| format!(" (process {process})"));
+    let hint = match holder.process {
+        Some(process) => format!(
+            "`ps -o pid,stat,etime,args -p {process}` shows it; with a `D` in STAT it waits for a disk. Until it ends, nothing is started here"
+        ),
+        None => "until it ends, nothing is started here".to_owned(),
+    };
+    let found = format!("another run of wt-install{process} has been at work for {hours} h");
+    finding("lock", level, found, format!("less than {} h", Holder::TOO_LONG)).hint(hint)
+}
+
+fn held(until: Utc) -> Finding {
+    finding("held", Level::Bad, "services are held still", format!("that they go on by {until}"))
+        .hint("`docker ps --filter status=paused` shows them; `wt-install start` lets them go on")
+}
+
 fn mail(unsent: &str) -> Finding {
     let found = format!("the last one could not be sent: {unsent}");
     finding("mail", Level::Warn, found, "mail that reaches somebody")
@@ -262,6 +304,9 @@ mod tests {
             license: None,
             operation: None,
             unsent: None,
+            holder: None,
+            overdue: None,
+            backup: None,
         }
     }
 
@@ -341,6 +386,33 @@ mod tests {
         one(&with("2026-12-01T08:00:00Z"), "certificate", Level::Bad);
         one(&with("2026-11-24T07:00:00Z"), "certificate", Level::Bad);
         assert_eq!(levels(&Facts { certificate: None, ..facts() }), []);
+    }
+
+    #[test]
+    fn a_daily_backup_that_did_not_come_is_told_of() {
+        let with = |last: Option<&str>, asked: &str| Facts {
+            backup: Some(BackupFact { last: last.map(at), asked: at(asked) }),
+            ..facts()
+        };
+        let long_ago = "2026-01-01T00:00:00Z";
+        assert_eq!(levels(&with(Some("2026-11-23T02:01:00Z"), long_ago)), []);
+        one(&with(Some("2026-11-23T02:00:00Z"), long_ago), "backup", Level::Warn);
+        one(&with(Some("2026-11-22T02:00:00Z"), long_ago), "backup", Level::Bad);
+        one(&with(None, long_ago), "backup", Level::Bad);
+        assert_eq!(levels(&with(None, "2026-11-24T00:00:00Z")), [], "it was asked for only now");
+        assert_eq!(levels(&with(Some(long_ago), "2026-11-24T00:00:00Z")), []);
+    }
+
+    #[test]
+    fn a_run_that_takes_too_long_and_what_it_holds_still_is_told_of() {
+        let with =
+            |since: &str| Facts { holder: Some(Holder { process: Some(17), since: at(since) }), ..facts() };
+        one(&with("2026-11-24T06:59:00Z"), "lock", Level::Warn);
+        one(&with("2026-11-24T02:00:00Z"), "lock", Level::Bad);
+        let said = judge(&with("2026-11-24T02:00:00Z"), &CheckSettings::default());
+        let row = said.iter().find(|finding| finding.check == "lock").unwrap();
+        assert_eq!(row.found, "another run of wt-install (process 17) has been at work for 6 h");
+        one(&Facts { overdue: Some(at("2026-11-24T07:00:00Z")), ..facts() }, "held", Level::Bad);
     }
 
     #[test]

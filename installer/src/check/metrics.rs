@@ -89,6 +89,11 @@ fn families(report: &Report, facts: &Facts) -> Vec<Family> {
         let days = Family::new("wt_license_days", "Whole days until the license expires.");
         found.extend(verdict.days_left.map(|left| days.one(left as f64)));
     }
+    if let Some(last) = facts.backup.as_ref().and_then(|backup| backup.last) {
+        let made =
+            Family::new("wt_backup_timestamp_seconds", "When the last of the site's backups was made.");
+        found.push(made.one(last.unix() as f64));
+    }
     let pending = Family::new("wt_operation_pending", "1 if a change was begun and not finished.");
     found.push(pending.one(facts.operation.is_some()));
     found

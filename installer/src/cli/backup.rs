@@ -8,7 +8,8 @@ use wt_licensor::install_key;
 
 use super::lock::Lock;
 use crate::backup::encryption::Recipient;
-use crate::backup::folder::{self, Found};
+use crate::backup::folder::{self, Found, What};
+use crate::backup::last::LastBackup;
 use crate::backup::list::{Kind, LeftOut};
 use crate::backup::plan::BackupPlan;
 use crate::backup::{self, Made, Order};
@@ -46,6 +47,9 @@ impl Backup {
         let plan = &installation.site.backup;
         let made =
             backup::carry_out(&installation, &self.order(plan, installation.product()), &output.progress())?;
+        if self.output.is_none() {
+            LastBackup::of(&made.backup).write(places)?;
+        }
         let removed = self.keep_newest(&installation, &made)?;
         let report = Report::of(&made, removed);
         output.report(&report, &report);
@@ -72,10 +76,10 @@ impl Backup {
     fn show(&self, output: Output, places: &Places) -> Done {
         let installation = Installation::current(places, now)?;
         let folder = self.folder(&installation.site.backup, installation.product());
-        let own = install_key::load_or_make(&places.installation_key())?.public().id();
-        let found = folder::all(&folder, installation.product())?;
-        let backups = found.iter().map(|found| Row::of(found, own)).collect();
-        let shown = Shown { schema: "wt.backups.v1", folder, signed_by: own, backups };
+        let own = install_key::load_or_make(&places.installation_key())?.public();
+        let found = folder::all(&folder, installation.product(), &own)?;
+        let backups = found.iter().map(Row::of).collect();
+        let shown = Shown { schema: "wt.backups.v1", folder, signed_by: own.id(), backups };
         output.report(&shown, &shown);
         Ok(())
     }
@@ -162,8 +166,12 @@ struct Shown {
 #[derive(Serialize)]
 struct Row {
     backup: String,
+    /// By this installation: the signature was verified, the data file was not looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     good: Option<Good>,
+    /// The key of another installation that it says it is signed with; nothing else of it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    foreign: Option<KeyId>,
     /// Why it cannot be used.
     #[serde(skip_serializing_if = "Option::is_none")]
     damaged: Option<String>,
@@ -176,29 +184,38 @@ struct Good {
     bytes: u64,
     encrypted: bool,
     logs: bool,
-    signed_by: KeyId,
-    /// By this installation.
-    own: bool,
 }
 
 impl Row {
-    /// The signature was verified; the data file was not looked at.
-    fn of(found: &Found, own: KeyId) -> Self {
+    fn of(found: &Found) -> Self {
         let backup = found.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        match &found.opened {
-            Err(error) => Self { backup, good: None, damaged: Some(error.to_string()) },
-            Ok(opened) => {
+        let row = Self { backup, good: None, foreign: None, damaged: None };
+        match &found.what {
+            What::Unusable(error) => Self { damaged: Some(error.to_string()), ..row },
+            What::Foreign(key) => Self { foreign: Some(*key), ..row },
+            What::Ours(summary) => {
                 let good = Good {
-                    version: opened.list.version.to_string(),
-                    created: opened.list.created,
-                    bytes: opened.list.data.length,
-                    encrypted: opened.list.data.encrypted,
-                    logs: opened.list.logs,
-                    signed_by: opened.signer,
-                    own: opened.signer == own,
+                    version: summary.version.to_string(),
+                    created: summary.created,
+                    bytes: summary.length,
+                    encrypted: summary.encrypted,
+                    logs: summary.logs,
                 };
-                Self { backup, good: Some(good), damaged: None }
+                Self { good: Some(good), ..row }
             }
+        }
+    }
+
+    fn words(&self) -> String {
+        match (&self.good, &self.foreign) {
+            (Some(good), _) => {
+                let mut words = vec![Size(good.bytes).to_string()];
+                words.extend(good.logs.then(|| "with logs".to_owned()));
+                words.extend(good.encrypted.then(|| "encrypted".to_owned()));
+                words.join(", ")
+            }
+            (None, Some(key)) => format!("signed by another installation, by what it says: {key}"),
+            (None, None) => format!("cannot be used: {}", self.damaged.as_deref().unwrap_or_default()),
         }
     }
 }
@@ -207,16 +224,7 @@ impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}, this installation signs with {}", self.folder.display(), self.signed_by)?;
         for row in &self.backups {
-            let Some(good) = &row.good else {
-                let why = row.damaged.as_deref().unwrap_or_default();
-                writeln!(f, "  {}  cannot be used: {why}", row.backup)?;
-                continue;
-            };
-            let mut words = vec![Size(good.bytes).to_string()];
-            words.extend(good.logs.then(|| "with logs".to_owned()));
-            words.extend(good.encrypted.then(|| "encrypted".to_owned()));
-            words.extend((!good.own).then(|| format!("signed by another installation, {}", good.signed_by)));
-            writeln!(f, "  {}  {}", row.backup, words.join(", "))?;
+            writeln!(f, "  {}  {}", row.backup, row.words())?;
         }
         if self.backups.is_empty() { writeln!(f, "  none") } else { Ok(()) }
     }

@@ -7,7 +7,7 @@ use crate::check::facts;
 use crate::check::{self, Report, record, repair};
 use crate::installation::Installed;
 use crate::operation::Operation;
-use crate::{Error, Installation, Places, Result, uninstall};
+use crate::{Error, Installation, Places, Result, quiesce, uninstall};
 
 /// Start what stopped by itself, look at everything, and say what is bad; runs by itself every minute
 #[derive(Debug, clap::Args)]
@@ -31,20 +31,31 @@ impl Check {
         if self.clock_is_right {
             durable::remove_file(&places.check_report())?;
         }
-        let Some(repaired) = unless_locked(places, || repair(places))? else { busy(output) };
+        let repaired = unless_locked(places, || repair(places))?;
+        let holder = if repaired.is_none() { Lock::holder(places) } else { None };
+        // a run that may hang is no reason to say nothing
+        let speaks = holder.as_ref().is_some_and(|holder| holder.is_long(now()))
+            || quiesce::overdue(places, now())?.is_some();
+        if repaired.is_none() && !speaks {
+            busy(output);
+        }
         let installation = Installation::current(places, now)?;
         let latest = record::read(places).map_or(Utc::START, |last| last.latest);
-        let facts = facts::gather(&installation, latest)?;
-        let report = Report::new(&installation, &facts, repaired);
+        let facts = facts::gather(&installation, latest, holder)?;
+        let report = Report::new(&installation, &facts, repaired.unwrap_or_default());
         // what another run began meanwhile may be why something is bad: the last result stands
-        let written = unless_locked(places, || {
+        let write = || -> Result<bool> {
             if Installed::read(places)?.as_ref() != Some(&installed) {
                 return Ok(false);
             }
             record::write(places, &report, &facts)?;
             Ok(true)
-        })?;
-        if written != Some(true) {
+        };
+        let written = match unless_locked(places, write)? {
+            None if speaks => write()?,
+            written => written == Some(true),
+        };
+        if !written {
             busy(output);
         }
         tell(&installation, &report)?;

@@ -1,20 +1,23 @@
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use wt_keys::console::{Output, now};
-use wt_keys::durable;
+use wt_keys::{Utc, capped, durable};
 
+use crate::check::facts::Holder;
 use crate::{Error, Places, Result, quiesce, restore};
 
 /// A check holds the lock for moments only, and comes every minute: it is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(100);
+const SIGNATURE_LIMIT: u64 = 64;
 
 /// Held by the one run that may change the host; the kernel lets go of it when the run ends, however it ends.
 #[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "held, not used")] File);
+pub struct Lock(File);
 
 impl Lock {
     /// What a run that was killed left in between is made whole first; see [`Self::take_at_once`].
@@ -42,10 +45,26 @@ impl Lock {
     /// that were held still.
     pub fn take_at_once(places: &Places) -> Result<Self> {
         let path = places.lock();
-        let lock = held(&path)?.map(Self).ok_or(Error::Locked { path })?;
+        let lock = held(&path)?.map(Self).ok_or_else(|| Error::Locked { path: path.clone() })?;
+        lock.sign().map_err(Error::io("write", path))?;
         restore::recover(places)?;
         let_go(places);
         Ok(lock)
+    }
+
+    /// For who wonders; it also gives the file the time of now.
+    fn sign(&self) -> std::io::Result<()> {
+        self.0.set_len(0)?;
+        (&self.0).write_all(format!("{}\n", std::process::id()).as_bytes())
+    }
+
+    /// The run that holds it, or held it last.
+    pub fn holder(places: &Places) -> Option<Holder> {
+        let path = places.lock();
+        let since = Utc::from_unix(path.metadata().ok()?.mtime())?;
+        let written = capped::read(&path, "the lock", SIGNATURE_LIMIT).unwrap_or_default();
+        let process = std::str::from_utf8(&written).ok().and_then(|text| text.trim().parse().ok());
+        Some(Holder { process, since })
     }
 }
 
@@ -121,6 +140,20 @@ mod tests {
         });
         Lock::take(&places).unwrap();
         held.join().unwrap();
+    }
+
+    #[test]
+    fn a_lock_says_who_holds_it_and_since_when() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("run")).unwrap();
+        let places = Places::below(root.path());
+        assert_eq!(Lock::holder(&places), None);
+        let long_ago = std::time::SystemTime::UNIX_EPOCH;
+        File::create(places.lock()).unwrap().set_modified(long_ago).unwrap();
+        let _lock = Lock::take(&places).unwrap();
+        let holder = Lock::holder(&places).unwrap();
+        assert_eq!(holder.process, Some(std::process::id()));
+        assert!(holder.since.unix() > 0);
     }
 
     #[test]

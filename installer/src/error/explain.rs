@@ -34,6 +34,7 @@ impl Explain for Error {
             | Self::BackupRelease { .. }
             | Self::BackupRoot { .. }
             | Self::RestoreMount { .. }
+            | Self::LinkedRoot { .. }
             | Self::RestoreInTheWay { .. }
             | Self::EngineConfiguration { .. }
             | Self::NameTaken { .. }
@@ -90,7 +91,8 @@ impl Explain for Error {
             | Self::NoBackup { .. }
             | Self::BackupIdentity { .. }
             | Self::Identities { .. }
-            | Self::BackupTooMany { .. }
+            | Self::BackupBounds { .. }
+            | Self::HeldTooLong { .. }
             | Self::NotStill { .. }
             | Self::RestorePending { .. }
             | Self::RestoreStuck { .. }
@@ -254,6 +256,15 @@ impl Error {
                 "name another folder with `-o`, or in `[backup]` of site.toml".into()
             }
             Self::NoRoom { .. } => "make room there, or name another folder".into(),
+            Self::BackupBounds { .. } => {
+                "see what fills it, and take away what no service needs; a service may have run wild".into()
+            }
+            Self::LinkedRoot { .. } => {
+                "put what it points at in its place, or mount the disk at the folder above it".into()
+            }
+            Self::HeldTooLong { .. } => {
+                "is the disk of the data, or that of the backup, slow or failing? Where there is just so much, `hold-at-most` in `[backup]` of site.toml allows more".into()
+            }
             Self::NotStill { .. } => "`docker ps` shows them; run this again".into(),
             Self::BackupRelease { found, .. } => {
                 format!(

@@ -1,14 +1,24 @@
 //! The configuration of a backup, brought to this site: what the operator edited there, joined with what this site's own
 //! answers make of the templates; a license that lies here stays.
+//!
+//! Attack: a link where the backup has a folder, so that what is written below it goes elsewhere. What the backup has takes
+//! the link's place; folders are made and opened one below the other, and none is followed.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, Permissions};
+use std::io::{self, ErrorKind, Write as _};
+use std::ops::Bound;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FileType;
 use wt_keys::{capped, durable, folder_of};
 
+use crate::backup::bounds::{Tally, require_depth};
 use crate::backup::list::{BackupList, CONF, RENDERED};
+use crate::beneath::Folder;
 use crate::conf::{Change, Conf, NEW, reconcile};
 use crate::{Error, Installation, Result};
 
@@ -46,6 +56,7 @@ fn join(
     licenses: Option<&Path>,
 ) -> Texts {
     let mut texts = live;
+    texts.retain(|path, _| !is_in_the_way(path, &theirs));
     for (path, thing) in theirs {
         let is_license = path.parent() == licenses && is_license(&path);
         match (wanted.get(&path), thing) {
@@ -73,52 +84,98 @@ fn join(
     texts
 }
 
+/// A file or a link where the backup has a folder, or what lies in a folder where the backup has a file or a link.
+fn is_in_the_way(path: &Path, theirs: &Texts) -> bool {
+    let mut after = theirs.range::<Path, _>((Bound::Excluded(path), Bound::Unbounded));
+    after.next().is_some_and(|(next, _)| next.starts_with(path))
+        || path.ancestors().skip(1).any(|folder| theirs.contains_key(folder))
+}
+
 fn is_license(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_bytes();
     name.starts_with(b"license") && name.ends_with(b".json")
 }
 
 /// All files and links below a folder; none where there is no folder.
-fn read(folder: &Path) -> Result<Texts> {
+fn read(place: &Path) -> Result<Texts> {
     let mut texts = Texts::new();
-    let mut left = vec![PathBuf::new()];
-    while let Some(below) = left.pop() {
-        let here = folder.join(&below);
-        if !here.is_dir() {
-            continue;
-        }
-        for entry in fs::read_dir(&here).map_err(Error::io("read", &here))? {
-            let entry = entry.map_err(Error::io("read", &here))?;
-            let (path, below) = (entry.path(), below.join(entry.file_name()));
-            let kind = entry.file_type().map_err(Error::io("read", &path))?;
-            if kind.is_dir() {
-                left.push(below);
-            } else if kind.is_symlink() {
-                let target = fs::read_link(&path).map_err(Error::io("read", &path))?;
-                texts.insert(below, Thing::Symlink(target));
-            } else if kind.is_file() {
-                let bytes = capped::read(&path, "a file of the configuration", FILE_LIMIT)?;
-                texts.insert(below, Thing::File(bytes));
-            }
+    match Folder::open(place) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+        folder => {
+            let folder = folder.map_err(Error::io("open", place))?;
+            read_below(&folder, place, Path::new(""), &mut Tally::default(), &mut texts)?;
         }
     }
     Ok(texts)
 }
 
-fn write(folder: &Path, texts: &Texts) -> Result<()> {
-    durable::remove_folder(folder)?;
-    durable::create_folder(folder, 0o755)?;
-    for (path, thing) in texts {
-        let path = folder.join(path);
-        durable::create_folder(&folder_of(&path), 0o755)?;
-        match thing {
-            Thing::File(bytes) => durable::write(&path, bytes, 0o644)?,
-            Thing::Symlink(target) => {
-                std::os::unix::fs::symlink(target, &path).map_err(Error::io("make", &path))?;
+fn read_below(
+    folder: &Folder,
+    place: &Path,
+    below: &Path,
+    tally: &mut Tally,
+    texts: &mut Texts,
+) -> Result<()> {
+    require_depth(below.components().count(), place)?;
+    for name in tally.names(folder, place)? {
+        let (place, below) = (place.join(&name), below.join(&name));
+        let failed = |error| Error::io("read", &place)(error);
+        match FileType::from_raw_mode(folder.look(&name).map_err(failed)?.st_mode) {
+            FileType::Directory => {
+                let inner = folder.folder(&name).map_err(failed)?;
+                read_below(&inner, &place, &below, tally, texts)?;
             }
+            FileType::Symlink => {
+                let target = OsString::from_vec(folder.target(&name).map_err(failed)?);
+                texts.insert(below, Thing::Symlink(target.into()));
+            }
+            FileType::RegularFile => {
+                let Some(file) = folder.file(&name).map_err(failed)? else { continue };
+                let bytes = capped::read_file(&file, &place, "a file of the configuration", FILE_LIMIT)?;
+                texts.insert(below, Thing::File(bytes));
+            }
+            _ => {}
         }
     }
-    Ok(durable::sync_folder(folder)?)
+    Ok(())
+}
+
+/// On the disk when this returns.
+fn write(place: &Path, texts: &Texts) -> Result<()> {
+    durable::remove_folder(place)?;
+    durable::create_folder(&folder_of(place), 0o755)?;
+    let failed = |error| Error::io("make", place)(error);
+    fs::create_dir(place).map_err(failed)?; // it was not there: nobody else's
+    let folder = Folder::open(place).and_then(|folder| folder.set_mode(0o755).map(|()| folder));
+    let folder = folder.map_err(failed)?;
+    for (path, thing) in texts {
+        write_one(&folder, path, thing).map_err(Error::io("make", place.join(path)))?;
+    }
+    folder.sync_all().map_err(Error::io("sync", place))
+}
+
+fn write_one(root: &Folder, path: &Path, thing: &Thing) -> io::Result<()> {
+    let names: Vec<&OsStr> = path.iter().collect();
+    let Some((name, folders)) = names.split_last() else { return Ok(()) };
+    let mut at = root.descend(&[])?;
+    for name in folders {
+        at = match at.folder(name) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let made = at.make_folder(name)?;
+                made.set_mode(0o755)?;
+                made
+            }
+            found => found?,
+        };
+    }
+    match thing {
+        Thing::File(bytes) => {
+            let mut file = at.make_file(name)?;
+            file.set_permissions(Permissions::from_mode(0o644))?;
+            file.write_all(bytes)
+        }
+        Thing::Symlink(target) => at.make_symlink(name, target.as_os_str().as_bytes()),
+    }
 }
 
 #[cfg(test)]
@@ -170,6 +227,28 @@ mod tests {
             ("own", "kept"),
         ];
         assert_eq!(found, texts(&expected));
+    }
+
+    #[test]
+    fn a_link_where_the_backup_has_a_folder_leads_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let (elsewhere, place) = (folder.path().join("elsewhere"), folder.path().join("conf"));
+        fs::create_dir(&elsewhere).unwrap();
+        let mut live = texts(&[("im/a.js/b", "x"), ("own", "kept")]);
+        live.insert("web".into(), Thing::Symlink(elsewhere.clone()));
+        let theirs = texts(&[("web/a.js", "theirs"), ("im/a.js", "a file")]);
+        let none = (BTreeMap::new(), BTreeMap::new());
+        let joined = join(live.clone(), theirs.clone(), &none.0, &none.1, None);
+        write(&place, &joined).unwrap();
+        assert_eq!(
+            read(&place).unwrap(),
+            texts(&[("web/a.js", "theirs"), ("im/a.js", "a file"), ("own", "kept")])
+        );
+        // and where the two come together in spite of that
+        live.remove(Path::new("im/a.js/b"));
+        live.extend(theirs);
+        assert!(write(&place, &live).is_err());
+        assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
     }
 
     #[test]

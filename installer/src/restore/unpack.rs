@@ -91,7 +91,10 @@ impl Unpack {
                 let file = parent.make_file(name)?;
                 return Ok(Some(Growing { file, length: 0, holes: stored.is_some() }));
             }
-            Kind::Symlink(target) => parent.make_symlink(name, &target.0, &attributes(entry))?,
+            Kind::Symlink(target) => {
+                parent.make_symlink(name, &target.0)?;
+                parent.set_symlink(name, &attributes(entry))?;
+            }
             Kind::Hardlink(file) => {
                 let names = self.names(file);
                 let Some((file, folders)) = names.split_last() else { return Ok(None) };

@@ -40,7 +40,10 @@ fn service(schedule: &Schedule, job: &Job) -> String {
             "SuccessExitStatus=1 8\nTimeoutStartSec=15min\nLogLevelMax=notice\n",
             "",
         ),
-        When::Daily(_) => ("After=docker.service\n", "Nice=10\nIOSchedulingClass=idle\n", ""),
+        // the process that lets services go on must outlive a backup that is killed
+        When::Daily(_) => {
+            ("After=docker.service\n", "Nice=10\nIOSchedulingClass=idle\nKillMode=process\n", "")
+        }
     };
     format!(
         "[Unit]\nDescription={about} for {product}\nRequiresMountsFor={program}\n{order}\n\

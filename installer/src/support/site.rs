@@ -26,6 +26,7 @@ pub(super) fn state(found: &mut Collection, places: &Places, scope: &Scope) {
         ("operation.json", "a change that was begun and not finished", places.operation()),
         ("services.json", "what the operator stopped or removed", places.wanted()),
         ("measured.json", "how long things took", places.measured()),
+        ("last-backup.json", "when the last backup was made", places.last_backup()),
         ("packages.json", "the packages that came with it", places.packages()),
         ("floors.json", "the lowest release that may come", places.floors()),
         ("uninstall.json", "an uninstall", places.uninstall()),
