@@ -35,7 +35,7 @@ impl Check {
         let installation = Installation::current(places, now)?;
         let latest = record::read(places).map_or(Utc::START, |last| last.latest);
         let facts = facts::gather(&installation, latest)?;
-        let report = Report::new(&installation, &facts, repaired);
+        let report = Report::new(installation.manifest(), &installation.site, &facts, repaired);
         // what another run began meanwhile may be why something is bad: the last result stands
         let written = unless_locked(places, || {
             if Installed::read(places)?.as_ref() != Some(&installed) {
