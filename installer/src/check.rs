@@ -1,8 +1,9 @@
 //! The check: facts about the host and the product, a verdict on each, and who is told.
 //!
 //! Promises: what stopped by itself is started again, what the operator stopped is not; every number is in one report,
-//! which is replaced whole; nobody is told of a passing moment, nor twice a day of the same thing. Refuses: to touch
-//! anything while another run is at work or a change is unfinished.
+//! which is replaced whole; nobody is told of a passing moment, nor twice a day of the same thing; what services and the
+//! engine say is repeated without secrets. Refuses: to touch anything while another run is at work or a change is
+//! unfinished.
 
 pub mod alarm;
 pub mod facts;
@@ -11,14 +12,16 @@ mod metrics;
 pub mod record;
 pub mod repair;
 
-use std::fmt;
+use std::{fmt, mem};
 
 use serde::{Deserialize, Serialize};
 use wt_keys::Utc;
+use wt_manifests::Manifest;
 
 use self::facts::Facts;
 pub use self::judge::judge;
-use crate::Installation;
+use crate::SiteFile;
+use crate::support::redact::Redactor;
 
 /// What was looked at, and what is to be thought of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,16 +79,21 @@ impl Finding {
 impl Report {
     pub const SCHEMA: &str = "wt.check.v1";
 
-    pub fn new(installation: &Installation, facts: &Facts, repaired: Vec<String>) -> Self {
-        let findings = judge(facts, &installation.site.check);
+    pub fn new(release: &Manifest, site: &SiteFile, facts: &Facts, repaired: Vec<String>) -> Self {
+        let mut findings = judge(facts, &site.check);
+        let redactor = Redactor::of(site);
+        let redacted = |text: String| redactor.redact(&text).text().to_owned();
+        for finding in &mut findings {
+            finding.found = redacted(mem::take(&mut finding.found));
+        }
         Self {
             schema: Self::SCHEMA.to_owned(),
-            product: installation.product().to_owned(),
-            version: installation.manifest().version.to_string(),
+            product: release.product.clone(),
+            version: release.version.to_string(),
             at: facts.now,
             good: !findings.iter().any(Finding::is_bad),
             findings,
-            repaired,
+            repaired: repaired.into_iter().map(redacted).collect(),
             latest: facts.latest.max(facts.now),
         }
     }
@@ -121,5 +129,54 @@ impl fmt::Display for Report {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wt_keys::Utc;
+
+    use super::facts::{EngineFact, JourneyFact};
+    use super::*;
+
+    const SITE: &str = r#"
+company-domain = "acme"
+[domains]
+web = "web.example.com"
+[administrator]
+mail = "root@example.com"
+username = "root"
+name = "Root"
+password = "hidden words"
+[check.account]
+username = "check"
+password = "other words"
+[[node]]
+name = "node1"
+address = "192.0.2.10"
+roles = ["app"]
+"#;
+
+    #[test]
+    fn what_services_and_the_engine_say_is_reported_without_secrets() {
+        let facts = Facts {
+            now: Utc::START,
+            past: Utc::START,
+            latest: Utc::START,
+            engine: EngineFact::Silent { why: "refused: --requirepass swordfish".into() },
+            services: Vec::new(),
+            journey: JourneyFact::Failed { why: "not hidden words".into(), as_administrator: true },
+            disks: Vec::new(),
+            certificate: None,
+            license: None,
+            operation: None,
+            unsent: Some("535 other words".into()),
+        };
+        let site = SiteFile::parse(SITE).unwrap();
+        let repaired = vec!["token=swordfish".to_owned()];
+        let report = Report::new(&wt_manifests::testkit::manifest(), &site, &facts, repaired);
+        let text = serde_json::to_string(&report).unwrap();
+        assert!(!["swordfish", "hidden", "other words"].iter().any(|secret| text.contains(secret)), "{text}");
+        assert_eq!(text.matches("[removed]").count(), 4, "{text}");
     }
 }

@@ -1,4 +1,6 @@
-//! The lowest release that a product may have on this host; it outlives an uninstall.
+//! The lowest release that a product may have on this host: the highest that was ever in service. It outlives an uninstall,
+//! also one that follows a rollback. While something is installed, that is what counts: a site that went back may have
+//! again what it went back from.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +11,7 @@ use wt_keys::{Utc, durable};
 use crate::installation::Installed;
 use crate::{Places, Result, record_file};
 
-/// What was installed last of a product.
+/// The highest that was installed of a product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Floor {

@@ -84,6 +84,7 @@ impl Installation {
         };
         let domains = &installation.manifest().site.domains;
         installation.site.check_domains(&installation.site_path, domains)?;
+        installation.site.check_folders(&installation.site_path, installation.product())?;
         Ok(installation)
     }
 
@@ -200,7 +201,7 @@ impl Installation {
 
     /// Refuses a release that was withdrawn, or may not follow what is installed.
     pub fn check_version(&self) -> Result<()> {
-        self.release.trusted().trust.check_release(self.product(), &self.manifest().version)?;
+        self.release.check_not_withdrawn(&self.release.trusted().trust)?;
         let manifest = self.manifest();
         let Some(installed) = &self.installed else { return self.check_floor() };
         if installed.product != manifest.product {

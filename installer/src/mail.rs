@@ -1,28 +1,32 @@
 //! The mail server that a site names: is it there, does it let us in, and mail to whom the site says.
 //!
 //! Attacks and accidents: a server that answers with another certificate or wants the password in the clear; one that is
-//! silent, or says a byte now and then. The answers: TLS is required unless site.toml says that there is none, the
-//! certificate must be one that the site or the host trusts for that name, and a conversation has a limit as a whole.
-//! Nothing is connected to where a site names no mail server.
+//! silent, or says a byte now and then, or never ends a line; one that repeats the password in what it says. The answers: TLS
+//! is required unless site.toml says that there is none, the certificate must be one that the site or the host trusts for
+//! that name, a conversation has a limit as a whole, `conversation.rs` bounds what is heard, and no problem is told with a
+//! secret in it. Nothing is connected to where a site names no mail server.
 
+mod conversation;
 mod problem;
 
 use std::net::SocketAddr;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
-use lettre::transport::smtp::Error as SmtpError;
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{Certificate, CertificateStore, SmtpConnection, TlsParameters};
-use lettre::transport::smtp::extension::{ClientId, Extension};
 use lettre::{Address, Message};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use wt_keys::capped;
 
+use self::conversation::{Conversation, Tls};
 pub use self::problem::Problem;
-use crate::site::{MailAddress, Security, Smtp};
+use crate::site::{MailAddress, Secret, Security, Smtp, is_host_name};
+use crate::support::redact::Redactor;
 use crate::{Error, Result, resolver};
 
 /// For one answer, and for all of a conversation.
@@ -30,6 +34,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const LIMIT: Duration = Duration::from_secs(30);
 const CA_LIMIT: u64 = 4 << 20;
 const HOST_NAME: &str = "/proc/sys/kernel/hostname";
+/// What a host calls itself that has none (RFC 5321, section 4.1.3).
+const NO_NAME: &str = "[127.0.0.1]";
 
 /// A mail in plain text.
 #[derive(Clone, Debug)]
@@ -52,7 +58,9 @@ pub fn send(smtp: &Smtp, letter: &Letter<'_>) -> Result<()> {
 
 fn failed(smtp: &Smtp) -> impl Fn(Problem) -> Error {
     let server = format!("{}:{}", smtp.host, smtp.port);
-    move |problem| Error::Mail { server: server.clone(), problem }
+    let login = conversation::login(smtp.user.as_str(), smtp.password.expose());
+    let secrets = Redactor::knowing([smtp.password.expose(), &login]);
+    move |problem| Error::Mail { server: server.clone(), problem: problem.without(&secrets) }
 }
 
 /// In a thread of its own, which is left behind where the server takes too long.
@@ -78,75 +86,85 @@ fn converse(smtp: &Smtp, message: Option<Message>) -> Result<Security> {
 /// All that a conversation needs.
 struct Account {
     security: Security,
-    tls: Option<TlsParameters>,
-    credentials: Credentials,
-    hello: ClientId,
+    tls: Option<Tls>,
+    user: String,
+    password: Secret,
+    hello: String,
 }
 
 impl Account {
     fn of(smtp: &Smtp) -> Result<Self> {
         let security = smtp.security();
         let name = std::fs::read_to_string(HOST_NAME).unwrap_or_default();
+        let name = name.trim();
         Ok(Self {
             security,
             tls: (security != Security::None).then(|| tls(smtp)).transpose()?,
-            credentials: Credentials::new(smtp.user.to_string(), smtp.password.expose().to_owned()),
-            hello: ClientId::Domain(name.trim().to_owned()),
+            user: smtp.user.to_string(),
+            password: smtp.password.clone(),
+            hello: if is_host_name(name) { name } else { NO_NAME }.to_owned(),
         })
     }
 
     fn visit(&self, addresses: &[SocketAddr], message: Option<&Message>) -> Result<(), Problem> {
-        let mut connection = self.connect(addresses)?;
-        connection
-            .auth(&[Mechanism::Plain, Mechanism::Login], &self.credentials)
-            .map_err(|error| Problem::of_login(&error))?;
+        let mut conversation = self.connect(addresses)?;
+        conversation.log_in(&self.user, self.password.expose())?;
         if let Some(message) = message {
-            let sent = connection.send(message.envelope(), &message.formatted());
-            sent.map_err(|error| Problem::of(&error))?;
+            let envelope = message.envelope();
+            let from = envelope.from().map(ToString::to_string).unwrap_or_default();
+            let to: Vec<String> = envelope.to().iter().map(ToString::to_string).collect();
+            conversation.hand_over(&from, &to, &message.formatted())?;
         }
-        let _ = connection.quit(); // all was said
+        conversation.end();
         Ok(())
     }
 
     /// The first of the addresses that answers; else what the last one's problem was.
-    fn connect(&self, addresses: &[SocketAddr]) -> Result<SmtpConnection, Problem> {
+    fn connect(&self, addresses: &[SocketAddr]) -> Result<Conversation, Problem> {
         let mut problem = Problem::Unknown;
         for address in addresses {
             match self.connect_to(*address) {
-                Ok(connection) => return Ok(connection),
+                Ok(conversation) => return Ok(conversation),
                 Err(found) => problem = found,
             }
         }
         Err(problem)
     }
 
-    fn connect_to(&self, address: SocketAddr) -> Result<SmtpConnection, Problem> {
-        let told = |error: SmtpError| Problem::of(&error);
+    fn connect_to(&self, address: SocketAddr) -> Result<Conversation, Problem> {
         let at_once = self.tls.as_ref().filter(|_| self.security == Security::Tls);
-        let mut connection =
-            SmtpConnection::connect(address, Some(ANSWER_LIMIT), &self.hello, at_once, None).map_err(told)?;
+        let mut conversation = Conversation::begin(address, at_once, &self.hello, ANSWER_LIMIT, LIMIT)?;
         if let Some(tls) = self.tls.as_ref().filter(|_| self.security == Security::StartTls) {
-            if !connection.server_info().supports_feature(Extension::StartTls) {
-                return Err(Problem::InTheClear);
-            }
-            connection.starttls(tls, &self.hello).map_err(told)?;
+            conversation.start_tls(tls, &self.hello)?;
         }
-        Ok(connection)
+        Ok(conversation)
     }
 }
 
 /// Whom to believe: who the site says, or else those whom this host knows.
-fn tls(smtp: &Smtp) -> Result<TlsParameters> {
-    let unusable = |error: SmtpError| failed(smtp)(Problem::of(&error));
-    let mut builder = TlsParameters::builder(smtp.host.to_string());
+fn tls(smtp: &Smtp) -> Result<Tls> {
+    let untrusted = |why: String| failed(smtp)(Problem::Untrusted(why));
+    let mut roots = RootCertStore::empty();
     if let Some(ca) = &smtp.ca {
         let pem = capped::read(ca, "certificates", CA_LIMIT)?;
-        let why = "it has no certificate in PEM".to_owned();
-        let certificate =
-            Certificate::from_pem(&pem).map_err(|_| Error::Certificate { path: ca.clone(), why })?;
-        builder = builder.certificate_store(CertificateStore::None).add_root_certificate(certificate);
+        let unusable = |why: &str| Error::Certificate { path: ca.clone(), why: why.to_owned() };
+        for certificate in CertificateDer::pem_slice_iter(&pem) {
+            let certificate = certificate.map_err(|_| unusable("it is no PEM"))?;
+            roots.add(certificate).map_err(|_| unusable("it has a certificate that cannot be read"))?;
+        }
+        if roots.is_empty() {
+            return Err(unusable("it has no certificate in PEM"));
+        }
+    } else {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     }
-    builder.build().map_err(unusable)
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| untrusted(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(smtp.host.to_string()).map_err(|error| untrusted(error.to_string()))?;
+    Ok(Tls { config: Arc::new(config), name })
 }
 
 /// The error says what of it cannot be written.

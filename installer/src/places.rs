@@ -150,11 +150,6 @@ impl Places {
         self.state().join("uninstall.json")
     }
 
-    /// The product's configuration after an uninstall.
-    pub fn left_conf(&self) -> PathBuf {
-        self.state().join("conf")
-    }
-
     /// Held by the one check that looks; in memory, as the other.
     pub fn check_lock(&self) -> PathBuf {
         self.root.join("run/wt-check.lock")

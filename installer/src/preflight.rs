@@ -9,6 +9,7 @@ mod conflicts;
 mod disk;
 mod domains;
 mod engine;
+mod folders;
 mod kernel;
 mod mail;
 mod network;
@@ -57,6 +58,7 @@ impl<'a> Scene<'a> {
 pub fn examine(installation: &Installation) -> Result<Preflight> {
     let scene = Scene::of(installation)?;
     let mut rows = system::rows(&scene)?;
+    rows.extend(folders::rows(&scene));
     rows.extend(disk::rows(&scene)?);
     rows.extend(ssd::rows(&scene));
     rows.extend(clock::rows(&scene)?);

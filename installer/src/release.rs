@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 
-use wt_keys::{Sha256Digest, Trusted};
+use wt_keys::{Sha256Digest, Trust, Trusted};
 use wt_manifests::bundle::{Bundle, Kept};
 use wt_manifests::{Manifest, Stack, stack};
 
@@ -58,6 +58,12 @@ impl Release {
         }
     }
 
+    /// Refuses a release that was withdrawn, or whose signer was, since it was kept.
+    pub fn check_not_withdrawn(&self, trust: &Trust) -> Result<()> {
+        trust.check_not_revoked(self.trusted().certificate.key.id())?;
+        Ok(trust.check_release(&self.manifest().product, &self.manifest().version)?)
+    }
+
     /// The whole of one small file.
     pub fn read_entry(&self, path: &str, limit: u64) -> Result<Vec<u8>> {
         Ok(match self {
@@ -78,6 +84,50 @@ impl Release {
                 product: kept.manifest().product.clone(),
                 version: kept.manifest().version.to_string(),
             }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wt_keys::console::{Exit, Explain as _};
+    use wt_keys::testkit::Vendor;
+    use wt_keys::trust::{LowestRelease, RevokedKey};
+    use wt_keys::{Chain, Role, durable};
+
+    use super::*;
+
+    #[test]
+    fn a_kept_release_is_read_by_the_trust_of_its_day_and_refused_by_that_of_today() {
+        let root = tempfile::tempdir().unwrap();
+        let places = Places::below(root.path());
+        let signer = Vendor::insecure(1).signer(2, Role::Bundle, |_| {});
+        let chain = Chain::seal(&wt_manifests::testkit::manifest(), &signer).unwrap();
+        let digest = chain.verify::<Manifest>(&signer.trust).unwrap().document.payload_digest();
+        let folder = places.release(&digest);
+        durable::create_folder(&folder, 0o700).unwrap();
+        fs::write(folder.join("chain"), chain.to_bytes()).unwrap();
+        fs::write(folder.join("trust.json"), signer.trust.to_bytes()).unwrap();
+        let release = Release::kept(&places, &digest).unwrap();
+
+        let lowest = |product: &str, version: &str| LowestRelease {
+            product: product.into(),
+            version: version.parse().unwrap(),
+        };
+        let revoked = RevokedKey { key: signer.key.public().id(), reason: "stolen".into() };
+        for (withdraws, good) in
+            [("acme 1.0.0", true), ("acme 1.0.1", false), ("other 2.0.0", true), ("key", false)]
+        {
+            let today = Vendor::insecure(1).trusting(|trust| {
+                trust.version = 2;
+                match withdraws.split_once(' ') {
+                    Some((product, version)) => trust.lowest_releases = vec![lowest(product, version)],
+                    None => trust.revoked_keys = vec![revoked.clone()],
+                }
+            });
+            let checked = release.check_not_withdrawn(&today.trust);
+            assert_eq!(checked.is_ok(), good, "{withdraws}");
+            assert!(checked.err().is_none_or(|error| error.exit() == Exit::NotTrusted), "{withdraws}");
         }
     }
 }

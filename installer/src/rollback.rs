@@ -9,7 +9,7 @@ use crate::installation::Installed;
 use crate::operation::{Build, Kind, Operation, Report};
 use crate::release::Release;
 use crate::steps::{self, Outcome};
-use crate::{Error, Installation, Result};
+use crate::{Error, Installation, Places, Result, trust_store};
 
 /// Takes `installation`'s release out of service and brings `older` back; returns when that is healthy.
 pub fn to(
@@ -54,6 +54,15 @@ pub fn newer(installation: &Installation, target: &Build) -> Result<Release> {
         Some(newer) => Release::kept(&installation.places, &newer)
             .or_else(|_| Release::kept(&installation.places, &installation.release.digest())),
         None => Release::kept(&installation.places, &target.manifest),
+    }
+}
+
+/// Refuses to go back to what was withdrawn since it was installed here. An upgrade that is undone does not ask: what it
+/// takes the place of was in service a moment ago. Nor does one that was begun by hand: the host has something of both.
+pub fn check(places: &Places, older: &Release) -> Result<()> {
+    match Operation::pending(places)? {
+        Some(Operation { kind: Kind::Rollback, to, .. }) if to == Build::of(older) => Ok(()),
+        _ => older.check_not_withdrawn(&trust_store::load(places, None)?),
     }
 }
 

@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 
 pub use self::certificate_files::CertificateFiles;
 pub use self::check::{Account, CheckSettings};
-pub use self::domain::Domain;
+pub use self::domain::{Domain, is_host_name};
 pub use self::kept::kept;
 pub use self::line::Line;
 pub use self::mail_address::MailAddress;
@@ -104,7 +104,14 @@ impl SiteFile {
         }
         site.smtp.as_ref().map_or(Ok(()), Smtp::check)?;
         site.backup.check()?;
+        site.home.as_ref().map_or(Ok(()), |home| path::check_apart(home, &site.data_root))?;
         Ok(site)
+    }
+
+    /// Refuses a product's folder, named or not, that lies in the data root, or the other way round.
+    pub fn check_folders(&self, path: &Path, product: &str) -> Result<()> {
+        path::check_apart(&self.home(product), &self.data_root)
+            .map_err(|why| Error::SiteFile { path: path.to_owned(), why })
     }
 
     fn resolve_files(&mut self, path: &Path) -> Result<()> {
@@ -221,6 +228,9 @@ roles = ["lb", "app", "cache", "db"]
         let site = read(GOOD, 0o600).unwrap();
         assert_eq!(site.home("worktile"), Path::new("/opt/worktile"));
         assert_eq!(site.data_root, Path::new("/data"));
+        let inside = SiteFile { data_root: "/opt/worktile/data".into(), ..site.clone() };
+        assert!(site.check_folders(Path::new("s"), "worktile").is_ok());
+        assert!(inside.check_folders(Path::new("s"), "worktile").is_err());
         assert!(!format!("{site:?}").contains("a secret"));
     }
 
@@ -263,6 +273,16 @@ roles = ["lb", "app", "cache", "db"]
             ("\"db\"", "\"db\", \"db\"", "the role `db` stands there twice"),
             ("\"db\"", "\"dbx\"", "unknown variant `dbx`"),
             ("company-domain", "home = \"/opt/a b\"\ncompany-domain", "`/opt/a b` is not the absolute path"),
+            (
+                "company-domain",
+                "data-root = \"/etc/wt\"\ncompany-domain",
+                "line 2, column 13: `/etc/wt` is in `/etc`, which is the system's",
+            ),
+            (
+                "company-domain",
+                "home = \"/data/wt\"\ncompany-domain",
+                "`home` and `data-root` must not lie in each other",
+            ),
             (
                 "company-domain",
                 "data-root = \"/data/../etc\"\ncompany-domain",

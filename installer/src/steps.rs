@@ -26,6 +26,7 @@ pub use self::init_data::InitData;
 use wt_keys::console::Progress;
 
 use crate::journal::Event;
+use crate::support::redact::Redactor;
 use crate::{Installation, Result};
 
 /// What a step has to do on this host.
@@ -114,7 +115,8 @@ pub fn run(
         }
         Err(error) => {
             // the failure itself is what the operator must see, also where the journal cannot be written
-            let _ = record(Event::Failed, &error.to_string());
+            let why = Redactor::of(&installation.site).redact(&error.to_string());
+            let _ = record(Event::Failed, why.text());
             Err(error)
         }
     }

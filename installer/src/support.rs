@@ -6,10 +6,12 @@
 
 mod archive;
 mod engine;
+mod flags;
 mod host;
 mod named;
 pub mod redact;
 mod site;
+mod tokens;
 
 use std::fmt::Write as _;
 use std::path::Path;

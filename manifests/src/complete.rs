@@ -50,6 +50,7 @@ pub fn missing(release: &ReleaseFile, stack: &Stack, files: &[SmallFile]) -> Vec
     all.extend(unnamed_templates(release, files));
     all.extend(render::templates(release, files));
     all.extend(render::journey(release));
+    all.extend(folders(release, stack));
     all.extend(variables(stack));
     all.extend(secrets(stack));
     all.extend(configs(release, stack));
@@ -117,6 +118,16 @@ fn published(port: &Value) -> Vec<u64> {
         (Ok(first), Ok(last)) => (first.into()..=last.into()).collect(),
         _ => Vec::new(),
     }
+}
+
+/// Every folder that a service fills is one that is made on site, given to its owner and backed up.
+fn folders(release: &ReleaseFile, stack: &Stack) -> Vec<Missing> {
+    let declared: Vec<&RelativePath> =
+        release.data.iter().chain(&release.logs).map(|folder| &folder.path).collect();
+    let missing = stack.undeclared_folders(&declared).into_iter().map(|(service, folder)| {
+        in_service(&service, format!("`{folder}` is in no [[data]] or [[log]] of release.toml"))
+    });
+    missing.collect()
 }
 
 fn variables(stack: &Stack) -> Vec<Missing> {

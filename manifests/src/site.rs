@@ -41,6 +41,11 @@ impl Site {
         let tls = self.journey.iter().any(|step| step.tls_port.is_some());
         hooks || needs || tls || !self.logs.is_empty() || !self.stores.is_empty()
     }
+
+    /// The folders under the data root that are the product's.
+    pub fn folders(&self) -> Vec<&RelativePath> {
+        self.data.iter().chain(&self.logs).map(|folder| &folder.path).collect()
+    }
 }
 
 /// Scripts that run at a point of an installation. Each must bear to be run again after it was killed.

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use wt_keys::{Sha256Digest, shown};
 
 use crate::image::Image;
-use crate::{Error, ImageName, Manifest, Result};
+use crate::{Error, ImageName, Manifest, RelativePath, Result};
 
 /// What Docker 20.10 and later take.
 const VERSION: &str = "3.8";
@@ -153,8 +153,24 @@ impl Stack {
         self.root.get(section).and_then(Value::as_object).into_iter().flat_map(Map::keys).cloned().collect()
     }
 
+    /// What services see below the data root that is in none of these folders: each with its service.
+    pub fn undeclared_folders(&self, declared: &[&RelativePath]) -> Vec<(String, RelativePath)> {
+        let is_declared = |path: &RelativePath| {
+            declared.iter().any(|known| *known == path || path.starts_with(known.as_str()))
+        };
+        let services = self.root["services"].as_object().into_iter().flatten();
+        let seen = services.flat_map(|(name, definition)| {
+            let volumes = definition["volumes"].as_array().into_iter().flatten();
+            volumes.filter_map(check::data_folder).map(move |folder| (name.clone(), folder))
+        });
+        seen.filter(|(_, folder)| !is_declared(folder)).collect()
+    }
+
     /// Makes of the stack what an engine can run.
     pub fn render(&self, manifest: &Manifest, surroundings: &impl Surroundings) -> Result<Rendered> {
+        if let Some((service, folder)) = self.undeclared_folders(&manifest.site.folders()).first() {
+            return Err(check::foreign_volume(service, &format!("${{WT_DATA}}/{folder}")));
+        }
         let mut root = Value::Object(self.root.clone());
         substitute::strings(&mut root, &surroundings.folders().variables())?;
         root["version"] = json!(VERSION);

@@ -243,7 +243,9 @@ fn an_uninstall_leaves_the_host_as_it_was() {
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn an_uninstall_that_is_told_nothing_keeps_data_packages_and_what_is_not_ours() {
     let site = Site::bare("keeps");
-    site.install(&first_bundle()).expect(0);
+    site.sh("mkdir /opt/worktile && echo theirs >/opt/worktile/start.sh").expect(0);
+    site.install(&first_bundle()).expect(0).says("what was there before is /opt/worktile/start.sh.before");
+    site.sh("echo '// edited' >>/opt/worktile/conf/apps/im/independence.js").expect(0);
     let redis = "docker exec $(docker ps -qf name=worktile_redis) redis-cli";
     site.sh(&format!("{redis} set story told && sleep 2")).expect(0);
     site.sh(
@@ -260,6 +262,11 @@ fn an_uninstall_that_is_told_nothing_keeps_data_packages_and_what_is_not_ours() 
     {
         assert!(said.lines().any(|line| line.starts_with(&format!("left: {left}"))), "{left}: {said}");
     }
+    let own = "cd /opt/worktile && find . -type f | sort && cat start.sh";
+    assert_eq!(
+        site.sh(own).expect(0).stdout,
+        "./conf/apps/im/independence.js\n./notes.txt\n./start.sh\ntheirs\n"
+    );
     assert_eq!(
         site.sh("docker ps -aq; docker service ls 2>/dev/null; docker secret ls 2>/dev/null").stdout,
         ""

@@ -1,15 +1,33 @@
 //! A site from its first release to the next and back.
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use wt_keys::issue::issue_trust;
+use wt_keys::trust::LowestRelease;
+use wt_keys::{key_file, signed_file};
+use wt_tests::program::key;
 use wt_tests::site::Site;
-use wt_tests::vendor::{Draft, first_bundle};
+use wt_tests::vendor::{Draft, first_bundle, world};
 
 /// Installed once, for all stories of this file; each leaves it with the first release healthy.
 fn site() -> &'static Site {
     static SITE: OnceLock<Site> = OnceLock::new();
     SITE.get_or_init(|| Site::installed("life"))
+}
+
+/// The vendor's trust document, one version on, in which releases below `version` are withdrawn.
+fn trust_that_withdraws(version: &str) -> PathBuf {
+    let mut document = signed_file::read_trust(&key("trust.json")).unwrap().document().clone();
+    document.version += 1;
+    let version = version.parse().unwrap();
+    document.lowest_releases.push(LowestRelease { product: "worktile".into(), version });
+    let root = |name| key_file::read(&key(name), &|_| unreachable!("they have no passphrase")).unwrap();
+    let trust = issue_trust(&document, &[root("root-1.key"), root("root-2.key")]).unwrap();
+    let path = world().join("withdrawing.json");
+    std::fs::write(&path, trust.to_bytes()).unwrap();
+    path
 }
 
 const CONF: &str = "/opt/worktile/conf/apps/web/independence.js";
@@ -64,7 +82,14 @@ fn an_upgrade_keeps_edits_and_rollback_brings_back_what_was() {
         .expect(3)
         .says("older than what is installed");
     site.wt("rollback").expect(2);
+    let pinned = "/var/lib/wt-install/trust.json";
+    let newer = site.bring(&trust_that_withdraws("5.3.0"));
+    site.sh(&format!("cp {pinned} /root/pinned.json && cp /root/{newer} {pinned}")).expect(0);
+    site.wt("rollback --yes").expect(3).says("withdrawn");
+    site.wt("status").expect(0).says("worktile 5.3.0");
+    site.sh(&format!("cp /root/pinned.json {pinned}")).expect(0);
     site.wt("rollback --yes").expect(0).says("5.2.0 is back in service");
+    site.sh("grep -F 5.3.0 /var/lib/wt-install/floors.json").expect(0);
     site.wt("status").expect(0).says("worktile 5.2.0");
     assert_eq!(before, site.sh(conf).stdout);
     let after = site.sh(images).stdout;

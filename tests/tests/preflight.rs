@@ -73,6 +73,8 @@ fn a_good_host_is_described_and_what_is_wrong_with_one_is_said_at_once_before_th
         "ok platform linux/amd64",
         "ok processors",
         "ok memory",
+        "ok folder: home",
+        "ok folder: data-root",
         "ok disk /data",
         "ok clock",
         "ok port 80 free",
@@ -97,7 +99,7 @@ fn a_good_host_is_described_and_what_is_wrong_with_one_is_said_at_once_before_th
         "{}[certificate]\nfile = \"other.crt\"\nkey = \"right.key\"\n",
         answers.replace("data-root = \"/data\"", "data-root = \"/small/data\"")
     ));
-    site.sh("mkdir /small && mount -t tmpfs -o size=64m,mode=755 tmpfs /small").expect(0);
+    site.sh("mkdir /small && mount -t tmpfs -o size=64m,mode=1777 tmpfs /small").expect(0);
     site.sh("systemd-run --quiet --unit=theirs systemd-socket-activate --listen=0.0.0.0:80 /bin/cat")
         .expect(0);
     site.within(10, "ss -ltn | grep -q ':80 '");
@@ -107,6 +109,8 @@ fn a_good_host_is_described_and_what_is_wrong_with_one_is_said_at_once_before_th
             .expect(5)
             .says("in use by systemd-socket")
             .says("disk /small/data")
+            .says("folder: data-root")
+            .says("`chmod go-w /small`")
             .says("it belongs to another certificate")
             .says("somewhere.example.org, not worktile-box.example.com")
             .says("hint: ");

@@ -42,7 +42,8 @@ impl Check {
         let installation = Installation::current(places, now)?;
         let latest = record::read(places).map_or(Utc::START, |last| last.latest);
         let facts = facts::gather(&installation, latest, holder)?;
-        let report = Report::new(&installation, &facts, repaired.unwrap_or_default());
+        let report =
+            Report::new(installation.manifest(), &installation.site, &facts, repaired.unwrap_or_default());
         // what another run began meanwhile may be why something is bad: the last result stands
         let write = || -> Result<bool> {
             if Installed::read(places)?.as_ref() != Some(&installed) {

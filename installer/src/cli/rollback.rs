@@ -24,6 +24,7 @@ impl Rollback {
         let installation = Installation::current(places, now)?;
         let target = rollback::target(&installation)?;
         let older = Release::kept(places, &target.manifest)?;
+        rollback::check(places, &older)?;
         let newer = rollback::newer(&installation, &target)?;
         let words = format!("from {} back to {}", newer.manifest().version, target.version);
         if self.dry_run {

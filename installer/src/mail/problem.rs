@@ -1,10 +1,8 @@
-use std::error::Error as StdError;
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
-use lettre::transport::smtp::Error as SmtpError;
+use wt_keys::shown;
 
-const SHOWN: usize = 200;
+use crate::support::redact::Redactor;
 
 /// Why a mail server is of no use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +13,10 @@ pub enum Problem {
     Silent,
     /// It offers no TLS where TLS must be.
     InTheClear,
+    /// It said more in the clear than it was asked, which would be taken for what is said under TLS.
+    Injected,
+    /// What it says is no answer of a mail server, or has no end.
+    NoMailServer,
     /// Its certificate is not one to believe.
     Untrusted(String),
     /// It offers no way to log in that we know.
@@ -26,33 +28,40 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// What went wrong before the log-in.
-    pub(super) fn of(error: &SmtpError) -> Self {
-        let causes = || std::iter::successors(error.source(), |&cause| cause.source());
-        let kinds = causes().filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
-        let mut tls = causes().filter_map(tls_error);
-        if let Some(why) = tls.next() {
-            return Self::Untrusted(why);
+    /// What a connection had to say.
+    pub(super) fn of(error: &io::Error) -> Self {
+        if let Some(why) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            return Self::Untrusted(why.to_string());
         }
-        if error.status().is_some() {
-            return Self::Said(short(&answer(error)));
-        }
-        for kind in kinds {
+        match error.kind() {
             // what a socket says when its time limit is over
-            if matches!(kind, io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) {
-                return Self::Silent;
-            }
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::Silent,
+            _ => Self::Unreachable(error.to_string()),
         }
-        let last = causes().last().map_or_else(|| error.to_string(), ToString::to_string);
-        Self::Unreachable(short(&last))
     }
 
-    /// What went wrong while we logged in.
-    pub(super) fn of_login(error: &SmtpError) -> Self {
-        match error.status() {
-            Some(_) => Self::Refused(short(&answer(error))),
-            None if error.is_client() => Self::NoLogin,
-            None => Self::of(error),
+    /// What the server answers; its words are of somebody else.
+    pub(super) fn said(code: u16, words: &str) -> Self {
+        Self::Said(format!("{code} {words}").split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
+    /// The same while we log in.
+    pub(super) fn into_refused(self) -> Self {
+        match self {
+            Self::Said(why) => Self::Refused(why),
+            other => other,
+        }
+    }
+
+    /// In one line that is not too long, without what the site keeps secret.
+    pub(super) fn without(self, secrets: &Redactor) -> Self {
+        let clean = |why: String| shown(secrets.redact(&why).text()).to_string();
+        match self {
+            Self::Unreachable(why) => Self::Unreachable(clean(why)),
+            Self::Untrusted(why) => Self::Untrusted(clean(why)),
+            Self::Refused(why) => Self::Refused(clean(why)),
+            Self::Said(why) => Self::Said(clean(why)),
+            other => other,
         }
     }
 
@@ -70,6 +79,10 @@ impl Problem {
             Self::InTheClear => {
                 "correct `port` or `security` in `[smtp]`; `security = \"none\"` would let everybody on the way read the password"
             }
+            Self::Injected => {
+                "somebody on the way may answer in its place; a port that speaks TLS from the first byte, with `security = \"tls\"`, leaves nobody the chance"
+            }
+            Self::NoMailServer => "correct `host` and `port` in `[smtp]` of site.toml",
             Self::Untrusted(_) => {
                 "name who signed its certificate with `ca` in `[smtp]`, and the server as its certificate does with `host`"
             }
@@ -89,31 +102,12 @@ impl fmt::Display for Problem {
             Self::Unreachable(why) => write!(f, "it cannot be reached: {why}"),
             Self::Silent => f.write_str("it does not answer"),
             Self::InTheClear => f.write_str("it offers no TLS"),
+            Self::Injected => f.write_str("it said more in the clear than it was asked"),
+            Self::NoMailServer => f.write_str("what it says is no answer of a mail server"),
             Self::Untrusted(why) => write!(f, "its certificate is not trusted: {why}"),
             Self::NoLogin => f.write_str("it offers no log-in"),
             Self::Refused(why) => write!(f, "it refuses the log-in: {why}"),
             Self::Said(why) => write!(f, "it said {why}"),
         }
     }
-}
-
-/// What the TLS library had to say, wherever it stands.
-fn tls_error<'a>(cause: &'a (dyn StdError + 'static)) -> Option<String> {
-    let inside: Option<&'a (dyn StdError + 'static)> = match cause.downcast_ref::<io::Error>() {
-        Some(error) => error.get_ref().map(|error| error as &(dyn StdError + 'static)),
-        None => Some(cause),
-    };
-    inside?.downcast_ref::<rustls::Error>().map(ToString::to_string)
-}
-
-/// Its code and its words.
-fn answer(error: &SmtpError) -> String {
-    let words = error.source().map(ToString::to_string).unwrap_or_default();
-    let code = error.status().map(|code| code.to_string()).unwrap_or_default();
-    format!("{code} {words}")
-}
-
-/// One line, and not all of a long one.
-fn short(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN).collect()
 }

@@ -81,6 +81,27 @@ fn talk(stream: impl Read + Write, extensions: &str, login: &str) -> String {
     }
 }
 
+/// A server that says these things, one for each line that it is told, and first of all the first.
+fn parrot(answers: Vec<Vec<u8>>) -> Server {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let told = thread::spawn(move || {
+        let mut stream = BufReader::new(listener.accept().unwrap().0);
+        let mut told = String::new();
+        for answer in answers {
+            if stream.get_mut().write_all(&answer).is_err() || stream.read_line(&mut told).unwrap_or(0) == 0 {
+                break;
+            }
+        }
+        told
+    });
+    Server { port, told }
+}
+
+fn parrot_of(answers: &[&str]) -> Server {
+    parrot(answers.iter().map(|answer| answer.as_bytes().to_vec()).collect())
+}
+
 const LOGIN: &str = "250-AUTH PLAIN LOGIN\r\n";
 const WELCOME: &str = "235 welcome";
 
@@ -107,6 +128,8 @@ fn a_server_that_lets_us_in_takes_a_letter() {
 
 #[test]
 fn what_is_wrong_with_a_server_is_told_apart() {
+    let server = parrot_of(&["SSH-2.0-OpenSSH\r\n"]);
+    assert_eq!(problem(log_in(&server.account("127.0.0.1", "none", None))), Problem::NoMailServer);
     let server = Server::start(None, LOGIN, "535 5.7.8 no such account");
     let found = problem(log_in(&server.account("127.0.0.1", "none", None)));
     assert!(matches!(&found, Problem::Refused(why) if why.contains("no such account")), "{found:?}");
@@ -134,5 +157,73 @@ fn a_certificate_is_believed_where_the_site_says_so_and_for_that_name() {
         let found = problem(log_in(&server.account(host, "tls", ca)));
         assert!(matches!(found, Problem::Untrusted(_)), "{host}: {found:?}");
         assert!(!server.told().contains("AUTH"));
+    }
+}
+
+#[test]
+fn an_answer_without_an_end_is_not_read_to_its_end() {
+    let endless = [b"220 ".to_vec(), vec![b'x'; 64 << 20]].concat();
+    let lines = b"220-x\r\n".repeat(1 << 20);
+    for answer in [endless, lines] {
+        let server = parrot(vec![answer]);
+        assert_eq!(problem(log_in(&server.account("127.0.0.1", "none", None))), Problem::NoMailServer);
+    }
+}
+
+#[test]
+fn what_was_said_in_the_clear_counts_for_nothing_under_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("mail.crt");
+    make(folder.path(), "mail", "DNS:localhost", &["-days", "9"]);
+    let offer = "250-here\r\n250 STARTTLS\r\n";
+    let injected = "220 go on\r\n250-here\r\n250 AUTH PLAIN\r\n235 welcome\r\n";
+    let server = parrot_of(&["220 here\r\n", offer, injected]);
+    assert_eq!(problem(log_in(&server.account("localhost", "starttls", Some(&ca)))), Problem::Injected);
+    assert!(!server.told().contains("AUTH"));
+}
+
+#[test]
+fn tls_begins_where_it_was_offered_and_what_is_offered_is_asked_for_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = ["-days", "9", "-addext", "basicConstraints=critical,CA:FALSE"];
+    let pair = make(folder.path(), "mail", "DNS:localhost", &more);
+    let ca = folder.path().join("mail.crt");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let told = thread::spawn(move || {
+        let mut stream = BufReader::new(listener.accept().unwrap().0);
+        let mut line = String::new();
+        for answer in ["220 here\r\n", "250-here\r\n250 STARTTLS\r\n", "220 go on\r\n"] {
+            stream.get_mut().write_all(answer.as_bytes()).unwrap();
+            if !answer.contains("go on") {
+                stream.read_line(&mut line).unwrap();
+            }
+        }
+        let tls = ServerConnection::new(Arc::new(server(&pair))).unwrap();
+        let mut stream = BufReader::new(StreamOwned::new(tls, stream.into_inner()));
+        for answer in [
+            "250-here\r\n250 AUTH LOGIN\r\n",
+            "334 VXNlcm5hbWU6\r\n",
+            "334 UGFzc3dvcmQ6\r\n",
+            "235 welcome\r\n",
+        ] {
+            stream.read_line(&mut line).unwrap();
+            stream.get_mut().write_all(answer.as_bytes()).unwrap();
+        }
+        line
+    });
+    let server = Server { port, told };
+    assert_eq!(log_in(&server.account("localhost", "starttls", Some(&ca))).unwrap(), Security::StartTls);
+    let told = server.told();
+    assert_eq!(told.matches("EHLO").count(), 2, "{told}");
+    assert!(told.contains("AUTH LOGIN") && told.contains("c2VjcmV0"), "{told}");
+}
+
+#[test]
+fn a_server_that_repeats_the_password_is_not_repeated() {
+    for said in ["secret", "c2VjcmV0", "AGFAZXhhbXBsZS5jb20Ac2VjcmV0"] {
+        let server = Server::start(None, LOGIN, Box::leak(format!("535 not {said}").into_boxed_str()));
+        let found = problem(log_in(&server.account("127.0.0.1", "none", None)));
+        assert_eq!(found, Problem::Refused("535 not [removed]".to_owned()));
     }
 }

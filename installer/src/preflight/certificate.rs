@@ -1,6 +1,9 @@
 //! The certificate and its key: against each other, the names of the site, and the date.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use wt_keys::Utc;
 
@@ -10,11 +13,20 @@ use crate::site::Domain;
 
 /// With fewer days than this it should be renewed.
 const SOON_DAYS: i64 = 30;
+/// In a mode, what everybody may do. A group may read: Debian has one for keys, `ssl-cert`.
+const OTHERS: u32 = 0o007;
 
 pub(super) fn rows(scene: &Scene<'_>) -> Vec<Row> {
     let installation = scene.installation;
     match certificate::current(installation) {
-        Ok(Some(pair)) => examine(&pair, &installation.site.domains, (installation.clock)()),
+        Ok(Some(pair)) => {
+            let mut rows = examine(&pair, &installation.site.domains, (installation.clock)());
+            let files = installation.site.certificate.iter();
+            rows.extend(
+                files.filter_map(|files| Some(private(&files.key, fs::metadata(&files.key).ok()?.mode()))),
+            );
+            rows
+        }
         Ok(None) => Vec::new(),
         Err(error) => vec![unreadable(&error.to_string())],
     }
@@ -40,6 +52,21 @@ fn key(checked: Result<(), String>) -> Row {
         Ok(()) => Row::new("certificate: key", Verdict::Ok, "its own", "the key of the certificate", hint),
         Err(why) => Row::new("certificate: key", Verdict::Fail, why, "the key of the certificate", hint),
     }
+}
+
+/// The file that the site names for the key; a copy that is root's alone is what is used.
+fn private(path: &Path, mode: u32) -> Row {
+    let mode = mode & 0o777;
+    let path = path.display();
+    Row::new(
+        "certificate: key file",
+        Verdict::or_warn(mode & OTHERS == 0),
+        format_args!("`{path}` has mode {mode:04o}"),
+        "a file that others cannot read",
+        format_args!(
+            "`chmod 600 {path}`; if others had a look at it, ask for a certificate with another key"
+        ),
+    )
 }
 
 fn names(facts: &Facts, domains: &BTreeMap<String, Domain>) -> Row {
@@ -102,6 +129,17 @@ mod tests {
 
     fn domains(names: &[&str]) -> BTreeMap<String, Domain> {
         names.iter().map(|name| ((*name).to_owned(), name.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_a_warning() {
+        for (mode, verdict) in
+            [(0o100_600, Verdict::Ok), (0o640, Verdict::Ok), (0o644, Verdict::Warn), (0o602, Verdict::Warn)]
+        {
+            assert_eq!(private(Path::new("/a.key"), mode).verdict, verdict, "{mode:o}");
+        }
+        let row = private(Path::new("/a.key"), 0o100_644);
+        assert!(row.found.contains("mode 0644") && row.hint.contains("`chmod 600 /a.key`"), "{row:?}");
     }
 
     #[test]

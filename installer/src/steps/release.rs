@@ -1,6 +1,7 @@
 use wt_keys::console::Progress;
 
 use super::{Need, Step};
+use crate::floor::Floor;
 use crate::installation::Installed;
 use crate::operation::{Build, Operation};
 use crate::{Installation, Result};
@@ -23,6 +24,7 @@ impl Step for RecordRelease {
 
     fn apply(&self, installation: &Installation, _: &Progress) -> Result<String> {
         let installed = installed(installation)?;
+        Floor::raise(&installation.places, &installed)?;
         installed.write(&installation.places)?;
         Operation::end(&installation.places)?;
         Ok(format!("{} {} is installed", installed.product, installed.version))

@@ -22,7 +22,12 @@ impl Step for WriteWrappers {
 
     fn apply(&self, installation: &Installation, _: &Progress) -> Result<String> {
         let home = installation.home();
-        wrappers::write(&home)?;
-        Ok(format!("{} scripts in {}", wrappers::WRAPPERS.len(), home.display()))
+        let before = wrappers::write(&home)?;
+        let words = format!("{} scripts in {}", wrappers::WRAPPERS.len(), home.display());
+        if before.is_empty() {
+            return Ok(words);
+        }
+        let names: Vec<String> = before.iter().map(|path| path.display().to_string()).collect();
+        Ok(format!("{words}; what was there before is {}", names.join(", ")))
     }
 }

@@ -2,8 +2,9 @@
 //! archive.
 //!
 //! Attacks: a secret is written in another spelling (JSON, a URL, Base64), under a name that nobody thought of, over
-//! several lines, in an address. So there are four nets: the values that the site is known to have, in every spelling;
-//! private keys; who logs in, in addresses; and whatever is called like a secret.
+//! several lines, in an address, behind a flag. So there are six nets: the values that the site is known to have, in every
+//! spelling; private keys; what says itself that it is a secret; who logs in, in addresses; what stands behind a flag that
+//! is called like a secret; and whatever else is called so.
 
 use std::fmt::Write as _;
 
@@ -11,7 +12,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use zeroize::Zeroizing;
 
-use super::named;
+use super::{flags, named, tokens};
+use crate::SiteFile;
+use crate::site::Secret;
 
 pub const MARK: &str = "[removed]";
 /// A spelling that is shorter says too little to be searched for within words.
@@ -50,6 +53,18 @@ impl Redactor {
         for (name, value) in site {
             collect(value, named::is_secret(name), &mut values);
         }
+        Self::knowing(values)
+    }
+
+    /// The same, of answers that were read and checked.
+    pub fn of(site: &SiteFile) -> Self {
+        let smtp = site.smtp.as_ref().map(|smtp| &smtp.password);
+        let account = site.check.account.as_ref().map(|account| &account.password);
+        let all = [Some(&site.administrator.password), smtp, account];
+        Self::knowing(all.into_iter().flatten().map(Secret::expose))
+    }
+
+    pub fn knowing<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         let mut spellings: Vec<Zeroizing<String>> = values.into_iter().flat_map(spellings).collect();
         spellings.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         spellings.dedup();
@@ -62,7 +77,9 @@ impl Redactor {
         for spelling in &self.spellings {
             found.value(spelling);
         }
+        found.text = tokens::redact(&found.text, &mut found.removed);
         found.log_ins();
+        found.text = flags::redact(&found.text, &mut found.removed);
         found.text = named::redact(&found.text, &mut found.removed);
         found
     }
@@ -142,15 +159,21 @@ impl Redacted {
 
     /// One that has no end goes on to the end of the text.
     fn private_keys(&mut self) {
-        const KEY: &str = "PRIVATE KEY-----";
+        // the second is how PGP calls it
+        for kind in ["PRIVATE KEY-----", "PRIVATE KEY BLOCK-----"] {
+            self.private_keys_of(kind);
+        }
+    }
+
+    fn private_keys_of(&mut self, kind: &str) {
         let text = std::mem::take(&mut self.text);
         let mut rest = text.as_str();
-        while let Some((begin, body)) = key_head(rest, KEY) {
+        while let Some((begin, body)) = key_head(rest, kind) {
             self.text.push_str(&rest[..begin]);
             self.text.push_str(MARK);
             self.removed += 1;
-            rest = match rest[body..].find(KEY) {
-                Some(end) => &rest[body + end + KEY.len()..],
+            rest = match rest[body..].find(kind) {
+                Some(end) => &rest[body + end + kind.len()..],
                 None => "",
             };
         }
@@ -255,7 +278,7 @@ mod tests {
     #[test]
     fn private_keys_go_whole_and_certificates_stay() {
         let key = |kind: &str| format!("-----BEGIN {kind}-----\nMC4CAQ\nsecond\n-----END {kind}-----");
-        for kind in ["PRIVATE KEY", "RSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY"] {
+        for kind in ["PRIVATE KEY", "RSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"] {
             same("a secret", &format!("a\n{}\nb", key(kind)), "a\n[removed]\nb");
         }
         let escaped = key("EC PRIVATE KEY").replace('\n', "\\n");

@@ -34,6 +34,7 @@ impl Host {
             host.put(file);
         }
         crate::wrappers::write(&host.home()).unwrap();
+        host.render("web/independence.js");
         host
     }
 
@@ -45,6 +46,15 @@ impl Host {
         let path = self.root.path().join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, file).unwrap();
+    }
+
+    /// A release has written this file, and nobody has edited it since.
+    fn render(&self, name: &str) {
+        let release = self.places.release_state(&wt_keys::Sha256Digest::of(b"x"));
+        for path in [self.home().join("conf/apps").join(name), release.join("rendered").join(name)] {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "rendered").unwrap();
+        }
     }
 
     fn scope(&self, data: bool) -> Scope {
@@ -106,8 +116,7 @@ fn data_and_what_belongs_to_it_stays_unless_it_is_told() {
         [
             "data/.worktile-initialised.json",
             "data/redis/standalone/db/appendonly.aof",
-            "var/lib/wt-install/conf/apps/web/independence.js",
-            "var/lib/wt-install/conf/apps/web/license.json",
+            "opt/worktile/conf/apps/web/license.json",
             "var/lib/wt-install/floors.json",
             "var/lib/wt-install/installation.key",
             "var/lib/wt-install/journal.jsonl",
@@ -116,12 +125,40 @@ fn data_and_what_belongs_to_it_stays_unless_it_is_told() {
             "var/lib/wt-install/uninstall.json",
         ]
     );
-    assert_eq!(left.len(), 2, "{left:?}");
+    assert_eq!(left.len(), 3, "{left:?}");
     assert!(!is_pending(&host.places).unwrap());
     let again = Scope::of(&host.places, wt_keys::Utc::START).unwrap().unwrap();
     assert_eq!(again.phase, Phase::Done, "what is left can still be taken away");
     host.run(true);
-    assert_eq!(host.files(), ["var/lib/wt-install/floors.json", "var/lib/wt-install/trust.json"]);
+    assert_eq!(
+        host.files(),
+        [
+            "opt/worktile/conf/apps/web/license.json",
+            "var/lib/wt-install/floors.json",
+            "var/lib/wt-install/trust.json"
+        ]
+    );
+}
+
+#[test]
+fn configuration_goes_unless_somebody_else_wrote_it() {
+    let host = Host::new();
+    for name in ["im/independence.js", "nginx/nginx.conf", "box/a.js"] {
+        host.render(name);
+    }
+    let conf = host.home().join("conf/apps");
+    fs::write(conf.join("im/independence.js"), "edited").unwrap();
+    fs::write(conf.join("im/independence.js.new"), "rendered").unwrap();
+    fs::write(conf.join("box/a.js.new"), "somebody's").unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", conf.join("link")).unwrap();
+    let left = host.run(true);
+    let files = host.files();
+    let names: Vec<&str> =
+        files.iter().filter_map(|name| name.strip_prefix("opt/worktile/conf/apps/")).collect();
+    assert_eq!(names, ["box/a.js.new", "im/independence.js", "link", "web/license.json"]);
+    assert!(left[0].ends_with(
+        "not ours: conf/apps/box/a.js.new, conf/apps/im/independence.js, conf/apps/link, conf/apps/web/license.json"
+    ), "{left:?}");
 }
 
 #[test]
@@ -134,6 +171,7 @@ fn what_is_not_ours_stays_and_is_named() {
         host.files(),
         [
             "data/redis/backup.rdb",
+            "opt/worktile/conf/apps/web/license.json",
             "opt/worktile/notes.txt",
             "var/lib/wt-install/floors.json",
             "var/lib/wt-install/trust.json",
@@ -162,5 +200,5 @@ fn a_run_that_was_killed_is_run_again() {
     traces::folders(&host.places, &scope, &mut Vec::new()).unwrap();
     assert_eq!(Scope::of(&host.places, wt_keys::Utc::START).unwrap(), Some(scope));
     host.run(false);
-    assert!(host.files().contains(&"var/lib/wt-install/conf/apps/web/license.json".to_owned()));
+    assert!(host.files().contains(&"opt/worktile/conf/apps/web/license.json".to_owned()));
 }

@@ -8,33 +8,34 @@ use wt_keys::{durable, folder_of};
 
 use super::{Left, Phase, Scope};
 use crate::check::record;
+use crate::conf::NEW;
+use crate::release::Release;
 use crate::steps::request::request_path;
 use crate::{Error, Places, Result, wrappers};
 
 /// What outlives everything: whose releases may come, and which.
 const FOR_EVER: [&str; 2] = ["trust.json", "floors.json"];
 /// What stays with the data: who this site is, what it answered, and what was done here.
-const WITH_DATA: [&str; 7] =
-    ["site.toml", "installation.key", "journal.jsonl", "conf", "tls", "packages.json", "uninstall.json"];
+const WITH_DATA: [&str; 6] =
+    ["site.toml", "installation.key", "journal.jsonl", "tls", "packages.json", "uninstall.json"];
+/// Of the files that are left in a folder.
+const MOST_NAMED: usize = 20;
 
-/// The product's folder, what the containers saw of the host, logs and metrics. The configuration is kept as a copy, unless
-/// the data goes too.
+/// The product's folder, what the containers saw of the host, logs and metrics. Of the configuration goes what is as it was
+/// rendered: what an operator edited or put there, licenses too, stays where it is.
 pub(super) fn folders(places: &Places, scope: &Scope, left: &mut Vec<Left>) -> Result<Option<String>> {
     let home = &scope.home;
     let was_there = home.is_dir();
-    let conf = home.join("conf");
-    if conf.is_dir() && !scope.data {
-        copy(&conf, &places.left_conf())?;
-    }
-    durable::remove_folder(&conf)?;
-    for path in wrappers::paths(home).chain([request_path(home), home.join("bin/wt-install")]) {
+    conf(places, &home.join("conf/apps"))?;
+    wrappers::remove(home)?;
+    for path in [request_path(home), home.join("bin/wt-install")] {
         durable::remove_file(&path)?;
     }
-    for folder in ["script", "bin", ""] {
+    for folder in ["conf/apps", "conf", "script", "bin", ""] {
         remove_empty(&home.join(folder))?;
     }
     if home.exists() {
-        left.push(format!("{}: there are files in it that are not ours", home.display()));
+        left.push(format!("{}: there are files in it that are not ours: {}", home.display(), named(home)));
     }
     let run = places.run(&scope.product);
     durable::remove_folder(&run)?;
@@ -44,30 +45,59 @@ pub(super) fn folders(places: &Places, scope: &Scope, left: &mut Vec<Left>) -> R
     Ok(was_there.then(|| format!("{} is gone", home.display())))
 }
 
-/// Once more than it is written: the folder has its name when all of it is there.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    let unfinished = to.with_added_extension("unfinished");
-    durable::remove_folder(&unfinished)?;
-    copy_into(from, &unfinished)?;
-    durable::remove_folder(to)?;
-    fs::rename(&unfinished, to).map_err(Error::io("write", to))?;
-    Ok(durable::sync_folder(&folder_of(to))?)
+/// What any release rendered, if it is still what it rendered, and what it put beside an edit.
+fn conf(places: &Places, folder: &Path) -> Result<()> {
+    for digest in Release::all_kept(places)? {
+        let rendered = places.release_state(&digest).join("rendered");
+        for record in files(&rendered) {
+            let Ok(name) = record.strip_prefix(&rendered) else { continue };
+            let place = folder.join(name);
+            for path in [place.clone(), place.with_added_extension(NEW)] {
+                if is_file(&path) && fs::read(&path).ok() == fs::read(&record).ok() {
+                    durable::remove_file(&path)?;
+                }
+            }
+        }
+    }
+    remove_empty_below(folder)
 }
 
-fn copy_into(from: &Path, to: &Path) -> Result<()> {
-    durable::create_folder(to, 0o700)?;
-    for entry in fs::read_dir(from).map_err(Error::io("read", from))? {
-        let entry = entry.map_err(Error::io("read", from))?;
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        let kind = entry.file_type().map_err(Error::io("read", &path))?;
-        if kind.is_dir() {
-            copy_into(&path, &to)?;
-        } else if kind.is_file() {
-            let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
-            durable::write(&to, &bytes, 0o600)?;
+fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
+}
+
+fn remove_empty_below(folder: &Path) -> Result<()> {
+    for path in entries(folder).unwrap_or_default() {
+        if fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir()) {
+            remove_empty_below(&path)?;
+            remove_empty(&path)?;
         }
     }
     Ok(())
+}
+
+/// All files below a folder that can be read, through no link.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in entries(folder).unwrap_or_default() {
+        match fs::symlink_metadata(&path) {
+            Ok(kind) if kind.is_dir() => found.extend(files(&path)),
+            _ => found.push(path),
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Some of the files below a folder.
+fn named(folder: &Path) -> String {
+    let files = files(folder);
+    let name = |path: &PathBuf| path.strip_prefix(folder).unwrap_or(path).display().to_string();
+    let mut names: Vec<String> = files.iter().take(MOST_NAMED).map(name).collect();
+    if files.len() > MOST_NAMED {
+        names.push(format!("and {} more", files.len() - MOST_NAMED));
+    }
+    names.join(", ")
 }
 
 /// The product's folders below the data root, and those that are empty then.

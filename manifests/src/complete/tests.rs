@@ -48,7 +48,7 @@ fn a_complete_release_misses_nothing() {
 #[test]
 fn all_that_is_missing_is_said_at_once() {
     let release = RELEASE.replace("[\"a\"]", "[\"b\"]");
-    let stack = STACK.replace("p/a:1", "p/b:1").replace("80", "81");
+    let stack = STACK.replace("p/a:1", "p/b:1").replace("80}]", "81}], volumes: [\"${WT_DATA}/db:/db\"]");
     let files = [file("conf/b.conf", Mode::Data, b"")];
     assert_eq!(
         found(&release, &stack, &files),
@@ -58,6 +58,7 @@ fn all_that_is_missing_is_said_at_once() {
             "stack.yaml, service `a`: the port 81 has no [[port]] in release.toml",
             "release.toml, [[conf]]: no file `conf/a.conf`",
             "conf/b.conf: no [[conf]] in release.toml names it",
+            "stack.yaml, service `a`: `db` is in no [[data]] or [[log]] of release.toml",
             "release.toml, [hooks] init-data: no file `scripts/init.sh`",
         ]
     );

@@ -2,8 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::{Error, Result};
+use crate::{Error, RelativePath, Result};
 
+/// The folders of a host that services may see.
+const DATA: &str = "${WT_DATA}";
+const RUN: &str = "${WT_RUN}";
+const CONF: &str = "${WT_HOME}/conf";
 const SECTIONS: &[&str] = &["version", "services", "networks", "secrets", "configs"];
 /// What `docker stack deploy` of 20.10 honours and what needs no file beside `stack.yaml`.
 const SERVICE_KEYS: &[&str] = &[
@@ -125,13 +129,38 @@ fn list<'a>(service: &'a Map<String, Value>, key: &str) -> impl Iterator<Item = 
     service.get(key).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// Data lies under the data root, where backups find it: no volumes of the engine's own.
+/// Data lies under the data root, where backups find it: no volumes of the engine's own. What else a service may see is
+/// the snapshot of the host and the configuration, and change neither. With a folder above these, with `/etc` or with the
+/// engine's socket it could be root on the host, or another service.
 fn volume_of(service: &str, volume: &Value) -> Result<()> {
-    match bind_source(volume) {
-        Some(source) if source.starts_with('/') || source.starts_with("${") => Ok(()),
-        Some(source) => Err(foreign_volume(service, source)),
-        None if volume.get("type").and_then(Value::as_str) == Some("tmpfs") => Ok(()),
-        None => Err(foreign_volume(service, &volume.to_string())),
+    let Some(source) = bind_source(volume) else {
+        let is_in_memory = volume.get("type").and_then(Value::as_str) == Some("tmpfs");
+        return if is_in_memory { Ok(()) } else { Err(foreign_volume(service, &volume.to_string())) };
+    };
+    let to_read = source == RUN || below(source, CONF).is_some();
+    if below(source, DATA).is_some() || (to_read && is_read_only(volume)) {
+        Ok(())
+    } else {
+        Err(foreign_volume(service, source))
+    }
+}
+
+/// What of a host's side lies below a folder, with nothing that leads out of it again.
+fn below(source: &str, folder: &str) -> Option<RelativePath> {
+    source.strip_prefix(folder)?.strip_prefix('/')?.trim_end_matches('/').parse().ok()
+}
+
+/// The folder below the data root that a volume is, where it is one.
+pub(super) fn data_folder(volume: &Value) -> Option<RelativePath> {
+    below(bind_source(volume)?, DATA)
+}
+
+fn is_read_only(volume: &Value) -> bool {
+    match volume {
+        Value::String(short) => {
+            short.split(':').nth(2).is_some_and(|words| words.split(',').any(|word| word == "ro"))
+        }
+        long => long["read_only"] == true,
     }
 }
 
@@ -146,7 +175,8 @@ pub(super) fn bind_source(volume: &Value) -> Option<&str> {
 
 pub(super) fn foreign_volume(service: &str, volume: &str) -> Error {
     invalid(format!(
-        "the service `{service}` uses the volume `{volume}`; expected a folder of the host, such as `${{WT_DATA}}/db:/data`"
+        "the service `{service}` uses the volume `{volume}`; expected a folder below the data root, such as \
+         `${{WT_DATA}}/db:/data`, or to read only (`:ro`) `{RUN}` or a folder in `{CONF}`"
     ))
 }
 

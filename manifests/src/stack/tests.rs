@@ -108,7 +108,10 @@ fn manifest(images: &[&str]) -> Manifest {
         verbatim: None,
         source: None,
     };
-    Manifest { images: images.iter().map(image).collect(), ..testkit::manifest() }
+    let mut manifest = Manifest { images: images.iter().map(image).collect(), ..testkit::manifest() };
+    manifest.site.data =
+        serde_json::from_str(r#"[{"path": "redis", "owner": "1:1", "mode": "0700"}]"#).unwrap();
+    manifest
 }
 
 fn refusal(yaml: &str) -> String {
@@ -239,7 +242,7 @@ fn what_needs_more_than_the_bundle_is_refused_by_name() {
         ("${WT_DATA}/redis:/data", "data:/data", "the volume `data`"),
         ("${WT_DATA}/redis:/data", "./data:/data", "the volume `./data`"),
         ("${WT_DATA}/redis:/data", "/data", "the volume"),
-        ("${WT_DATA}/redis:/data", "${WT_DATA}/../etc:/data", "the volume `/data/acme/../etc`"),
+        ("${WT_DATA}/redis:/data", "${WT_DATA}/../etc:/data", "the volume `${WT_DATA}/../etc`"),
         (
             "admin-password: { external: true }",
             "admin-password: { file: a }",
@@ -256,6 +259,44 @@ fn what_needs_more_than_the_bundle_is_refused_by_name() {
         let refused = refusal(&changed);
         assert!(refused.contains(why), "{refused}");
     }
+}
+
+#[test]
+fn a_service_sees_its_own_folders_of_the_host_and_no_others() {
+    let with = |volume: &str| Stack::parse(GOOD.replace("\"${WT_DATA}/redis:/data\"", volume).as_bytes());
+    for good in [
+        "\"${WT_DATA}/redis/db/:/data\"",
+        "\"${WT_RUN}:/run/wt:z,ro\"",
+        "{ type: bind, source: \"${WT_DATA}/a\", target: /a }",
+    ] {
+        assert!(with(good).is_ok(), "{good}");
+    }
+    for bad in [
+        "\"/:/host:ro\"",
+        "\"/etc:/etc:ro\"",
+        "\"/var/run/docker.sock:/var/run/docker.sock\"",
+        "\"${WT_DATA}:/data\"",
+        "\"${WT_DATA}/:/data\"",
+        "\"${WT_DATA}x/redis:/data\"",
+        "\"${WT_DATA}/./redis:/data\"",
+        "\"${WT_DATA}/redis/../..:/data\"",
+        "\"${WT_RUN}:/run/wt\"",
+        "\"${WT_RUN}/..:/run:ro\"",
+        "\"${WT_HOME}:/home:ro\"",
+        "\"${WT_HOME}/bin:/bin:ro\"",
+        "\"${WT_HOME}/conf/apps/web:/conf\"",
+        "\"${WT_HOME}/conf:/conf:ro\"",
+        "{ type: bind, source: \"${WT_RUN}\", target: /run }",
+        "{ type: bind, source: /etc, target: /etc, read_only: true }",
+        "{ type: npipe, source: /etc, target: /etc }",
+    ] {
+        let refused = with(bad).unwrap_err().to_string();
+        assert!(refused.contains("uses the volume"), "{bad}: {refused}");
+    }
+    let stack = with("\"${WT_DATA}/other:/data\"").unwrap();
+    assert_eq!(stack.undeclared_folders(&[&"redis".parse().unwrap()]).len(), 1);
+    assert!(refusal(&GOOD.replace("${WT_DATA}/redis", "${WT_DATA}/redis2")).contains("`${WT_DATA}/redis2`"));
+    assert!(render(&GOOD.replace("${WT_DATA}/redis", "${WT_DATA}/redis/db")).is_ok());
 }
 
 #[test]
