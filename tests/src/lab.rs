@@ -5,6 +5,9 @@ use std::process::Command;
 
 use crate::program::Ran;
 
+/// The address of this machine on the wire between the hosts.
+pub const WIRE: &str = "198.18.0.1";
+
 /// A host with systemd, an address and no route anywhere.
 #[derive(Debug)]
 pub struct Host {

@@ -1,6 +1,7 @@
 //! The testkit: the programs as shipped, and site hosts. See `tests/stories.rs` for how a story reads.
 
 pub mod lab;
+pub mod mail;
 pub mod program;
 pub mod secrets;
 pub mod site;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::lab::Host;
 use crate::program::{Ran, shipped};
@@ -11,6 +12,9 @@ use crate::repository;
 use crate::vendor::{first_bundle, world};
 
 pub const PASSWORD: &str = "INSECURE story password";
+/// Of the site's account at its mail server, and of the one that walks the user journey in a check.
+pub const SMTP_PASSWORD: &str = "INSECURE mail password";
+pub const CHECK_PASSWORD: &str = "INSECURE check password";
 /// For `find`: not what the check writes.
 pub const CHECKED: &str =
     "-not -path '/var/lib/wt-install/check.*' -not -path '*/metrics*' -not -name alarms.json";
@@ -39,7 +43,11 @@ impl Site {
 
     /// One with the first release on it.
     pub fn installed(name: &'static str) -> Self {
-        let site = Self::bare(name);
+        Self::installed_as(name, "debian-12")
+    }
+
+    pub fn installed_as(name: &'static str, system: &str) -> Self {
+        let site = Self::bare_as(name, system);
         site.install(&first_bundle()).expect(0);
         site
     }
@@ -122,6 +130,21 @@ impl Site {
         );
         self.sh(&ask).expect(0);
     }
+}
+
+/// Makes `NAME.crt`, which is good for `names` and signed by nobody else, and `NAME.key` in `folder`.
+pub fn certificate(folder: &Path, name: &str, names: &str) {
+    let file = |end: &str| folder.join(format!("{name}.{end}"));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-nodes", "-subj", &format!("/CN={name}"), "-days", "90"]);
+    openssl.args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
+    openssl.args([
+        "-addext",
+        &format!("subjectAltName={names}"),
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+    ]);
+    Ran::of(openssl.arg("-out").arg(file("crt")).arg("-keyout").arg(file("key"))).expect(0);
 }
 
 /// What is on a host, line by line.

@@ -4,14 +4,41 @@
 
 use std::sync::OnceLock;
 
+use wt_tests::mail::MailServer;
 use wt_tests::secrets;
-use wt_tests::site::{PASSWORD, PROGRAM, Site, State};
+use wt_tests::site::{CHECK_PASSWORD, PASSWORD, PROGRAM, SMTP_PASSWORD, Site, State};
 use wt_tests::vendor::{Draft, first_bundle};
 
-/// Installed once, for all stories of this file but those that uninstall; each leaves it healthy.
+/// Installed once, for all stories of this file but those that uninstall; each leaves it healthy. It has a mail server, and
+/// an account for its checks.
 fn site() -> &'static Site {
     static SITE: OnceLock<Site> = OnceLock::new();
-    SITE.get_or_init(|| Site::installed("daily"))
+    SITE.get_or_init(|| {
+        let site = Site::bare("daily");
+        mail().serve(&site);
+        site.install(&first_bundle()).expect(0);
+        have_an_account_for_checks(&site);
+        site
+    })
+}
+
+fn mail() -> &'static MailServer {
+    static SERVER: OnceLock<MailServer> = OnceLock::new();
+    SERVER.get_or_init(|| MailServer::start(env!("CARGO_BIN_EXE_mail-server")))
+}
+
+/// As an administrator would in the product.
+fn have_an_account_for_checks(site: &Site) {
+    let file = wt_tests::vendor::world().join("check-password");
+    std::fs::write(&file, CHECK_PASSWORD).unwrap(); // not by a command, which would be seen
+    site.host.put(&file, "/root/check-password");
+    let conf = "module.exports = { \"administrator\": { \"username\": \"check\", \"name\": \"Check\", \"mail\": \"ops@example.com\" } };";
+    site.sh(&format!(
+        "cd /root && web=$(docker ps -qf name=worktile_web) && echo '{conf}' >check.js && docker cp check.js $web:/check.js && \
+         docker exec -i -e CONF=/check.js -e ADMIN_PASSWORD_FILE=/dev/stdin $web /standin init-data <check-password && rm check.js check-password"
+    ))
+    .expect(0)
+    .says("administrator `check` created");
 }
 
 const REPORT: &str = "/var/lib/wt-install/check.json";
@@ -57,22 +84,52 @@ fn a_container_that_ended_is_back_within_one_check() {
 
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
-fn a_check_that_finds_something_bad_says_so_and_remembers_who_was_told() {
+fn a_check_that_finds_something_bad_says_so_and_tells_once_and_once_when_it_is_good_again() {
     let site = site();
     site.sh("systemctl stop wt-worktile-check.timer").expect(0);
-    site.wt("check").expect(0);
+    // of what other stories broke, nobody waits to hear that it is good again
+    site.within(90, &format!("{PROGRAM} check && test ! -e /var/lib/wt-install/alarms.json"));
+    let earlier = mail().letters().len();
+    let letters = || mail().letters().split_off(earlier);
     site.sh("systemctl stop docker.socket docker").expect(0);
     site.wt("check").expect(1).says("engine").says("hint: ");
     site.sh(&format!("grep -q '\"good\": false' {REPORT} && tail -1 {LOG} | grep 'bad: engine'")).expect(0);
     site.sh("! systemctl is-active docker").expect(0); // somebody stopped it
     let told = "grep -o '\"told\": .*' /var/lib/wt-install/alarms.json";
     site.sh(told).expect(0).says("null");
+    mail().be_busy(true);
     site.wt("check").expect(1);
+    site.sh(told).expect(0).says("null");
+    mail().be_busy(false);
+    assert_eq!(letters(), [""; 0], "a passing moment, and a server that takes none");
+    site.wt("check").expect(1).says("the last one could not be sent").says("451");
     site.sh(told).expect(0).says("T"); // a time
+    for _ in 0..2 {
+        site.wt("check").expect(1);
+    }
+    let told = letters();
+    assert_eq!(told.len(), 1, "one for all the time that it is bad: {told:?}");
+    for line in [
+        "MAIL FROM:<worktile@example.com>",
+        "RCPT TO:<ops@example.com>",
+        "Subject: worktile on node1: bad: engine\n",
+        "Date: ",
+        "  engine: ",
+        "    expected an answer\n",
+        "    hint: `systemctl start docker`",
+    ] {
+        assert!(told[0].contains(line), "{line}: {}", told[0]);
+    }
     site.sh("systemctl start docker").expect(0);
-    site.within(90, &format!("{PROGRAM} check"));
+    site.within(90, &format!("{PROGRAM} status"));
+    site.within(90, &format!("{PROGRAM} check && test ! -e /var/lib/wt-install/alarms.json"));
     site.wt("check").expect(0);
-    site.sh("test ! -e /var/lib/wt-install/alarms.json").expect(0);
+    let told = letters();
+    let again: Vec<_> = told.iter().filter(|letter| letter.contains("Good again:\n  engine\n")).collect();
+    assert_eq!((again.len(), told.len() - again.len()), (1, 1), "{told:?}");
+    for secret in [PASSWORD, SMTP_PASSWORD, CHECK_PASSWORD] {
+        assert!(told.iter().all(|letter| !letter.contains(secret)), "{secret}");
+    }
     site.sh("systemctl start wt-worktile-check.timer").expect(0);
     let machine = site.wt("check --json").expect(0).stdout;
     assert!(machine.contains("\"schema\": \"wt.check.v1\""), "{machine}");
@@ -133,6 +190,45 @@ fn logs_of_two_services_are_one_in_the_order_of_time() {
 
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn whatever_services_and_checks_write_their_logs_have_a_bound() {
+    let site = site();
+    let all = "docker inspect -f '{{.HostConfig.LogConfig}}' $(docker ps -qf name=worktile_)";
+    let kept = site.sh(all).expect(0).stdout;
+    let bounded = |line: &str| line.contains("max-file:3") && line.contains("max-size:10m");
+    assert!(kept.lines().count() >= 9 && kept.lines().all(bounded), "{kept}");
+    let written = site.sh(
+        "id=$(docker ps -qf name=worktile_im --no-trunc) && out=/proc/$(docker inspect -f '{{.State.Pid}}' $id)/fd/1 && \
+         yes 'one of very many lines, which are more than anybody wants to read or to keep for ever' | head -c 45000000 >$out && echo the last line >$out && \
+         for i in $(seq 100); do docker logs --tail 1 $id | grep -q 'the last line' && break; sleep 0.1; done; \
+         du -b /var/lib/docker/containers/$id/*-json.log* | cut -f1",
+    );
+    let sizes: Vec<u64> = written.expect(0).stdout.lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(sizes.len(), 3, "{sizes:?}");
+    assert!(sizes.iter().all(|size| *size < 10_500_000), "{sizes:?}");
+    site.wt("logs im --tail 1").expect(0).says("the last line");
+
+    site.sh("systemctl stop wt-worktile-check.timer; systemctl is-active wt-worktile-check.service | grep inactive")
+        .expect(0);
+    let folder = "/var/log/wt-worktile";
+    site.sh(&format!(
+        "cd {folder} && mv check.log /root/ && for i in 1 2 3 4; do echo $i >check.log.$i; done && yes was here | head -c 1048577 >check.log"
+    ))
+    .expect(0);
+    site.wt("check").expect(0);
+    let first =
+        site.sh(&format!("cd {folder} && head -qn 1 check.log.? | cut -c -8; wc -l <check.log; ls")).stdout;
+    assert_eq!(
+        first,
+        "was here\n1\n2\n3\n1\ncheck.log\ncheck.log.1\ncheck.log.2\ncheck.log.3\ncheck.log.4\n"
+    );
+    site.sh(&format!(
+        "cd {folder} && rm check.log* && mv /root/check.log . && systemctl start wt-worktile-check.timer"
+    ))
+    .expect(0);
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn support_holds_what_a_vendor_needs_and_no_secret() {
     let site = site();
     site.wt("check").expect(0);
@@ -159,7 +255,8 @@ fn support_holds_what_a_vendor_needs_and_no_secret() {
     let key = site.sh("sed -n 2p /var/lib/wt-install/installation.key").expect(0).stdout;
     let join =
         site.sh("docker swarm join-token -q worker; docker swarm join-token -q manager").expect(0).stdout;
-    let secrets = [PASSWORD, "MC4CAQAwBQYDK2VwBCIEIPsecret", "another-one", key.trim()];
+    let secrets =
+        [PASSWORD, SMTP_PASSWORD, CHECK_PASSWORD, "MC4CAQAwBQYDK2VwBCIEIPsecret", "another-one", key.trim()];
     for secret in secrets.into_iter().chain(join.lines()) {
         assert!(secret.len() > 8, "{secret}");
         let found =
@@ -188,6 +285,7 @@ fn upgrades_leave_images_behind_until_prune() {
     let site = site();
     let images = "docker images --format '{{.Repository}}:{{.Tag}}' | sort";
     site.wt("prune").expect(0).says("nothing");
+    secrets::watch(site);
     for (name, version) in [("daily-v5.3", "5.3.0"), ("daily-v5.4", "5.4.0")] {
         let next = Draft::new(name, version).without_packages();
         site.install(&next.build()).expect(0);
@@ -205,6 +303,8 @@ fn upgrades_leave_images_behind_until_prune() {
     site.wt("rollback --yes").expect(0);
     site.wt("images").expect(0).says("as signed");
     site.wt("status").expect(0).says("5.3.0");
+    site.within(90, &format!("{PROGRAM} check"));
+    secrets::none_was_seen(site);
 }
 
 #[test]
@@ -212,10 +312,13 @@ fn upgrades_leave_images_behind_until_prune() {
 fn an_uninstall_leaves_the_host_as_it_was() {
     for (name, system) in [("gone12", "debian-12"), ("gone13", "debian-13")] {
         let site = Site::bare_as(name, system);
+        mail().serve(&site);
         site.bring(&first_bundle());
-        let before = everything(&site);
+        have_apt_sources(&site);
+        let (before, sources) = (everything(&site), apt_sources(&site));
         secrets::watch(&site);
         site.install(&first_bundle()).expect(0);
+        sources.same(&apt_sources(&site));
         site.wt("restart redis").expect(0);
         site.within(ONE_CHECK, &format!("test -e {REPORT}"));
         secrets::none_was_seen(&site);
@@ -228,6 +331,7 @@ fn an_uninstall_leaves_the_host_as_it_was() {
         let left = said.stdout.lines().filter(|line| line.starts_with("left: ")).count();
         assert_eq!(left, 1, "{}", said.stdout);
         before.same(&everything(&site));
+        sources.same(&apt_sources(&site));
         // folders of the lab's own
         assert_eq!(
             site.sh("ls -A /var/lib/docker /var/lib/containerd 2>/dev/null | grep -v : | grep .").stdout,
@@ -301,6 +405,29 @@ fn everything(site: &Site) -> State {
     let rules = site.host.firewall();
     let rules = rules.lines().filter(|line| !(line.contains(" :") && line.ends_with(" ACCEPT")));
     State(rules.fold(said.expect(0).stdout, |all, line| all + line + "\n"))
+}
+
+/// What a customer has of apt: sources, a pin, settings, and the lists of an update.
+fn have_apt_sources(site: &Site) {
+    site.sh(
+        "cd /etc/apt && mkdir -p sources.list.d preferences.d apt.conf.d && \
+         echo 'deb [trusted=yes] file:/srv/mirror stable main' >sources.list.d/customer.list && \
+         printf 'Package: bash\nPin: version *\nPin-Priority: 990\n' >preferences.d/customer && \
+         echo 'APT::Install-Recommends \"true\";' >apt.conf.d/99customer && \
+         mkdir -p /var/lib/apt/lists/partial && cd /var/lib/apt/lists && \
+         printf 'Package: none\nVersion: 1\nArchitecture: all\n' >_srv_mirror_dists_stable_main_binary-amd64_Packages && \
+         printf 'Origin: customer\nSuite: stable\nCodename: stable\n' >_srv_mirror_dists_stable_Release",
+    )
+    .expect(0);
+}
+
+/// All below the folders of apt's sources and lists, with times, links and what is in it.
+fn apt_sources(site: &Site) -> State {
+    let said = site
+        .sh("cd / && find etc/apt var/lib/apt/lists -printf '%p %y %m %u:%g %T@ %s %l\n' | sort; \
+         find etc/apt var/lib/apt/lists -type f -exec sha256sum {} + | sort -k 2");
+    let said = said.expect(0).says("etc/apt/preferences.d/customer").says("_srv_mirror_dists_stable_Release");
+    State(said.stdout)
 }
 
 fn run(program: &str, arguments: &[&str]) {

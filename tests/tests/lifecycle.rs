@@ -1,9 +1,11 @@
-//! A site from its first release to the next and back.
+//! A site from its first release to the next and back, on Debian 13.
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use serde_json::Value;
 use wt_keys::issue::issue_trust;
 use wt_keys::trust::LowestRelease;
 use wt_keys::{key_file, signed_file};
@@ -14,7 +16,7 @@ use wt_tests::vendor::{Draft, first_bundle, world};
 /// Installed once, for all stories of this file; each leaves it with the first release healthy.
 fn site() -> &'static Site {
     static SITE: OnceLock<Site> = OnceLock::new();
-    SITE.get_or_init(|| Site::installed("life"))
+    SITE.get_or_init(|| Site::installed_as("life", "debian-13"))
 }
 
 /// The vendor's trust document, one version on, in which releases below `version` are withdrawn.
@@ -31,6 +33,24 @@ fn trust_that_withdraws(version: &str) -> PathBuf {
 }
 
 const CONF: &str = "/opt/worktile/conf/apps/web/independence.js";
+
+/// The containers that run, each with the service that it is of.
+fn containers(site: &Site) -> BTreeSet<(String, String)> {
+    let said =
+        site.sh("docker ps --no-trunc --format '{{.Label \"com.docker.swarm.service.name\"}} {{.ID}}'");
+    let of = |line: &str| {
+        let (service, id) = line.strip_prefix("worktile_").unwrap().split_once(' ').unwrap();
+        (service.to_owned(), id.to_owned())
+    };
+    said.expect(0).stdout.lines().map(of).collect()
+}
+
+/// The services that have another container than before, or one of two.
+fn replaced(before: &BTreeSet<(String, String)>, after: &BTreeSet<(String, String)>) -> Vec<String> {
+    let services: BTreeSet<&String> =
+        before.symmetric_difference(after).map(|(service, _)| service).collect();
+    services.into_iter().cloned().collect()
+}
 
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
@@ -69,11 +89,28 @@ fn an_upgrade_keeps_edits_and_rollback_brings_back_what_was() {
     });
     let next = next.build();
     let name = site.bring(&next);
+    // what is new but lies in the engine is not sent again; Redis and nginx are the same images and need no restart
+    let restarted = ["box", "elasticsearch", "hook", "im", "mongodb", "seaweedfs", "web"];
     site.wt(&format!("plan {name}"))
         .expect(0)
         .says("with what was edited here")
-        .says("independence.js.new beside it");
+        .says("independence.js.new beside it")
+        .says("5.2.0 becomes 5.3.0")
+        .says("restart    web: another image, other configuration\n")
+        .says("restart    im: another image\n")
+        .says("restart    mongodb: another image\n")
+        .says("(measured here)");
+    let plan = site.wt(&format!("plan {name} --json")).expect(0).stdout;
+    let forecast = &serde_json::from_str::<Value>(&plan).unwrap()["forecast"];
+    let named: Vec<&str> =
+        forecast["restarts"].as_array().unwrap().iter().map(|r| r["service"].as_str().unwrap()).collect();
+    assert_eq!(named, restarted);
+    assert_eq!((&forecast["starts"], &forecast["ends"]), (&Value::Array(vec![]), &Value::Array(vec![])));
+    assert!(forecast["measured"] == true && forecast["seconds"].as_u64() > Some(0), "{forecast}");
+    assert!(forecast["load_bytes"].as_u64() < Some(1 << 20), "no layer that is there: {forecast}");
+    let containers_before = containers(site);
     site.install(&next).expect(0);
+    assert_eq!(replaced(&containers_before, &containers(site)), restarted, "as was said");
     site.sh(&format!("grep edited {CONF} && grep 'new in 5.3' {CONF}")).expect(0);
     site.sh("cd /opt/worktile/conf/apps/im && grep conflict independence.js && grep new independence.js.new")
         .expect(0);
@@ -96,7 +133,43 @@ fn an_upgrade_keeps_edits_and_rollback_brings_back_what_was() {
     assert!(images_before.lines().all(|image| after.contains(image)), "the old images stay");
     site.wt("rollback --yes").expect(1).says("no release to go back to");
     site.sh("sed -i 's/edited/acme/;s/conflict/acme/' /opt/worktile/conf/apps/*/independence.js").expect(0);
-    site.wt("restart").expect(0);
+    let before = containers(site);
+    site.sh("/opt/worktile/restart.sh").expect(0);
+    let after = containers(site);
+    assert!(
+        before.is_disjoint(&after) && before.len() == after.len(),
+        "all of them are new: {before:?} {after:?}"
+    );
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn an_upgrade_that_the_host_is_not_fit_for_changes_nothing() {
+    let site = site();
+    let next = Draft::new("v5.5", "5.5.0").without_packages();
+    next.edit("release.toml", |text| {
+        let port = "[[port]]\nnumber = 4430\npurpose = \"new\"\n\n[[port]]\nnumber = 443\n";
+        text.replace("memory = \"1 GiB\"", "memory = \"64 TiB\"").replace("[[port]]\nnumber = 443\n", port)
+    });
+    let name = site.bring(&next.build());
+    site.sh("systemd-run --quiet --unit=theirs systemd-socket-activate --listen=0.0.0.0:4430 /bin/cat")
+        .expect(0);
+    site.within(10, "ss -ltn | grep -q ':4430 '");
+    let before = site.state();
+    for run in [format!("plan {name}"), name] {
+        site.wt(&run)
+            .expect(5)
+            .says("FAIL  memory")
+            .says("64 TiB")
+            .says("FAIL  port 4430")
+            .says("in use by systemd-socket")
+            .says("hint: ");
+        before.same(&site.state());
+    }
+    site.sh("systemctl stop theirs").expect(0);
+    site.wt("status").expect(0).says("worktile 5.2.0");
+    assert!(site.host.http("/").contains("5.2.0"), "and it serves");
+    site.wt("rollback --yes").expect(1).says("no release to go back to");
 }
 
 #[test]
@@ -116,21 +189,74 @@ fn an_upgrade_that_never_becomes_healthy_goes_back_by_itself() {
 
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
-fn services_stop_and_start_and_stay_as_they_were_told() {
+fn the_scripts_of_old_do_what_they_did() {
     let site = site();
-    let running = || site.sh("docker ps --format '{{.Names}}' | cut -d. -f1 | sort").stdout;
-    let all = running();
-    site.wt("stop web im").expect(0);
-    assert_eq!(running(), all.replace("worktile_im\n", "").replace("worktile_web\n", ""));
+    let script = |line: &str| site.sh(&format!("cd /opt/worktile && ./{line}"));
+    let names = || containers(site).into_iter().map(|(service, _)| service).collect::<Vec<_>>();
+    let all = containers(site);
+    let services = names();
+    assert!(services.len() == 9, "{services:?}");
+
+    // some of them, and they stay as they were told
+    script("script/service-manager.sh --action=stop --services=\"web im\"").expect(0);
+    assert_eq!(replaced(&all, &containers(site)), ["im", "web"]);
     site.host.reboot();
-    site.within(60, "docker ps | grep -q worktile_box");
-    assert!(!running().contains("worktile_web"), "stopped services stay stopped");
-    site.wt("service --action='rm -v' --services='redis web'").expect(0);
-    assert!(!site.sh("docker service ls").stdout.contains("worktile_redis"));
-    site.wt("service --action=run --services='redis web im'").expect(0);
-    assert_eq!(running(), all);
-    site.wt("restart wbe")
+    site.within(60, "docker ps --filter health=healthy | grep -q worktile_box");
+    assert!(!names().contains(&"web".to_owned()), "stopped services stay stopped");
+    script("script/service-manager.sh --action=start --services=\"web im\"").expect(0);
+    assert_eq!(names(), services);
+    let before = containers(site);
+    script("script/service-manager.sh --action=restart --services=\"redis web\"").expect(0);
+    assert_eq!(replaced(&before, &containers(site)), ["redis", "web"]);
+    assert_eq!(names(), services);
+    let redis = "docker exec $(docker ps -qf name=worktile_redis) redis-cli";
+    site.sh(&format!("{redis} set story told && sleep 2")).expect(0).says("OK");
+    script("script/service-manager.sh --action='rm -v' --services=\"redis web\"").expect(0);
+    let left = site.sh("docker service ls --format '{{.Name}}'").stdout;
+    assert!(
+        !left.contains("worktile_redis") && !left.contains("worktile_web") && left.contains("worktile_im"),
+        "{left}"
+    );
+    script("script/service-manager.sh --action=run --services=\"redis web\"").expect(0);
+    assert_eq!(names(), services);
+    site.sh(&format!("{redis} get story")).expect(0).says("told");
+    script("script/service-manager.sh --action=restart --services=wbe")
         .expect(2)
         .says("no service `wbe`")
         .says("expected one of box, elasticsearch, hook");
+
+    // all of them
+    let images = site.sh("docker images --no-trunc | sort").stdout;
+    script("stop.sh").expect(0);
+    assert_eq!(names(), [""; 0]);
+    site.sh("test $(docker service ls -q | wc -l) = 9").expect(0);
+    script("start.sh").expect(0);
+    assert_eq!(names(), services);
+    script("remove.sh").expect(0);
+    assert_eq!(site.sh("docker service ls -q; docker ps -q").expect(0).stdout, "");
+    script("script/run.sh").expect(0);
+    assert_eq!(names(), services);
+    assert_eq!(images, site.sh("docker images --no-trunc | sort").stdout);
+    site.sh(&format!("{redis} get story")).expect(0).says("told");
+
+    // what an installation does, one by one: done already
+    let before = site.state();
+    script(&format!("install.sh /root/{}", site.bring(&first_bundle()))).expect(0).says("nothing to do");
+    script("script/init.sh --site /root/site.toml").expect(0).says("says so already");
+    script("script/image-manager.sh").expect(0).says("worktile/redis:5.2.0").says("as signed");
+    script("script/run-init-data.sh").expect(0).says("the data stores were filled before");
+    script("script/install-docker-dpks.sh").expect(0).says("installs Docker");
+    script("script/install-docker-apt-get.sh").expect(0).says("installs Docker");
+    before.same(&site.state());
+    site.sh("rm /opt/worktile/hw.json").expect(0);
+    script("script/get-hardware-info.sh").expect(0).says("/opt/worktile/hw.json is written");
+    wt_tests::vendor::license(&site.take("/opt/worktile/hw.json"), &[]);
+
+    // what cron ran every minute: what has stopped is started
+    site.sh("systemctl stop wt-worktile-check.timer; docker service scale --detach worktile_im=0").expect(0);
+    site.within(30, "! docker ps | grep worktile_im");
+    script("script/monitor-services.sh").expect(0).says("started im");
+    assert_eq!(names(), services);
+    site.sh("systemctl start wt-worktile-check.timer").expect(0);
+    site.wt("status").expect(0);
 }

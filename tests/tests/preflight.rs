@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use wt_tests::lab::outside;
 use wt_tests::program::Ran;
-use wt_tests::site::{PASSWORD, Site};
+use wt_tests::site::{self, PASSWORD, Site};
 use wt_tests::vendor::{Draft, first_bundle, text, world};
 
 const NAMES: &str = "DNS:worktile.example.com,DNS:worktile-box.example.com,DNS:worktile-hook.example.com,\
@@ -17,14 +17,9 @@ const BUNDLE: &str = "worktile-5.2.0-amd64.tar.zst";
 
 /// Brings `NAME.crt` and `NAME.key` to a site.
 fn certificate(site: &Site, name: &str, names: &str) {
-    let file = |end: &str| world().join(format!("{name}.{end}"));
-    let mut openssl = Command::new("openssl");
-    openssl.args(["req", "-x509", "-nodes", "-subj", &format!("/CN={name}"), "-days", "90"]);
-    openssl.args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
-    openssl.args(["-addext", &format!("subjectAltName={names}")]);
-    Ran::of(openssl.arg("-out").arg(file("crt")).arg("-keyout").arg(file("key"))).expect(0);
+    site::certificate(&world(), name, names);
     for end in ["crt", "key"] {
-        site.bring(&file(end));
+        site.bring(&world().join(format!("{name}.{end}")));
     }
 }
 

@@ -2,9 +2,61 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
-use wt_tests::site::Site;
-use wt_tests::vendor::Draft;
+use wt_tests::site::{PROGRAM, Site};
+use wt_tests::vendor::{self, Draft};
+
+/// Installed once, for all stories of this file, by runs that were killed while they filled the data; each leaves it with
+/// the first release healthy.
+fn site() -> &'static Site {
+    static SITE: OnceLock<Site> = OnceLock::new();
+    SITE.get_or_init(|| {
+        let site = Site::bare("twice");
+        let name = site.bring(&release("5.2.1").build());
+        for held in ["before", "after"] {
+            site.sh(&format!(
+                "cd /root; (setsid ./wt-install {name} >/root/killed 2>&1 & echo $! >/root/pid); \
+                 for i in $(seq 1200); do grep -qx {held} /data/init-data 2>/dev/null && break; sleep 0.2; done; \
+                 kill -KILL $(cat /root/pid) && cat /root/killed && tail -n 1 /data/init-data"
+            ))
+            .expect(0)
+            .says(held);
+        }
+        site.sh("touch /root/go-on").expect(0);
+        site.wt(&name).expect(0);
+        site.within(30, "test $(grep -c ^administrator /data/init-data) = 3");
+        site
+    })
+}
+
+/// Web's page, as whoever is told its address by the engine gets it: each of them has another.
+const ASK_EACH: &str = "for id in $(docker ps -qf name=worktile_web); do \
+    address=$(docker inspect -f '{{.NetworkSettings.Networks.worktile_backend.IPAddress}}' $id); \
+    docker exec $(docker ps -qf name=worktile_nginx) /bin/busybox wget -qO- http://$address:8080/api/license; echo; done";
+/// What they have of the files that lie on the host: a line for each container that has the same.
+const COMPARE_EACH: &str = "cd /opt/worktile/conf/apps/web; for id in $(docker ps -qf name=worktile_web); do \
+    conf=/proc/$(docker inspect -f '{{.State.Pid}}' $id)/root/conf; \
+    cmp independence.js $conf/independence.js && cmp license.json $conf/license.json && echo same; done";
+
+/// Hooks ran until one came to its end, one of them created the administrator, and nobody created another since.
+fn assert_the_data_was_filled_once(site: &Site) {
+    static ACCOUNT: OnceLock<String> = OnceLock::new();
+    let said = site.sh("cat /data/init-data").expect(0).stdout;
+    let count = |wanted: &str| said.lines().filter(|line| line.starts_with(wanted)).count();
+    let counts = [
+        count("began"),
+        count("administrator `admin` created"),
+        count("administrator `admin` is there already"),
+    ];
+    assert_eq!(counts, [3, 1, 2], "{said}");
+    let redis = "docker exec $(docker ps -qf name=worktile_redis) redis-cli";
+    let accounts = site.sh(&format!("{redis} --scan --pattern 'account:*'")).expect(0).stdout;
+    assert_eq!(accounts, "account:admin\n");
+    // with the salt that it was given then
+    let account = site.sh(&format!("{redis} get account:admin")).expect(0).stdout;
+    assert_eq!(ACCOUNT.get_or_init(|| account.clone()), &account);
+}
 
 /// Two of web, the new one up before the old one goes, which then answers for a while those who know no better.
 fn release(version: &str) -> Draft {
@@ -20,14 +72,43 @@ fn release(version: &str) -> Draft {
         let env = |more: &str| format!("env = [\"PRODUCT=worktile\", \"VERSION={version}\"{more}]");
         text.replacen(&env(""), &env(", \"LINGER=4\""), 1) // web is the first
     });
+    draft.edit("scripts/init-data.sh", |text| {
+        text.replace(
+            "exec docker exec \"$id\" /standin init-data\n",
+            "hold() { echo $1; until test -e /root/go-on; do sleep 0.2; done; }\n\
+             exec >>\"$WT_DATA/init-data\"\n\
+             echo began\n\
+             run=$(grep -c began \"$WT_DATA/init-data\")\n\
+             test $run != 1 || hold before\n\
+             docker exec \"$id\" /standin init-data\n\
+             test $run != 2 || hold after\n",
+        )
+    });
     draft
 }
 
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn a_license_and_an_edit_reach_every_one_of_them() {
+    let site = site();
+    let license = vendor::license(&site.take("/opt/worktile/hw.json"), &[]);
+    site.host.put(&license, "/opt/worktile/conf/apps/web/license.json");
+    site.sh("sed -i 's/acme/edited/' /opt/worktile/conf/apps/web/independence.js").expect(0);
+    assert!(!site.sh(COMPARE_EACH).stdout.contains("same"), "nobody was told yet");
+    let answers = site.sh(ASK_EACH).expect(0).stdout;
+    assert!(answers.lines().count() == 2 && answers.lines().all(|a| a.contains("\"MISSING\"")), "{answers}");
+    site.wt("restart web").expect(0);
+    site.within(30, "test $(docker ps -qf name=worktile_web | wc -l) = 2");
+    assert_eq!(site.sh(COMPARE_EACH).expect(0).stdout, "same\nsame\n");
+    let answers = site.sh(ASK_EACH).expect(0).stdout;
+    assert!(answers.lines().count() == 2 && answers.lines().all(|a| a.contains("\"MATCH\"")), "{answers}");
+    assert_the_data_was_filled_once(site);
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn an_upgrade_with_two_of_a_service_loses_no_request() {
-    let site = Site::bare("twice");
-    site.install(&release("5.2.1").build()).expect(0);
+    let site = site();
     let next: PathBuf = release("5.3.0").without_packages().build();
     let name = site.bring(&next);
     let ask = r#"exec 3<>/dev/tcp/127.0.0.1/80; printf "GET / HTTP/1.1\r\nHost: worktile.example.com\r\nConnection: close\r\n\r\n" >&3; cat <&3"#;
@@ -46,5 +127,8 @@ fn an_upgrade_with_two_of_a_service_loses_no_request() {
     let others = site.sh("grep -v '^asked\\|^HTTP/1.1 200\\|^5[.]' /root/answers").stdout;
     assert_eq!((asked, others.as_str()), (answered, ""), "asked, and answered otherwise");
     assert!(count("^5.2.1") >= 20 && count("^5.3.0") >= 20, "both were asked");
-    site.host.down();
+    assert_the_data_was_filled_once(site);
+    site.wt("rollback --yes").expect(0);
+    site.within(60, &format!("{PROGRAM} status"));
+    assert_the_data_was_filled_once(site);
 }

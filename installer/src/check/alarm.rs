@@ -132,7 +132,7 @@ pub fn post(installation: &Installation, report: &Report, letter: &Letter) -> Re
 }
 
 impl Letter {
-    /// `worktile on node1 is bad: service web, disk /data`
+    /// `worktile on node1: bad: service web, disk /data`
     pub fn subject(&self, report: &Report, node: &str) -> String {
         let names = |findings: &[Finding]| findings.iter().map(Finding::what).collect::<Vec<_>>().join(", ");
         let what = match self {

@@ -12,6 +12,8 @@ use super::{Row, Scene, Verdict};
 use crate::Result;
 use crate::engine::SwarmState;
 use crate::network::{self, Subnet};
+use crate::operation::Operation;
+use crate::release::Release;
 
 /// Where a swarm of one listens, on the loopback address.
 const SWARM_PORTS: [(u16, &str); 2] = [(2377, "the swarm's managers"), (7946, "the swarm's gossip")];
@@ -19,15 +21,28 @@ const SWARM_PORTS: [(u16, &str); 2] = [(2377, "the swarm's managers"), (7946, "t
 pub(super) fn rows(scene: &Scene<'_>) -> Result<Vec<Row>> {
     let installation = scene.installation;
     let mut rows = vec![address(installation.site.node().address)];
-    // else they are taken by the product itself
-    if !scene.is_running {
-        rows.extend(installation.manifest().site.ports.iter().map(published));
-    }
+    let held = held(scene)?;
+    let ports = installation.manifest().site.ports.iter();
+    rows.extend(ports.filter(|port| !held.contains(&port.number)).map(published));
     if scene.swarm == SwarmState::None {
         rows.extend(SWARM_PORTS.map(|(number, purpose)| port([127, 0, 0, 1].into(), number, purpose)));
         rows.push(pool(network::for_product(installation.places.root())?));
     }
     Ok(rows)
+}
+
+/// The ports that the product itself may have, where it runs: those of what is installed, and those of this release where
+/// it is that one, or a run was killed that may have started it.
+fn held(scene: &Scene<'_>) -> Result<Vec<u16>> {
+    let installation = scene.installation;
+    if !scene.is_running {
+        return Ok(Vec::new());
+    }
+    let last = installation.last_release()?;
+    let begun = Operation::pending(&installation.places)?.is_some();
+    let own = (last.is_none() || begun).then_some(installation.manifest());
+    let manifests = last.as_ref().map(Release::manifest).into_iter().chain(own);
+    Ok(manifests.flat_map(|manifest| &manifest.site.ports).map(|port| port.number).collect())
 }
 
 fn address(address: IpAddr) -> Row {
