@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use wt_keys::console::Done;
 
 use super::lock::Lock;
-use crate::restore::record::Record;
+use crate::restore::record::RestoreRecord;
 use crate::{Error, Places, guard, quiesce};
 
 /// Somebody else may take the lock first, and does the same with it.
@@ -17,7 +17,7 @@ pub fn run(places: &Places) -> Done {
         return Ok(());
     }
     let ended = Instant::now();
-    while quiesce::is_holding(places)? || Record::read(places)?.is_some() {
+    while quiesce::is_holding(places)? || RestoreRecord::read(places)?.is_some() {
         match Lock::take(places) {
             Err(Error::Locked { .. }) if ended.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
             taken => return Ok(taken.map(drop)?),
