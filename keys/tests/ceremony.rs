@@ -194,3 +194,13 @@ fn secrets_that_others_can_read_or_exchange_are_not_used() {
     world.set_mode("keys", 0o700);
     world.done("show keys/bundle.key --passphrase-file passphrase");
 }
+
+#[test]
+fn a_file_that_is_not_there_is_answered_with_those_that_are_shown() {
+    World::new().refused(
+        "show missing",
+        1,
+        "error: cannot open `missing`\n  because: No such file or directory (os error 2)\n\
+         hint: name a file that `wt-keys` wrote: trust.json, NAME.cert or NAME.key\n",
+    );
+}

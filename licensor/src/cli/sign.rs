@@ -85,7 +85,9 @@ struct Signed {
 
 impl Sign {
     pub fn run(self, output: Output, now: Utc) -> Done {
-        let request = Request::read(&self.hw)?;
+        let request = Request::read(&self.hw).map_err(|error| {
+            Failure::from(error).or_hint("name the `hw.json` that `wt-install fingerprint` wrote at the site")
+        })?;
         let weak = if self.accept_weak { Weak::Accepted } else { Weak::Refused };
         let license = draft(&request, self.plan(&request, now)?, Id::generate()?, weak, now)?;
         let whose_product = if self.product.is_some() { "" } else { ", as the request names it," };
