@@ -34,9 +34,9 @@ use self::folder::{Backup, Unfinished};
 use self::list::{BackupList, FORMAT};
 use self::source::{Measure, Root};
 use crate::engine::Engine;
+use crate::file_system::available;
 use crate::journal::Event;
 use crate::operation::Operation;
-use crate::preflight::available;
 use crate::{Error, Installation, Result, quiesce, restore};
 
 /// In the journal.

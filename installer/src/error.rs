@@ -9,6 +9,7 @@ use wt_keys::{KeyId, Sha256Digest, shown_path};
 
 use crate::backup::plan::TimeSpan;
 use crate::engine::EngineVersion;
+use crate::file_system::room_in_words;
 use crate::mail;
 use crate::operation::Kind;
 
@@ -62,9 +63,9 @@ pub enum Error {
     #[error("the certificate could not be put into service, and what was there before is back")]
     CertificateBack { source: Box<Error> },
     #[error(
-        "the certificate could not be put into service, and what was there before could not be brought back: {why}"
+        "the certificate could not be put into service, and what was there before could not be brought back: {back}"
     )]
-    CertificateLost { why: String, source: Box<Error> },
+    CertificateLost { back: Box<Error>, source: Box<Error> },
     #[error("the template `{template}` cannot be rendered: {why}")]
     Template { template: String, why: String },
     #[error("`{step}` of the user journey failed: {why}")]
@@ -87,8 +88,8 @@ pub enum Error {
     NoPrevious,
     #[error("the upgrade failed, and {version} is back in service")]
     RolledBack { version: String, source: Box<Error> },
-    #[error("the upgrade failed, and so did the way back to {version}: {why}")]
-    RollbackFailed { version: String, why: String, source: Box<Error> },
+    #[error("the upgrade failed, and so did the way back to {version}: {back}")]
+    RollbackFailed { version: String, back: Box<Error>, source: Box<Error> },
     #[error("not every service is healthy\n  unhealthy: {}", services.join(", "))]
     NotHealthy { stack: String, services: Vec<String> },
     #[error("of {checks} checks, {}: {}", are_bad(bad), bad.join(", "))]
@@ -129,7 +130,7 @@ pub enum Error {
         "services were held still for {at_most}, and not all of their data was copied: they go on, and there is no backup"
     )]
     HeldTooLong { at_most: TimeSpan },
-    #[error("there is not enough room at `{}`\n  expected {}\n  found    {} free", folder.display(), Size(*needed), Size(*free))]
+    #[error("there is not enough room at `{}`\n  expected {}\n  found    {}", folder.display(), Size(*needed), room_in_words(*free, *needed))]
     NoRoom { folder: PathBuf, needed: u64, free: u64 },
     #[error("services could not be held still: {}", services.join(", "))]
     NotStill { services: Vec<String> },
@@ -148,9 +149,9 @@ pub enum Error {
     #[error("the restored data did not come into service, and what was there before is back")]
     RestoreUndone { source: Box<Error> },
     #[error(
-        "the restored data did not come into service, and what was there before did not come back: {why}"
+        "the restored data did not come into service, and what was there before did not come back: {back}"
     )]
-    RestoreStuck { backup: PathBuf, why: String, source: Box<Error> },
+    RestoreStuck { backup: PathBuf, back: Box<Error>, source: Box<Error> },
 
     // programs that we run
     #[error("cannot run `{program}`")]

@@ -15,6 +15,7 @@ pub mod deployment;
 pub mod engine;
 pub mod engine_configuration;
 pub mod error;
+pub mod file_system;
 pub mod floor;
 pub mod forecast;
 pub mod guard;

@@ -39,7 +39,7 @@ const NO_NAME: &str = "[127.0.0.1]";
 
 /// A mail in plain text.
 #[derive(Clone, Debug)]
-pub struct Letter<'a> {
+pub struct Email<'a> {
     pub to: &'a [MailAddress],
     pub subject: &'a str,
     pub text: &'a str,
@@ -51,7 +51,7 @@ pub fn log_in(smtp: &Smtp) -> Result<Security> {
 }
 
 /// Hands the server a letter for everybody whom it is for.
-pub fn send(smtp: &Smtp, letter: &Letter<'_>) -> Result<()> {
+pub fn send(smtp: &Smtp, letter: &Email<'_>) -> Result<()> {
     let message = message(smtp, letter).map_err(|why| failed(smtp)(Problem::Said(why)))?;
     converse(smtp, Some(message)).map(drop)
 }
@@ -168,7 +168,7 @@ fn tls(smtp: &Smtp) -> Result<Tls> {
 }
 
 /// The error says what of it cannot be written.
-fn message(smtp: &Smtp, letter: &Letter<'_>) -> Result<Message, String> {
+fn message(smtp: &Smtp, letter: &Email<'_>) -> Result<Message, String> {
     let mailbox = |address: &MailAddress| -> Result<Mailbox, String> {
         Ok(Mailbox::new(None, address.as_str().parse::<Address>().map_err(|error| error.to_string())?))
     };

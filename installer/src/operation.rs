@@ -180,6 +180,6 @@ fn undo(
     let version = leaving.manifest().version.to_string();
     match rollback::to(installation, leaving, report, progress) {
         Ok(()) => Error::RolledBack { version, source: why },
-        Err(back) => Error::RollbackFailed { version, why: back.to_string(), source: why },
+        Err(back) => Error::RollbackFailed { version, back: Box::new(back), source: why },
     }
 }

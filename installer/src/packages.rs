@@ -22,7 +22,7 @@ use wt_manifests::Manifest;
 use wt_manifests::bundle::{Bundle, reader};
 use wt_manifests::manifest::{Package, PackageSet};
 
-use self::record::Record;
+use self::record::PackageRecord;
 use crate::engine::daemon;
 use crate::{Error, Places, Result};
 
@@ -120,7 +120,7 @@ pub fn install(bundle: &Bundle, places: &Places, progress: &Progress) -> Result<
         if plan.interrupted {
             dpkg::configure_pending()?;
         }
-        Record::add(places, &plan.missing)?;
+        PackageRecord::add(places, &plan.missing)?;
         apt::install(&staging, &chosen)?;
     }
     let _phase = progress.phase("starting Docker", None);

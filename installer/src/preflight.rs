@@ -21,7 +21,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-pub(crate) use self::disk::{available, device};
 pub use self::domains::is_ours;
 pub use self::row::{Row, Table, Verdict};
 use crate::engine::{Engine, SwarmState};

@@ -33,7 +33,7 @@ const SLACK_SECONDS: i64 = 15 * 60;
 /// What is held, or about to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Record {
+struct HoldRecord {
     stack: String,
     /// The hook before the backup was begun; the one after it must run.
     hook: bool,
@@ -67,7 +67,7 @@ impl Deadline {
 #[derive(Debug)]
 pub struct Held<'a> {
     installation: &'a Installation,
-    record: Record,
+    record: HoldRecord,
     since: Instant,
     guard: Guard,
 }
@@ -113,7 +113,7 @@ pub fn stop_all<'a>(
 
 impl<'a> Held<'a> {
     fn begin(installation: &'a Installation) -> Result<Self> {
-        let record = Record { stack: installation.stack_name().to_owned(), ..Record::default() };
+        let record = HoldRecord { stack: installation.stack_name().to_owned(), ..HoldRecord::default() };
         let guard = Guard::set(installation.site.backup.hold_at_most.as_duration())?;
         Ok(Self { installation, record, since: Instant::now(), guard })
     }
@@ -197,7 +197,7 @@ impl<'a> Held<'a> {
     }
 }
 
-impl Record {
+impl HoldRecord {
     fn read(places: &Places) -> Result<Option<Self>> {
         record_file::read(&places.held())
     }
@@ -277,7 +277,7 @@ fn overlap(a: &str, b: &str) -> bool {
 /// Lets go what a run of this program held that was killed. Tells whether there was such a thing. To be called with the
 /// lock held.
 pub fn recover(installation: &Installation) -> Result<bool> {
-    match Record::read(&installation.places)? {
+    match HoldRecord::read(&installation.places)? {
         Some(record) => let_go_of(&record, installation).map(|()| true),
         None => Ok(false),
     }
@@ -285,23 +285,23 @@ pub fn recover(installation: &Installation) -> Result<bool> {
 
 /// The same, where nothing was read yet.
 pub fn recover_here(places: &Places, clock: fn() -> Utc) -> Result<bool> {
-    let Some(record) = Record::read(places)? else { return Ok(false) };
+    let Some(record) = HoldRecord::read(places)? else { return Ok(false) };
     record.unpause(&Engine::connect()?)?; // whatever else cannot be read here
     let_go_of(&record, &Installation::current(places, clock)?).map(|()| true)
 }
 
 /// Whether something is held still.
 pub fn is_holding(places: &Places) -> Result<bool> {
-    Ok(Record::read(places)?.is_some())
+    Ok(HoldRecord::read(places)?.is_some())
 }
 
 /// When services should have gone on that are held still, where that is long past.
 pub fn overdue(places: &Places, now: Utc) -> Result<Option<Utc>> {
-    let until = Record::read(places)?.and_then(|record| record.until);
+    let until = HoldRecord::read(places)?.and_then(|record| record.until);
     Ok(until.filter(|until| now.unix() > until.unix() + SLACK_SECONDS))
 }
 
-fn let_go_of(record: &Record, installation: &Installation) -> Result<()> {
+fn let_go_of(record: &HoldRecord, installation: &Installation) -> Result<()> {
     let engine = Engine::connect()?;
     let journal: &Journal = &installation.journal;
     let journaled = |event, detail: &str| journal.record((installation.clock)(), NAME, event, detail);
@@ -365,7 +365,7 @@ mod tests {
         let places = Places::below(root.path());
         durable::create_folder(&places.state(), 0o700).unwrap();
         assert!(!is_holding(&places).unwrap());
-        let record = Record {
+        let record = HoldRecord {
             stack: "acme".into(),
             hook: true,
             paused: ["a".into()].into(),
@@ -373,11 +373,11 @@ mod tests {
             until: Utc::from_unix(3600),
         };
         record.write(&places).unwrap();
-        assert_eq!(Record::read(&places).unwrap(), Some(record));
+        assert_eq!(HoldRecord::read(&places).unwrap(), Some(record));
         let overdue = |second| overdue(&places, Utc::from_unix(second).unwrap()).unwrap();
         assert_eq!((overdue(3600 + SLACK_SECONDS), overdue(0)), (None, None));
         assert_eq!(overdue(3601 + SLACK_SECONDS), Utc::from_unix(3600));
         std::fs::write(places.held(), "{").unwrap();
-        assert!(Record::read(&places).is_err(), "what cannot be read is not passed over");
+        assert!(HoldRecord::read(&places).is_err(), "what cannot be read is not passed over");
     }
 }

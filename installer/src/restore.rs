@@ -9,14 +9,13 @@ pub mod record;
 pub mod unpack;
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use wt_keys::console::{Progress, Size};
 use wt_keys::{durable, folder_of};
 
-use self::record::{Record, Stage, Swap};
+use self::record::{RestoreRecord, Stage, Swap};
 use self::unpack::Unpack;
 use crate::backup::encryption::Identities;
 use crate::backup::folder::Backup;
@@ -25,9 +24,9 @@ use crate::backup::path::BackupPath;
 use crate::backup::source;
 use crate::conf::Conf;
 use crate::engine::Engine;
+use crate::file_system::{available, device, is_mount_point};
 use crate::journal::Event;
 use crate::operation::{Operation, Report};
-use crate::preflight::{available, device};
 use crate::steps::Outcome;
 use crate::wanted::Wanted;
 use crate::{Error, Installation, Places, Result, journey, quiesce};
@@ -50,7 +49,7 @@ pub fn carry_out(
 ) -> Result<()> {
     let targets = Targets::of(installation, &backup.list)?;
     targets.require_room(&backup.list)?;
-    let record = Record {
+    let record = RestoreRecord {
         backup: backup.folder.clone(),
         list: backup.list.payload_digest(),
         stage: Stage::Unpacking,
@@ -65,7 +64,7 @@ pub fn carry_out(
 /// Goes on with a restore whose data is in place already.
 pub fn resume(
     installation: &Installation,
-    record: Record,
+    record: RestoreRecord,
     report: &Report<'_>,
     progress: &Progress,
 ) -> Result<()> {
@@ -96,10 +95,10 @@ fn stage(
     backup: &Backup,
     identities: Option<&Identities>,
     targets: &Targets,
-    mut record: Record,
+    mut record: RestoreRecord,
     report: &Report<'_>,
     progress: &Progress,
-) -> Result<Record> {
+) -> Result<RestoreRecord> {
     let (places, started) = (&installation.places, Instant::now());
     record.enter(places, Stage::Unpacking)?;
     let unpacked = targets.unpack_places(installation).and_then(|staged| {
@@ -125,7 +124,7 @@ fn stage(
 /// With the services stopped, and started again.
 fn bring_into_service(
     installation: &Installation,
-    mut record: Record,
+    mut record: RestoreRecord,
     report: &Report<'_>,
     progress: &Progress,
 ) -> Result<()> {
@@ -152,7 +151,7 @@ fn judge(
     installation: &Installation,
     engine: &Engine,
     held: quiesce::Held<'_>,
-    mut record: Record,
+    mut record: RestoreRecord,
     report: &Report<'_>,
     progress: &Progress,
 ) -> Result<()> {
@@ -167,7 +166,7 @@ fn judge(
             report(NAME, &Outcome::Failed(why.to_string()), started.elapsed());
             match quiesce::stop_all(installation, engine, progress) {
                 Ok(held) => Err(go_back(installation, engine, held, record, why, report, progress)),
-                Err(stuck) => Err(not_back(record, &stuck, why)),
+                Err(stuck) => Err(not_back(record, stuck, why)),
             }
         }
     }
@@ -175,7 +174,7 @@ fn judge(
 
 /// Refuses while one is not finished.
 pub fn none_is_pending(places: &Places) -> Result<()> {
-    match Record::read(places)? {
+    match RestoreRecord::read(places)? {
         Some(record) => Err(Error::RestorePending { backup: record.backup }),
         None => Ok(()),
     }
@@ -202,7 +201,7 @@ fn go_back(
     installation: &Installation,
     engine: &Engine,
     held: quiesce::Held<'_>,
-    mut record: Record,
+    mut record: RestoreRecord,
     why: Error,
     report: &Report<'_>,
     progress: &Progress,
@@ -216,12 +215,12 @@ fn go_back(
             report("back", &Outcome::Changed("the data is what it was before".to_owned()), started.elapsed());
             Error::RestoreUndone { source: Box::new(why) }
         }
-        Err(stuck) => not_back(record, &stuck, why),
+        Err(stuck) => not_back(record, stuck, why),
     }
 }
 
-fn not_back(record: Record, stuck: &Error, why: Error) -> Error {
-    Error::RestoreStuck { backup: record.backup, why: stuck.to_string(), source: Box::new(why) }
+fn not_back(record: RestoreRecord, stuck: Error, why: Error) -> Error {
+    Error::RestoreStuck { backup: record.backup, back: Box::new(stuck), source: Box::new(why) }
 }
 
 /// Where on this site the parts of a backup belong.
@@ -317,10 +316,4 @@ impl Targets {
         }
         Ok(())
     }
-}
-
-/// On another file system than the folder that it lies in.
-fn is_mount_point(path: &Path) -> bool {
-    let device = |path: &Path| path.symlink_metadata().ok().map(|found| found.dev());
-    path.parent().is_some_and(|parent| device(path).is_some() && device(path) != device(parent))
 }

@@ -15,6 +15,7 @@ use wt_keys::{durable, folder_of};
 
 use crate::backup::plan::TimeOfDay;
 use crate::command::Command;
+use crate::engine::daemon;
 use crate::steps::folders;
 use crate::{Installation, Places, Result};
 
@@ -145,7 +146,7 @@ impl Schedule {
     }
 
     fn manager(&self) -> Manager {
-        if self.root.join("run/systemd/system").is_dir() { Manager::Systemd } else { Manager::Cron }
+        if daemon::is_systemd(&self.root) { Manager::Systemd } else { Manager::Cron }
     }
 
     fn files(&self, manager: Manager) -> Vec<File> {

@@ -16,7 +16,7 @@ pub use self::scope::{Phase, Scope};
 use crate::engine::SwarmState;
 use crate::floor::Floor;
 use crate::installation::Installed;
-use crate::packages::record::Record;
+use crate::packages::record::PackageRecord;
 use crate::packages::removal::Removal;
 use crate::prune::Images;
 use crate::release::Release;
@@ -38,7 +38,7 @@ pub fn check(places: &Places, scope: &Scope) -> Result<()> {
     if !scope.packages {
         return Ok(());
     }
-    if let (Some(engine), Some(_)) = (&engine, Record::read(places)?) {
+    if let (Some(engine), Some(_)) = (&engine, PackageRecord::read(places)?) {
         let others = engine.others(&scope.product, &images(places)?.images)?;
         if !others.is_empty() {
             return Err(Error::EngineShared { others });
@@ -127,7 +127,7 @@ fn packages(
     progress: &Progress,
 ) -> Result<Option<String>> {
     let restored = engine_configuration::restore(places)?;
-    let Some(record) = Record::read(places)? else {
+    let Some(record) = PackageRecord::read(places)? else {
         return Ok(restored.then(|| RESTORED.to_owned()));
     };
     if !scope.packages {
@@ -178,7 +178,7 @@ pub fn outline(places: &Places, scope: &Scope) -> Result<Vec<String>> {
         }
     }
     lines.push(format!("{}, but for what is not ours", scope.home.display()));
-    if let (true, Some(record)) = (scope.packages, Record::read(places)?) {
+    if let (true, Some(record)) = (scope.packages, PackageRecord::read(places)?) {
         let names: Vec<&str> = record.packages.keys().map(String::as_str).collect();
         lines.push(format!("the packages {}", names.join(", ")));
     }

@@ -280,3 +280,13 @@ fn roots_change_with_the_old_and_the_new_threshold_and_certificates_with_them() 
     world.done("rotate --threshold 1 --root keys/root-2.key --root keys/root-4.key -q");
     assert!(world.done("show keys/trust.json").contains("threshold    1 of 3 roots\n"));
 }
+
+#[test]
+fn a_file_that_is_not_there_is_answered_with_those_that_are_shown() {
+    World::new().refused(
+        "show missing",
+        1,
+        "error: cannot open `missing`\n  because: No such file or directory (os error 2)\n\
+         hint: name a file that `wt-keys` wrote: trust.json, NAME.cert or NAME.key\n",
+    );
+}

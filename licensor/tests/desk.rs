@@ -74,6 +74,16 @@ fn a_fingerprint_that_could_be_any_machines_is_refused_unless_accepted() {
 }
 
 #[test]
+fn a_request_that_is_not_there_is_answered_with_where_it_comes_from() {
+    let refused = Desk::new().run(&["sign", "missing.json", "--key", "license.key"]);
+    assert_eq!(code(&refused), 1);
+    assert!(
+        said(&refused)
+            .ends_with("hint: name the `hw.json` that `wt-install fingerprint` wrote at the site\n")
+    );
+}
+
+#[test]
 fn off_a_terminal_a_missing_flag_is_named() {
     let desk = Desk::new();
     desk.request("hw.json", HERE, 11, "");

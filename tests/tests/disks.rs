@@ -51,6 +51,116 @@ fn conf(site: &Site) -> String {
     site.sh("cd /opt/worktile/conf && find . -type f -exec md5sum {} + | sort -k 2").expect(0).stdout
 }
 
+/// Gives a file system in memory so many free bytes.
+fn leave(site: &Site, mount: &str, bytes: u64) {
+    let all = format!("$(($(stat -f -c '(%b - %f) * %S' {mount}) + {bytes}))");
+    site.sh(&format!("mount -o remount,size={all} {mount}")).expect(0);
+}
+
+/// How much less is free than what is needed, of `4.00 GiB free, 17 bytes too few`; whether that is said to the byte.
+fn short(said: &str) -> Option<(u64, bool)> {
+    let (before, _) = said.split_once(" too few")?;
+    let (number, unit) = before.rsplit(", ").next()?.split_once(' ')?;
+    let scale = match unit {
+        "bytes" => return Some((number.parse().unwrap(), true)),
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => panic!("{said}"),
+    };
+    let (units, decimals) = number.split_once('.').unwrap();
+    let hundredths: u64 = format!("{units}{decimals}").parse().unwrap();
+    Some((hundredths * scale / 100, false))
+}
+
+/// A block less than what is needed is refused with the number of bytes; with all that is needed, nothing is said. `ask`
+/// tells how what is free was judged.
+fn refused_for_less_than_a_block(site: &Site, mount: &str, ask: impl Fn() -> String) {
+    let mut free = BLOCK;
+    let needed = loop {
+        leave(site, mount, free);
+        let said = ask();
+        match short(&said).unwrap_or_else(|| panic!("{mount}: {said}")) {
+            (missing, true) => break free + missing,
+            // it was rounded, up perhaps
+            (missing, false) => free += (missing - missing / 100) / BLOCK * BLOCK,
+        }
+    };
+    let most = (needed - 1) / BLOCK * BLOCK;
+    leave(site, mount, most);
+    let said = ask();
+    assert_eq!(short(&said), Some((needed - most, true)), "{mount}: {said}");
+    leave(site, mount, most + BLOCK);
+    let said = ask();
+    assert_eq!(short(&said), None, "{mount}: {said}");
+}
+
+/// Of a file system in memory; fewer bytes than this nobody has.
+const BLOCK: u64 = 4096;
+
+/// How preflight found a row.
+fn row(site: &Site, bundle: &str, what: &str) -> (String, String, String) {
+    let said = site.wt(&format!("plan {bundle} --json")).stdout;
+    let json: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let rows = json["preflight"]["rows"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["what"] == what).unwrap_or_else(|| panic!("no {what} in {said}"));
+    let text = |name: &str| row[name].as_str().unwrap().to_owned();
+    (text("verdict"), text("found"), text("needed"))
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn each_file_system_may_lack_no_block_and_no_inode_of_what_is_needed_there() {
+    let site = Site::bare("blocks");
+    let name = site.bring(&first_bundle());
+    // without an engine, which is to have its images on /small: packages are unpacked below /usr
+    site.sh("mkdir -p /over /etc/docker && mount -t tmpfs wt /over && mkdir /over/usr /over/work && \
+         mount -t overlay -o lowerdir=/usr,upperdir=/over/usr,workdir=/over/work wt /usr && \
+         echo '{\"data-root\":\"/small\"}' >/etc/docker/daemon.json")
+        .expect(0);
+    let mounts = MOUNTS.map(|(folder, _)| folder).into_iter().chain(["/var/lib/containerd"]);
+    for folder in mounts.clone() {
+        site.sh(&format!("mkdir -p {folder} && mount -t tmpfs -o size=9g wt {folder}")).expect(0);
+    }
+    let before = site.state();
+    let judged = |folder: &str| row(&site, &name, &format!("disk {folder}")).1;
+    for folder in mounts.filter(|folder| *folder != "/var/lib/containerd") {
+        refused_for_less_than_a_block(&site, folder, || judged(folder));
+    }
+    refused_for_less_than_a_block(&site, "/over", || judged("/usr"));
+    site.wt(&format!("plan {name}")).expect(0);
+
+    let files = || row(&site, &name, "disk /small: files");
+    let about: u64 = files().2.split([' ', ',']).nth(1).unwrap().parse().unwrap();
+    for (inodes, verdict) in
+        [(about, "ok"), (about - 1, "warn"), (about / 8, "warn"), (about / 8 - 1, "fail")]
+    {
+        let all = format!("$(($(stat -f -c '%c - %d' /small) + {inodes}))");
+        site.sh(&format!("mount -o remount,nr_inodes={all} /small")).expect(0);
+        assert_eq!(files().0, verdict, "{inodes} of {about}");
+    }
+    site.wt(&name).expect(5).says("disk /small: files");
+    before.same(&site.state());
+
+    // the other store's images go elsewhere
+    site.sh("echo '{\"features\":{\"containerd-snapshotter\":true}}' >/etc/docker/daemon.json").expect(0);
+    refused_for_less_than_a_block(&site, "/var/lib/containerd", || judged("/var/lib/containerd"));
+    site.host.down();
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn a_backup_that_would_not_fit_is_not_begun() {
+    let site = site();
+    site.sh("mkdir -p /backup && mount -t tmpfs -o size=64k,mode=0700 wt /backup").expect(0);
+    let ran =
+        site.wt("backup -o /backup").expect(5).says("there is not enough room at `/backup`").says("hint: ");
+    assert!(short(&ran.stderr).is_some(), "{}", ran.stderr);
+    assert_eq!(site.sh("ls -A /backup").stdout, "");
+    site.sh("mount -o remount,size=1g /backup").expect(0);
+    site.wt("backup -o /backup").expect(0);
+    site.sh("umount /backup").expect(0);
+}
+
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_file_system_without_room_or_without_leave_to_write_is_named_before_the_first_change() {

@@ -33,7 +33,7 @@ pub fn renew(installation: &Installation, pair: Option<&Pair>, progress: &Progre
     let back = place(installation, before.as_ref()).and_then(|()| serve(installation, &engine, progress));
     match back {
         Ok(_) => Err(Error::CertificateBack { source }),
-        Err(back) => Err(Error::CertificateLost { why: back.to_string(), source }),
+        Err(back) => Err(Error::CertificateLost { back: Box::new(back), source }),
     }
 }
 

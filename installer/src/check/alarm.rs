@@ -128,7 +128,7 @@ pub fn post(installation: &Installation, report: &Report, letter: &Letter) -> Re
         named => named,
     };
     let (subject, text) = (letter.subject(report, node), letter.text(report, node));
-    mail::send(smtp, &mail::Letter { to, subject: &subject, text: &text })
+    mail::send(smtp, &mail::Email { to, subject: &subject, text: &text })
 }
 
 impl Letter {

@@ -1,12 +1,9 @@
 //! What is so on this host: asked and read, not judged.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rustix::fs::statvfs;
 use serde_json::Value;
 use wt_keys::Utc;
 use wt_licensor::{LicenseInputs, Verdict, check};
@@ -16,6 +13,7 @@ use super::alarm::Alarms;
 use crate::backup::last::LastBackup;
 use crate::deployment::Deployment;
 use crate::engine::{Engine, Service, SwarmState};
+use crate::file_system::{FileSystem, Usage, mount_of};
 use crate::installation::Installed;
 use crate::operation::Operation;
 use crate::wanted::Wanted;
@@ -120,22 +118,6 @@ pub struct Disk {
     pub bytes: Usage,
     /// `None` where they are made as they are needed.
     pub inodes: Option<Usage>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Usage {
-    pub used: u64,
-    /// To us.
-    pub free: u64,
-}
-
-impl Usage {
-    /// As `df` counts it.
-    pub fn percent(self) -> u8 {
-        let all = u128::from(self.used) + u128::from(self.free);
-        let percent = (u128::from(self.used) * 100).div_ceil(all.max(1));
-        u8::try_from(percent).unwrap_or(100)
-    }
 }
 
 impl Holder {
@@ -281,23 +263,10 @@ fn disks(installation: &Installation) -> Vec<Disk> {
     let mut disks = BTreeMap::new();
     for folder in folders {
         let Some(mount) = mount_of(&folder) else { continue };
-        let Ok(found) = statvfs(&mount) else { continue };
-        let size = |blocks: u64| blocks.saturating_mul(found.f_frsize);
-        let bytes =
-            Usage { used: size(found.f_blocks.saturating_sub(found.f_bfree)), free: size(found.f_bavail) };
-        let inodes = Usage { used: found.f_files.saturating_sub(found.f_ffree), free: found.f_favail };
-        let inodes = (found.f_files > 0).then_some(inodes);
+        let Some(FileSystem { bytes, inodes, .. }) = FileSystem::of(&mount) else { continue };
         disks.insert(mount.clone(), Disk { mount, bytes, inodes });
     }
     disks.into_values().collect()
-}
-
-/// Where the file system begins that a folder is on, or will be.
-fn mount_of(folder: &Path) -> Option<PathBuf> {
-    let device = |path: &Path| fs::metadata(path).map(|found| found.dev()).ok();
-    let folder = folder.ancestors().find(|path| path.exists())?.canonicalize().ok()?;
-    let own = device(&folder);
-    folder.ancestors().take_while(|path| device(path) == own).last().map(Path::to_owned)
 }
 
 /// What the product will say about its license, where it asks for one.
@@ -320,13 +289,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn usage_is_counted_as_df_does() {
-        for (used, free, percent) in [(0, 0, 0), (1, 999, 1), (85, 15, 85), (1000, 0, 100), (0, 5, 0)] {
-            assert_eq!(Usage { used, free }.percent(), percent, "{used} {free}");
-        }
-    }
-
-    #[test]
     fn the_number_of_replicas_is_what_the_stack_says() {
         let found = replicas(
             r#"{"services": {"web": {"deploy": {"replicas": 2}}, "im": {}, "box": {"deploy": {"replicas": 0}},
@@ -334,11 +296,5 @@ mod tests {
         );
         let of = |name: &str| found[name];
         assert_eq!((of("web"), of("im"), of("box"), of("agent")), (Some(2), Some(1), Some(0), None));
-    }
-
-    #[test]
-    fn a_mount_is_found_from_below_and_for_what_is_not_there_yet() {
-        assert_eq!(mount_of(Path::new("/proc/self/task/none")), Some(PathBuf::from("/proc")));
-        assert_eq!(mount_of(Path::new("/not/there")), Some(PathBuf::from("/")));
     }
 }

@@ -5,8 +5,9 @@ use wt_keys::console::Size;
 use wt_licensor::{Reason, State, Verdict};
 use wt_manifests::stack::Run;
 
-use super::facts::{BackupFact, Disk, EngineFact, Facts, Holder, JourneyFact, ServiceFact, Usage};
+use super::facts::{BackupFact, Disk, EngineFact, Facts, Holder, JourneyFact, ServiceFact};
 use super::{Finding, Level};
+use crate::file_system::Usage;
 use crate::operation::Operation;
 use crate::site::CheckSettings;
 

@@ -126,7 +126,7 @@ fn find<'a>(services: &'a [ServiceFact], name: &str) -> Option<&'a crate::engine
 
 /// Whether an engine that does not answer ended without being told to.
 fn died(root: &Path) -> Result<bool> {
-    if root.join("run/systemd/system").is_dir() {
+    if daemon::is_systemd(root) {
         let said =
             Command::new("systemctl", SYSTEMCTL_LIMIT).args(["is-failed", "docker.service"]).run(b"")?;
         let failed = said.stdout.trim() == "failed";

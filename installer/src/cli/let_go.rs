@@ -4,7 +4,7 @@ use wt_keys::console::{Done, now};
 
 use super::lock::Lock;
 use crate::guard::{self, Fate, GRACE};
-use crate::restore::record::Record;
+use crate::restore::record::RestoreRecord;
 use crate::{Error, Places, Result, quiesce};
 
 /// Somebody else may take the lock first, and does the same with it.
@@ -59,7 +59,7 @@ impl LetGo {
 
 fn make_whole(places: &Places) -> Result<()> {
     let ended = Instant::now();
-    while quiesce::is_holding(places)? || Record::read(places)?.is_some() {
+    while quiesce::is_holding(places)? || RestoreRecord::read(places)?.is_some() {
         match Lock::take(places) {
             Err(Error::Locked { .. }) if ended.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
             taken => return taken.map(drop),

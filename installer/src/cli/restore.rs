@@ -11,7 +11,7 @@ use super::lock::Lock;
 use crate::backup::data_reader::Look;
 use crate::backup::encryption::Identities;
 use crate::backup::folder::{self, Backup};
-use crate::restore::record::Record;
+use crate::restore::record::RestoreRecord;
 use crate::{Error, Installation, Places, Result, restore};
 
 /// Bring a backup's data back, here or on another host with the same release
@@ -48,7 +48,7 @@ impl Restore {
         let installation = Installation::current(places, now)?;
         let path = absolute(&self.backup)?;
         let report = |step, outcome: &_, took| told(output, step, outcome, took);
-        match Record::read(places)? {
+        match RestoreRecord::read(places)? {
             Some(record) if record.backup == path => {
                 output.say("a restore of this backup was begun, and its data is in place");
                 restore::resume(&installation, record, &report, &output.progress())?;

@@ -18,13 +18,13 @@ use crate::{Error, Result};
 
 const PIECE: usize = 256 << 10;
 
-/// Writes the archive to `out`, whose only failure is that nobody listens any more. `progress` is told of each blob's
-/// path and bytes.
+/// Writes the archive to `out`, whose only failure is that nobody listens any more. `progress` is told of each file, in
+/// turn, how many more of its bytes were written.
 pub fn write(
     bundle: &Bundle,
     plan: &ImagePlan,
     out: &mut impl Write,
-    progress: impl Fn(&str, u64),
+    progress: impl Fn(&Entry, u64),
 ) -> Result<()> {
     for (path, content) in documents(bundle.manifest(), &plan.images)? {
         put(&document_entry(path, &content), &mut content.as_slice(), out, &progress)?;
@@ -59,7 +59,7 @@ fn put(
     entry: &Entry,
     content: &mut dyn Read,
     out: &mut impl Write,
-    progress: &impl Fn(&str, u64),
+    progress: &impl Fn(&Entry, u64),
 ) -> Result<()> {
     out.write_all(&tar::header(entry)).map_err(closed)?;
     let mut buffer = vec![0; PIECE];
@@ -75,7 +75,7 @@ fn put(
             });
         }
         out.write_all(&buffer[..got]).map_err(closed)?;
-        progress(entry.path.as_str(), got as u64);
+        progress(entry, got as u64);
         left -= got as u64;
     }
     out.write_all(&[0; 512][..tar::padding(entry.size)]).map_err(closed)

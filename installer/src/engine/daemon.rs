@@ -13,6 +13,7 @@ const START_LIMIT: Duration = Duration::from_secs(90);
 const RESTART_LIMIT: Duration = Duration::from_mins(5);
 /// The processes that do an engine's work.
 const PROCESSES: [&str; 2] = ["dockerd", "containerd"];
+const HOST: &str = "/";
 
 /// Starts an engine that is installed, if it does not answer, and waits until it does.
 pub fn start() -> Result<Engine> {
@@ -26,7 +27,7 @@ pub fn start() -> Result<Engine> {
 
 /// Stops the engine and all that starts it by itself.
 pub fn stop() -> Result<()> {
-    let services: &[&str] = match (is_systemd(), has_service("containerd")) {
+    let services: &[&str] = match (is_systemd(HOST), has_service("containerd")) {
         (true, true) => &["docker.socket", "docker", "containerd"],
         (true, false) => &["docker.socket", "docker"],
         (false, _) => &["docker"],
@@ -48,7 +49,7 @@ fn run(verb: &'static str, services: &[&str], limit: Duration) -> Result<()> {
         _ => "be started anew",
     };
     let failed = |source| Error::Daemon { action, source: Box::new(source) };
-    if is_systemd() {
+    if is_systemd(HOST) {
         return Command::new("systemctl", limit)
             .arg(verb)
             .args(services)
@@ -62,13 +63,13 @@ fn run(verb: &'static str, services: &[&str], limit: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Whether systemd runs this host.
-pub fn is_systemd() -> bool {
-    Path::new("/run/systemd/system").is_dir()
+/// Whether systemd runs the host below `root`.
+pub fn is_systemd(root: impl AsRef<Path>) -> bool {
+    root.as_ref().join("run/systemd/system").is_dir()
 }
 
 fn has_service(name: &str) -> bool {
-    if is_systemd() {
+    if is_systemd(HOST) {
         let unit = format!("{name}.service");
         ["/lib/systemd/system", "/usr/lib/systemd/system", "/etc/systemd/system"]
             .iter()

@@ -76,6 +76,15 @@ impl ImagePlan {
         self.images.is_empty()
     }
 
+    /// Which of the layers it is, and whose: `layer 1b3ee35aacca of worktile/web:5.2.0 and 6 more`.
+    pub(super) fn layer_in_words(&self, layer: &Sha256Digest) -> Option<String> {
+        let layer = self.layers.get(layer)?;
+        let mut images = self.images.iter().filter(|image| image.stored().contains(layer));
+        let (first, others) = (&images.next()?.name, images.count());
+        let more = if others > 0 { format!(" and {others} more") } else { String::new() };
+        Some(format!("layer {:.12} of {first}{more}", layer.to_string()))
+    }
+
     /// Everything of the bundle that the engine must be sent, each once.
     pub(super) fn blobs(&self) -> BTreeSet<Sha256Digest> {
         let documents = self.images.iter().flat_map(|image| [image.config, image.manifest]);
@@ -127,6 +136,11 @@ pub(super) mod tests {
         let manifest = manifest(vec![image("web", &["base", "web"]), image("im", &["base", "im"])]);
         let plan = ImagePlan::new(&manifest, |_| false, &PresentLayers::default()).unwrap();
         assert_eq!((plan.images.len(), plan.layers.len(), plan.bytes), (2, 3, 70));
+        let told = |name| plan.layer_in_words(&digest(name));
+        let id = digest("base").to_string();
+        assert_eq!(told("base"), Some(format!("layer {} of acme/web:1 and 1 more", &id[..12])));
+        assert!(told("im").unwrap().ends_with(" of acme/im:1"));
+        assert_eq!(told("web config"), None);
     }
 
     #[test]

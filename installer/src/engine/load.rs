@@ -3,6 +3,7 @@
 //! Attacks: an engine that answers "OK" before it is done, hides a failure in a line of text, closes early, or hangs. So
 //! the answer is read to its end, silence has a limit, and success is claimed by [`Engine::compare_images`] alone.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::pin::pin;
 use std::sync::Arc;
@@ -68,9 +69,17 @@ impl Engine {
 /// Writes the archive into the channel; a failure is passed on, so that the engine never takes a part for the whole.
 fn feed(bundle: &Bundle, plan: &ImagePlan, phase: &Phase, sender: Sender<Piece>) -> Result<()> {
     let mut out = Feed { sender, buffer: Vec::with_capacity(PIECE), complete: false };
-    archive::write(bundle, plan, &mut out, |path, bytes| {
+    let sent = Cell::new(0); // of the file that is being written
+    archive::write(bundle, plan, &mut out, |entry, bytes| {
         phase.advance(bytes);
-        phase.detail(path.rsplit('/').next().unwrap_or(path).get(..12).unwrap_or(path));
+        let is_whole = sent.get() + bytes == entry.size;
+        sent.set(if is_whole { 0 } else { sent.get() + bytes });
+        if let Some(layer) = plan.layer_in_words(&entry.sha256) {
+            phase.detail(layer.as_str());
+            if is_whole {
+                phase.part(&layer, entry.size);
+            }
+        }
     })?;
     out.flush().map_err(|_| Error::EngineClosed)?;
     out.complete = true;

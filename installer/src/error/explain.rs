@@ -60,6 +60,14 @@ impl Explain for Error {
             Self::RolledBack { .. } | Self::CertificateBack { .. } | Self::RestoreUndone { .. } => {
                 Exit::Unhealthy
             }
+            // neither release could be brought into service for want of an engine
+            Self::RollbackFailed { back, .. }
+            | Self::CertificateLost { back, .. }
+            | Self::RestoreStuck { back, .. }
+                if back.exit() == Exit::Engine =>
+            {
+                Exit::Engine
+            }
             Self::Locked { .. } | Self::PackagesBusy { .. } => Exit::Locked,
             Self::Io { .. }
             | Self::Record { .. }
@@ -126,6 +134,8 @@ impl Error {
                 "write one (the vendor's documentation has an example) and name it with `--site FILE`".into()
             }
             Self::SiteFileMode { path, .. } => format!("chmod 600 `{}`", path.display()),
+            Self::SiteFileOwner { path, me, .. } => format!("chown {me} `{}`", path.display()),
+            Self::SiteFile { .. } => "`wt-install init BUNDLE` asks for what it lacks, and checks it".into(),
             Self::NoTrust => "pass the vendor's roots with `--trust FILE`".into(),
             Self::NotRoot => "run it with sudo".into(),
             Self::Record { path, .. } => format!(
@@ -137,6 +147,10 @@ impl Error {
             Self::NoSuchBundle { near: None, .. } => "`wt-install --help` lists what it can do".into(),
             Self::NotInstalled => "install a release with `wt-install BUNDLE`".into(),
             Self::Mail { problem, .. } => problem.hint().into(),
+            Self::Certificate { .. } | Self::CertificateRefused { .. } => {
+                "`wt-install certificate CRT KEY --dry-run` looks at another pair".into()
+            }
+            Self::NoPreviousCertificate => "`wt-install certificate` shows the one in service".into(),
             Self::CertificateLost { .. } => "run this again; `wt-install status` shows what runs".into(),
             Self::ConfTooLarge { .. } | Self::ConfEmpty { .. } => {
                 "put back what was there: `wt-install` with the bundle writes a file that is missing".into()
@@ -173,22 +187,28 @@ impl Error {
                 )
             }
             Self::NoEngine { .. } => {
-                "`systemctl start docker` starts it; `systemctl status docker` says why it does not run"
-                    .into()
+                "`systemctl start docker` (or `service docker start`) starts it; `systemctl status docker` or /var/log/docker.log says why it does not run".into()
             }
             Self::EngineTooOld { .. } => "upgrade Docker on this host".into(),
             Self::EngineConfiguration { .. } => {
                 "the engine would not start with it; mend it, then run this again".into()
             }
-            Self::Daemon { .. } => "`systemctl status docker` and `journalctl -u docker` say why".into(),
+            Self::Daemon { .. } => "`systemctl status docker` and `journalctl -u docker`, or /var/log/docker.log, say why".into(),
             Self::EngineSilent { .. } => {
-                "`systemctl restart containerd docker` frees an engine that hangs (it restarts every container); then run this again".into()
+                "`systemctl restart containerd docker` (or `service docker restart`) frees an engine that hangs (it restarts every container); then run this again".into()
+            }
+            Self::EngineAnswer { .. } => {
+                "is it Docker that listens there? `docker version` says what it is".into()
+            }
+            Self::Swarm { .. } => {
+                "`docker info` shows its swarm; `docker swarm leave` takes it out of another's, `docker swarm unlock` opens one that is locked".into()
             }
             Self::Engine { .. }
+            | Self::Client { .. }
             | Self::EngineClosed
             | Self::LoadRefused { .. }
             | Self::ImageMissing { .. } => {
-                "`journalctl -u docker` may say why; is its disk full? Then run this again".into()
+                "`journalctl -u docker` (or /var/log/docker.log) may say why; is its disk full? Then run this again".into()
             }
             Self::ImageDiffers { .. } => {
                 "remove that image or tag from the engine (`docker image rm`), then run this again".into()
@@ -204,8 +224,11 @@ impl Error {
     /// The packages that bring the engine.
     fn packages_hint(&self) -> Option<String> {
         Some(match self {
-            Self::NoPackages { .. } => {
+            Self::NoPackages { .. } | Self::AptAnswer { .. } => {
                 "install Docker 20.10 or later by other means, then run this again".into()
+            }
+            Self::PackagesRefused { .. } => {
+                "mend what it names, or install Docker by other means; then run this again".into()
             }
             Self::PackageConflict { .. } => "remove what conflicts, or install Docker by other means".into(),
             Self::PackagesBroken { .. } => {
@@ -222,6 +245,13 @@ impl Error {
     /// From one release to another.
     fn release_hint(&self) -> Option<String> {
         Some(match self {
+            Self::Hook { .. } => "mend what it names, then run this again".into(),
+            Self::OtherProduct { .. } => {
+                "one host has one product: `wt-install uninstall` takes it away".into()
+            }
+            Self::CannotFollow { .. } => {
+                "ask the vendor for a release between the two, and install that first".into()
+            }
             Self::Older { .. } => "ask the vendor for a current release".into(),
             Self::NotKept { .. } | Self::BundleNeeded { .. } => {
                 "run `wt-install BUNDLE` with the bundle of that release".into()
@@ -246,7 +276,7 @@ impl Error {
             Self::BackupSigner { found, .. } => format!(
                 "was it made on another host, and does that host's `wt-install backup --list` name this key? Then say `--signed-by {found}`"
             ),
-            Self::BackupLength { .. } | Self::BackupDamaged { .. } => {
+            Self::BackupLength { .. } | Self::BackupDamaged { .. } | Self::BackupDiffers { .. } => {
                 "copy it again from where it was made, or take another backup".into()
             }
             Self::BackupEncrypted | Self::BackupIdentity { .. } => {
@@ -279,5 +309,21 @@ impl Error {
             Self::RestoreUndone { source } => return source.hint(),
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_the_way_back_failed_for_want_of_an_engine_the_engine_is_to_blame() {
+        let failed = |back| Error::RollbackFailed {
+            version: "5.2.0".into(),
+            back: Box::new(back),
+            source: Box::new(Error::NoPrevious),
+        };
+        assert_eq!(failed(Error::EngineClosed).exit(), Exit::Engine);
+        assert_eq!(failed(Error::NoPrevious).exit(), Exit::Failed);
     }
 }

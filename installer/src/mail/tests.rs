@@ -117,7 +117,7 @@ fn a_server_that_lets_us_in_takes_a_letter() {
     let server = Server::start(None, LOGIN, WELCOME);
     let smtp = server.account("127.0.0.1", "none", None);
     let to = ["b@example.com".parse().unwrap()];
-    send(&smtp, &Letter { to: &to, subject: "Disk full", text: "hello\n.\n" }).unwrap();
+    send(&smtp, &Email { to: &to, subject: "Disk full", text: "hello\n.\n" }).unwrap();
     let told = server.told();
     for expected in
         ["MAIL FROM:<a@example.com>", "RCPT TO:<b@example.com>", "Subject: Disk full", "hello\r\n..\r\n"]

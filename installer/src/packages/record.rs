@@ -17,7 +17,7 @@ const FORWARDING: &str = "proc/sys/net/ipv4/ip_forward";
 /// What was installed here, and what was there before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Record {
+pub struct PackageRecord {
     /// Versions by name.
     pub packages: BTreeMap<String, String>,
     pub before: Before,
@@ -35,7 +35,7 @@ pub struct Before {
     pub iptables: bool,
 }
 
-impl Record {
+impl PackageRecord {
     pub fn read(places: &Places) -> Result<Option<Self>> {
         record_file::read(&places.packages())
     }
@@ -84,11 +84,11 @@ mod tests {
             architecture: "amd64".into(),
             path: format!("packages/{name}.deb").parse().unwrap(),
         };
-        assert_eq!(Record::read(&places).unwrap(), None);
-        Record::add(&places, &[package("docker.io"), package("runc")]).unwrap();
+        assert_eq!(PackageRecord::read(&places).unwrap(), None);
+        PackageRecord::add(&places, &[package("docker.io"), package("runc")]).unwrap();
         fs::write(root.path().join("etc/group"), "root:x:0:\ndocker:x:101:\n").unwrap();
-        Record::add(&places, &[package("tini")]).unwrap();
-        let record = Record::read(&places).unwrap().unwrap();
+        PackageRecord::add(&places, &[package("tini")]).unwrap();
+        let record = PackageRecord::read(&places).unwrap().unwrap();
         assert_eq!(record.packages.keys().collect::<Vec<_>>(), ["docker.io", "runc", "tini"]);
         assert_eq!(record.before, Before { group: false, forwarding: false, iptables: false });
     }

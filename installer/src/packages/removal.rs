@@ -8,7 +8,7 @@ use std::time::Duration;
 use wt_keys::durable;
 
 use super::apt::{self, Change};
-use super::record::Record;
+use super::record::PackageRecord;
 use super::{Staging, dpkg, firewall};
 use crate::command::Command;
 use crate::engine::{CONTAINERD_ROOT, DATA_ROOT, daemon};
@@ -42,7 +42,7 @@ pub struct Removal {
 
 impl Removal {
     /// Asks apt; changes nothing.
-    pub fn plan(places: &Places, record: &Record) -> Result<Self> {
+    pub fn plan(places: &Places, record: &PackageRecord) -> Result<Self> {
         dpkg::await_others()?;
         let installed = dpkg::Installed::read()?;
         let mut packages: Vec<String> =
@@ -68,7 +68,7 @@ impl Removal {
 
     /// Stops the engine, takes what it left in the kernel away, then the packages with their configuration and the engine's
     /// own folders. Whoever calls knows that nobody else uses the engine.
-    pub fn carry_out(&self, places: &Places, record: &Record) -> Result<()> {
+    pub fn carry_out(&self, places: &Places, record: &PackageRecord) -> Result<()> {
         let root = places.root();
         let engine_goes = self.packages.iter().any(|package| package.starts_with("docker"));
         if engine_goes {

@@ -5,17 +5,15 @@
 //! be another disk than the engine's.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{StatVfsMountFlags, statvfs};
 use wt_keys::console::Size;
 use wt_manifests::Manifest;
 use wt_manifests::manifest::Entry;
 
 use super::{Row, Scene, Verdict};
 use crate::engine::{Stores, layout};
+use crate::file_system::{FileSystem, Usage, device, room_in_words};
 use crate::steps::program_size;
 use crate::{Result, packages};
 
@@ -30,8 +28,6 @@ const COMPRESSED: u64 = 5;
 /// than one for 64 nobody has.
 const BYTES_A_FILE: u64 = 8 << 10;
 const BYTES_A_FILE_AT_LEAST: u64 = 64 << 10;
-/// Fewer bytes than this are said to the byte.
-const EXACT: u64 = 1 << 20;
 
 /// What will be written below a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,20 +41,17 @@ struct Room {
     in_files: u64,
 }
 
-/// What a file system has to give.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Free {
-    bytes: u64,
-    /// `None`: it makes as many as it needs.
-    files: Option<u64>,
-    read_only: bool,
-}
-
 /// Two rows for each file system: folders that share one share its free bytes, too.
 pub(super) fn rows(scene: &Scene<'_>) -> Result<Vec<Row>> {
     let rooms = rooms(scene)?;
     let systems = by_file_system(&rooms, device);
-    Ok(systems.iter().flat_map(|rooms| examined(rooms, free(&rooms[0].folder))).collect())
+    Ok(systems.iter().flat_map(|rooms| examined(rooms, file_system(&rooms[0].folder))).collect())
+}
+
+/// One that cannot be asked has nothing to give.
+fn file_system(folder: &Path) -> FileSystem {
+    let nothing = Usage::default();
+    FileSystem::of(folder).unwrap_or(FileSystem { bytes: nothing, inodes: Some(nothing), read_only: false })
 }
 
 fn rooms(scene: &Scene<'_>) -> Result<Vec<Room>> {
@@ -129,13 +122,13 @@ fn by_file_system(rooms: &[Room], device: impl Fn(&Path) -> u64) -> Vec<Vec<Room
     found.into_values().collect()
 }
 
-fn examined(rooms: &[Room], free: Free) -> Vec<Row> {
+fn examined(rooms: &[Room], found: FileSystem) -> Vec<Row> {
     let mut folders: Vec<String> = rooms.iter().map(|room| room.shown.display().to_string()).collect();
     folders.dedup();
     let what = format!("disk {}", folders[0]);
     let sum = |of: fn(&Room) -> u64| rooms.iter().map(of).fold(0_u64, u64::saturating_add);
-    let mut rows = vec![space(&what, free.bytes, sum(|room| room.bytes), &folders[1..])];
-    if free.read_only {
+    let mut rows = vec![space(&what, found.bytes.free, sum(|room| room.bytes), &folders[1..])];
+    if found.read_only {
         let hint = "mount it for writing (`mount -o remount,rw`); where the kernel made it read-only, `dmesg` says why";
         rows.insert(
             0,
@@ -148,20 +141,21 @@ fn examined(rooms: &[Room], free: Free) -> Vec<Row> {
             ),
         );
     }
-    rows.extend(files(&what, free.files, sum(|room| room.in_files)));
+    rows.extend(files(&what, found.inodes.map(|inodes| inodes.free), sum(|room| room.in_files)));
     rows
 }
 
 /// `others` share the file system.
 fn space(what: &str, free: u64, needed: u64, others: &[String]) -> Row {
-    let found = match needed.checked_sub(free) {
-        None | Some(0) => format!("{} free", Size(free)),
-        Some(short) if short < EXACT => format!("{} free, {short} bytes too few", Size(free)),
-        Some(short) => format!("{} free, {} too few", Size(free), Size(short)),
-    };
     let hint = "make room, or put a folder on a larger disk";
     let shared = if others.is_empty() { String::new() } else { format!(", with {}", others.join(", ")) };
-    Row::new(what, Verdict::or_fail(free >= needed), found, format_args!("{}{shared}", Size(needed)), hint)
+    Row::new(
+        what,
+        Verdict::or_fail(free >= needed),
+        room_in_words(free, needed),
+        format_args!("{}{shared}", Size(needed)),
+        hint,
+    )
 }
 
 /// Nothing where no layers come, or where the file system has no number of files.
@@ -178,31 +172,6 @@ fn files(what: &str, free: Option<u64>, in_files: u64) -> Option<Row> {
     ))
 }
 
-fn free(path: &Path) -> Free {
-    let Ok(found) = statvfs(existing(path)) else {
-        return Free { bytes: 0, files: Some(0), read_only: false };
-    };
-    Free {
-        bytes: found.f_bavail.saturating_mul(found.f_frsize),
-        files: (found.f_files > 0).then_some(found.f_favail),
-        read_only: found.f_flag.contains(StatVfsMountFlags::RDONLY),
-    }
-}
-
-/// Free bytes where `path` is, or will be.
-pub(crate) fn available(path: &Path) -> u64 {
-    free(path).bytes
-}
-
-/// The file system where `path` is, or will be.
-pub(crate) fn device(path: &Path) -> u64 {
-    fs::metadata(existing(path)).map_or(0, |found| found.dev())
-}
-
-pub(super) fn existing(path: &Path) -> &Path {
-    path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,22 +180,24 @@ mod tests {
         Room::plain(Path::new(folder), bytes)
     }
 
+    fn ten_bytes(read_only: bool) -> FileSystem {
+        FileSystem { bytes: Usage { used: 0, free: 10 }, inodes: None, read_only }
+    }
+
     #[test]
     fn folders_on_one_file_system_share_its_free_bytes() {
         let rooms = [room("/data", u64::MAX), room("/srv/x", 3), room("/var/lib/docker", 2)];
         let device = |path: &Path| u64::from(path.starts_with("/srv"));
         let [shared, alone] = &by_file_system(&rooms, device)[..] else { panic!("two file systems") };
         assert_eq!((shared.len(), alone.len()), (2, 1));
-        let free = Free { bytes: 10, files: None, read_only: false };
-        let [row] = &examined(shared, free)[..] else { panic!("no row about files") };
+        let [row] = &examined(shared, ten_bytes(false))[..] else { panic!("no row about files") };
         assert_eq!((row.what.as_str(), row.verdict), ("disk /data", Verdict::Fail));
         assert!(row.needed.ends_with(" EiB, with /var/lib/docker"), "{}", row.needed);
     }
 
     #[test]
     fn what_cannot_be_written_to_has_no_room() {
-        let free = Free { bytes: 10, files: None, read_only: true };
-        let [row, space] = &examined(&[room("/data", 3)], free)[..] else { panic!("two rows") };
+        let [row, space] = &examined(&[room("/data", 3)], ten_bytes(true))[..] else { panic!("two rows") };
         assert_eq!((row.what.as_str(), row.found.as_str()), ("disk /data: writing", "read-only"));
         assert_eq!((row.verdict, space.verdict), (Verdict::Fail, Verdict::Ok));
     }

@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::disk::existing;
 use super::{Row, Scene, Verdict};
+use crate::file_system::existing;
 
 /// Disks that a hypervisor makes up: what they say of themselves is a guess.
 const VIRTUAL: [&str; 3] = ["vd", "xvd", "sr"];

@@ -18,7 +18,7 @@ const BEFORE: &str = "before-restore";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Record {
+pub struct RestoreRecord {
     /// Where the backup lies, and which one it is: the digest of its signed list.
     pub backup: PathBuf,
     pub list: Sha256Digest,
@@ -51,7 +51,7 @@ pub struct Swap {
     pub had: bool,
 }
 
-impl Record {
+impl RestoreRecord {
     pub fn read(places: &Places) -> Result<Option<Self>> {
         record_file::read(&places.restore())
     }
@@ -98,7 +98,7 @@ fn end(places: &Places) -> Result<()> {
 
 /// Makes whole what a killed run left. To be called with the lock held, and before any service is started.
 pub fn recover(places: &Places) -> Result<()> {
-    let Some(mut record) = Record::read(places)? else { return Ok(()) };
+    let Some(mut record) = RestoreRecord::read(places)? else { return Ok(()) };
     match record.stage {
         Stage::Unpacking | Stage::Returned => record.discard(places),
         Stage::Swapping => record.swap(places),
@@ -175,14 +175,15 @@ mod tests {
     use super::*;
 
     /// A site with old data in `a` and none in `b`, and new data unpacked beside both.
-    fn site() -> (tempfile::TempDir, Places, Record) {
+    fn site() -> (tempfile::TempDir, Places, RestoreRecord) {
         let root = tempfile::tempdir().unwrap();
         let places = Places::below(root.path());
         durable::create_folder(&places.state(), 0o700).unwrap();
         let swap = |name: &str| Swap { live: root.path().join("data").join(name), had: name == "a" };
         let swaps = vec![swap("a"), swap("b"), Swap { live: root.path().join("data/mark"), had: true }];
         let backup = "/srv/x.backup".into();
-        let mut record = Record { backup, list: Sha256Digest::of(b""), stage: Stage::Unpacking, swaps };
+        let mut record =
+            RestoreRecord { backup, list: Sha256Digest::of(b""), stage: Stage::Unpacking, swaps };
         for swap in &record.swaps[..2] {
             fs::create_dir_all(swap.staged()).unwrap();
             fs::write(swap.staged().join("x"), "new").unwrap();
@@ -223,11 +224,11 @@ mod tests {
         record.swap(&places).unwrap();
         record.clean(&places).unwrap();
         assert_eq!(live(root.path()), (all("new"), 0));
-        assert_eq!(Record::read(&places).unwrap(), None);
+        assert_eq!(RestoreRecord::read(&places).unwrap(), None);
     }
 
     /// Does `count` renames of a way there or back, as if killed then.
-    fn killed_after(count: usize, record: &mut Record, places: &Places, there: bool) -> bool {
+    fn killed_after(count: usize, record: &mut RestoreRecord, places: &Places, there: bool) -> bool {
         let stage = if there { Stage::Swapping } else { Stage::Returning };
         record.enter(places, stage).unwrap();
         let mut left = count;
@@ -260,12 +261,16 @@ mod tests {
             recover(&places).unwrap();
             recover(&places).unwrap();
             assert_eq!(live(root.path()).0, all("new"), "{count}");
-            assert_eq!(Record::read(&places).unwrap().unwrap().stage, Stage::Swapped);
+            assert_eq!(RestoreRecord::read(&places).unwrap().unwrap().stage, Stage::Swapped);
             let killed_back = killed_after(count, &mut record, &places, false);
             recover(&places).unwrap();
             assert_eq!(live(root.path()).0, old(), "{count}");
             recover(&places).unwrap();
-            assert_eq!((live(root.path()), Record::read(&places).unwrap()), ((old(), 0), None), "{count}");
+            assert_eq!(
+                (live(root.path()), RestoreRecord::read(&places).unwrap()),
+                ((old(), 0), None),
+                "{count}"
+            );
             points += usize::from(killed) + usize::from(killed_back);
             if !killed && !killed_back {
                 break;
@@ -278,7 +283,7 @@ mod tests {
     fn what_was_only_unpacked_is_removed_and_what_is_in_the_way_is_refused() {
         let (root, places, record) = site();
         recover(&places).unwrap();
-        assert_eq!((live(root.path()), Record::read(&places).unwrap()), ((old(), 0), None));
+        assert_eq!((live(root.path()), RestoreRecord::read(&places).unwrap()), ((old(), 0), None));
         fs::write(record.swaps[0].before(), "").unwrap();
         let refused = Swap::new(record.swaps[0].live.clone()).unwrap_err();
         assert!(matches!(refused, Error::RestoreInTheWay { .. }), "{refused}");

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{BACKUP, CHECK, File, Job, SNAPSHOT, Schedule, When, run};
 use crate::Result;
+use crate::engine::daemon;
 
 const FOLDER: &str = "etc/systemd/system";
 
@@ -111,7 +112,7 @@ pub(super) fn enable(schedule: &Schedule) -> Result<()> {
 
 /// Before their files go.
 pub(super) fn disable(schedule: &Schedule, units: &[String]) -> Result<()> {
-    if units.is_empty() || !is_running(schedule) {
+    if units.is_empty() || !daemon::is_systemd(&schedule.root) {
         return Ok(());
     }
     run("systemctl", &[&["disable", "--now", "--quiet"], &as_str(units)[..]].concat()).map(drop)
@@ -119,17 +120,13 @@ pub(super) fn disable(schedule: &Schedule, units: &[String]) -> Result<()> {
 
 /// After their files are gone.
 pub(super) fn forget(schedule: &Schedule, units: &[String]) -> Result<()> {
-    if units.is_empty() || !is_running(schedule) {
+    if units.is_empty() || !daemon::is_systemd(&schedule.root) {
         return Ok(());
     }
     run("systemctl", &["daemon-reload"])?;
     // it complains about those that never failed
     let _ = run("systemctl", &[&["reset-failed"], &as_str(units)[..]].concat());
     Ok(())
-}
-
-fn is_running(schedule: &Schedule) -> bool {
-    schedule.root.join("run/systemd/system").is_dir()
 }
 
 /// The units among some files.

@@ -185,7 +185,8 @@ fn a_restore_that_is_not_finished_comes_first() {
     let host = Host::new();
     let backup = "/srv/x.backup".into();
     let list = wt_keys::Sha256Digest::of(b"");
-    let mut restore = restore::record::Record { backup, list, stage: Stage::Swapped, swaps: Vec::new() };
+    let mut restore =
+        restore::record::RestoreRecord { backup, list, stage: Stage::Swapped, swaps: Vec::new() };
     restore.enter(&host.places, Stage::Swapped).unwrap();
     let refused = check(&host.places, &host.scope(true)).unwrap_err();
     assert!(matches!(refused, Error::RestorePending { .. }), "{refused}");

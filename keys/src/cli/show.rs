@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::console::{Done, Output, PassphraseFile};
+use crate::console::{Done, Failure, Output, PassphraseFile};
 use crate::signed_file::{read_certificate, read_trust, trust_beside};
 use crate::{Certificate, KeyId, PublicKey, TrustDocument, key_file, shown};
 
@@ -43,7 +43,10 @@ enum What {
 
 impl Show {
     pub fn run(self, output: Output) -> Done {
-        let what = self.read()?;
+        let what = self.read().map_err(|error| {
+            let files = "name a file that `wt-keys` wrote: trust.json, NAME.cert or NAME.key";
+            Failure::from(error).or_hint(files)
+        })?;
         if self.pem {
             for key in what.keys() {
                 output.data(key.to_pem());

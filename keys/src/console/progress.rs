@@ -76,6 +76,13 @@ impl Phase {
             bar.set_message(super::escaped(&text.into()));
         }
     }
+
+    /// A part of it is done: a line of its own where there are no bars, which show it by themselves.
+    pub fn part(&self, label: &str, bytes: u64) {
+        if matches!(self.kind, PhaseKind::Line) {
+            let _ = writeln!(std::io::stderr(), "  {}, {}", super::escaped(label), Size(bytes));
+        }
+    }
 }
 
 impl Drop for Phase {

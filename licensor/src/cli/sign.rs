@@ -77,7 +77,9 @@ impl Sign {
     }
 
     fn run_one(mut self, output: Output, now: Utc) -> Done {
-        let read = Request::read_with_bytes(&self.hw)?;
+        let read = Request::read_with_bytes(&self.hw).map_err(|error| {
+            Failure::from(error).or_hint("name the `hw.json` that `wt-install fingerprint` wrote at the site")
+        })?;
         let request = &*read.0;
         let plans = self.sold.plans(&self.place)?;
         if !self.yes && !self.dry_run && is_interactive() {

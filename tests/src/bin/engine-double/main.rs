@@ -1,6 +1,7 @@
 //! Stands between the installer and the real engine, and lets it fail where no real engine can be made to.
 //!
 //!     engine-double REAL SOCKET lie            answer that images were loaded, and give the engine none of them
+//!     engine-double REAL SOCKET wedge BYTES    take so many bytes of the first load, and neither take one more nor answer
 //!     engine-double REAL SOCKET at BYTES CMD   run `sh -c CMD` when so many bytes of images have gone to the engine
 //!
 //! REAL is the engine's socket, SOCKET the one to listen on. Everything else passes unchanged.
@@ -11,7 +12,7 @@ use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 const LARGEST_HEAD: usize = 64 << 10;
@@ -20,6 +21,7 @@ const LIE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnec
 
 enum Fault {
     Lie,
+    Wedge { bytes: u64, is_over: AtomicBool },
     At { bytes: u64, command: String, gone: AtomicU64 },
 }
 
@@ -28,12 +30,16 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (real, socket, fault) = match words[..] {
         [real, socket, "lie"] => (real, socket, Fault::Lie),
+        [real, socket, "wedge", bytes] => {
+            let bytes = bytes.parse().unwrap_or_default();
+            (real, socket, Fault::Wedge { bytes, is_over: AtomicBool::new(false) })
+        }
         [real, socket, "at", bytes, command] => {
             let bytes = bytes.parse().unwrap_or_default();
             (real, socket, Fault::At { bytes, command: command.to_owned(), gone: AtomicU64::new(0) })
         }
         _ => {
-            eprintln!("usage: engine-double REAL SOCKET lie | at BYTES CMD");
+            eprintln!("usage: engine-double REAL SOCKET lie | wedge BYTES | at BYTES CMD");
             return ExitCode::from(2);
         }
     };
@@ -71,6 +77,14 @@ fn converse(mut client: UnixStream, real: &str, fault: &Fault) -> io::Result<()>
         thread::sleep(std::time::Duration::from_secs(1));
         client.write_all(LIE)?;
         return client.shutdown(Shutdown::Both);
+    }
+    if let (true, Fault::Wedge { bytes, is_over }) = (is_load, fault)
+        && !is_over.swap(true, Ordering::SeqCst)
+    {
+        io::copy(&mut (&client).take(*bytes), &mut io::sink())?;
+        loop {
+            thread::park(); // for as long as the double runs
+        }
     }
     let engine = UnixStream::connect(real)?;
     let (mut back, mut answers) = (client.try_clone()?, engine.try_clone()?);
