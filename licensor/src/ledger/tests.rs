@@ -268,3 +268,15 @@ fn a_ledger_is_its_owner_s_and_of_a_version_that_is_known() {
     }
     assert!(matches!(Ledger::open(&world.path("none.db")), Err(Error::NoLedger { .. })));
 }
+
+#[test]
+fn two_do_not_write_at_a_time() {
+    let world = World::new();
+    let first = world.ledger();
+    let second = Ledger::connect(first.path()).unwrap();
+    second.db.busy_timeout(Duration::ZERO).unwrap();
+    assert!(matches!(second.make_tables(""), Err(Error::LedgerBusy { .. })));
+    assert!(matches!(second.entries(), Err(Error::LedgerBusy { .. })), "nor reads one what another writes");
+    drop(first);
+    assert!(second.make_tables("").is_ok());
+}
