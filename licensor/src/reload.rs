@@ -14,12 +14,12 @@ const FRESH_SECONDS: u64 = 60;
 /// What a product asks its license with. It answers always: what is missing or broken is a verdict like any other.
 #[derive(Debug)]
 pub struct Watched {
-    license: PathBuf,
-    snapshot: PathBuf,
-    boot_id: PathBuf,
-    trust: Trust,
-    product: String,
-    release: Option<String>,
+    pub license: PathBuf,
+    pub snapshot: PathBuf,
+    pub boot_id: PathBuf,
+    pub trust: Trust,
+    pub product: String,
+    pub release: Option<String>,
     last: Option<Checked>,
 }
 
