@@ -171,6 +171,9 @@ roles = ["app"]
             license: None,
             operation: None,
             unsent: Some("535 other words".into()),
+            holder: None,
+            overdue: None,
+            backup: None,
         };
         let site = SiteFile::parse(SITE).unwrap();
         let repaired = vec!["token=swordfish".to_owned()];

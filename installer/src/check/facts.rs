@@ -1,6 +1,8 @@
 //! What is so on this host: asked and read, not judged.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 

@@ -14,7 +14,7 @@ const CONF_FILES: usize = 500;
 /// Records of ours; there are no secrets in them.
 pub(super) fn state(found: &mut Collection, places: &Places, scope: &Scope) {
     let log = places.check_log(&scope.product);
-    let files: [(&str, &str, PathBuf); 17] = [
+    let files: [(&str, &str, PathBuf); 18] = [
         ("check.json", "what the last check found", places.check_report()),
         ("check.log", "a line for each check", log.clone()),
         ("check.log.1", "the lines before these", log.with_added_extension("1")),
