@@ -11,6 +11,7 @@ mod domains;
 mod engine;
 mod folders;
 mod kernel;
+mod license;
 mod mail;
 mod network;
 mod row;
@@ -67,6 +68,7 @@ pub fn examine(installation: &Installation) -> Result<Preflight> {
     rows.extend(network::rows(&scene)?);
     rows.extend(domains::rows(&scene));
     rows.extend(certificate::rows(&scene));
+    rows.extend(license::rows(&scene)?);
     rows.extend(mail::rows(&scene));
     Ok(Preflight { schema: "wt.preflight.v1", rows })
 }

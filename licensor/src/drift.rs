@@ -59,26 +59,30 @@ impl DriftRecord {
     }
 
     /// Looks at the host again: which of its licenses it differs from now. What is no license of `trust` is passed over.
-    /// A machine that matches again begins anew the next time; one that has become foreign meanwhile does not.
+    /// A machine that matches again begins anew the next time; one that has become foreign meanwhile does not. A new
+    /// board may begin at the year 2000: no day counts before the vendor's dates say that it is past.
     #[must_use]
     pub fn observe(self, licenses: &[Vec<u8>], trust: &Trust, host: &[Component], now: Utc) -> Self {
         licenses.iter().fold(self, |record, bytes| match License::verify(bytes, trust) {
             Ok(trusted) => {
-                let score = score::best(&trusted.document.binding, host);
-                record.seen(trusted.document.license_id, score.map(|score| score.likelihood), now)
+                let license = &trusted.document;
+                let likelihood = score::best(&license.binding, host).map(|score| score.likelihood);
+                let past = license.issued_at.max(trusted.trust.document().issued);
+                record.seen(license.license_id, likelihood, now, past)
             }
             Err(_) => record,
         })
     }
 
-    fn seen(mut self, license: Id, likelihood: Option<Likelihood>, now: Utc) -> Self {
+    fn seen(mut self, license: Id, likelihood: Option<Likelihood>, now: Utc, past: Utc) -> Self {
+        let now = now.max(past);
         let known = self.drift.iter().position(|drift| drift.license == license);
         match (likelihood, known) {
             (Some(Likelihood::Match), Some(at)) => {
                 self.drift.remove(at);
             }
             // the clock was ahead when it was seen first
-            (_, Some(at)) => self.drift[at].since = self.drift[at].since.min(now),
+            (_, Some(at)) => self.drift[at].since = self.drift[at].since.min(now).max(past),
             (Some(Likelihood::Drift), None) => self.drift.push(Drift { license, since: now }),
             (_, None) => {}
         }
@@ -129,6 +133,12 @@ mod tests {
         let record = after(record, &changed, 0);
         assert_eq!(since(&record), [now()], "a clock that was ahead is not held against the host");
         assert!(since(&after(record, &same, 7)).is_empty());
+        let flat = "2000-01-01T00:00:00Z".parse().unwrap();
+        let began = DriftRecord::default().observe(&license, &desk.signer.trust, &changed, flat);
+        assert_eq!(since(&began), [now()], "a battery that is empty costs no days");
+        let mut old = began.clone();
+        old.drift[0].since = flat;
+        assert_eq!(since(&after(old, &changed, 1)), [now()]);
         assert!(since(&after(DriftRecord::default(), &foreign, 8)).is_empty());
     }
 
@@ -137,7 +147,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("drift.json");
         assert_eq!(DriftRecord::read(&path).unwrap(), DriftRecord::default());
-        let record = DriftRecord::default().seen(Id::from_bytes([7; 16]), Some(Likelihood::Drift), now());
+        let record =
+            DriftRecord::default().seen(Id::from_bytes([7; 16]), Some(Likelihood::Drift), now(), now());
         record.write(&path).unwrap();
         assert_eq!(DriftRecord::read(&path).unwrap(), record);
         for wrong in ["", "{}", r#"{"schema":"wt.drift.v2","drift":[]}"#] {
@@ -149,7 +160,7 @@ mod tests {
     #[test]
     fn a_record_has_an_end() {
         let record = (0..100).fold(DriftRecord::default(), |record, n| {
-            record.seen(Id::from_bytes([n; 16]), Some(Likelihood::Drift), now())
+            record.seen(Id::from_bytes([n; 16]), Some(Likelihood::Drift), now(), now())
         });
         let licenses: Vec<Id> = record.into_drift().iter().map(|drift| drift.license).collect();
         assert_eq!(licenses.len(), 64);

@@ -33,7 +33,7 @@ pub struct Fingerprint {
     #[arg(long, conflicts_with = "output")]
     show: bool,
     /// Show what would be read of another machine, from a copy of its files below DIR
-    #[arg(long, value_name = "DIR", requires = "show", conflicts_with_all = ["reason", "usage", "merge"])]
+    #[arg(long, value_name = "DIR", requires = "show", conflicts_with_all = ["output", "reason", "usage", "merge"])]
     sysroot: Option<PathBuf>,
     /// The product that its tags are made for (left out: the one that is installed)
     #[arg(long, value_name = "NAME", requires = "sysroot")]

@@ -39,8 +39,8 @@ impl Step for WriteSnapshot {
 /// Takes the snapshot anew.
 pub fn write(places: &Places, product: &str, data_root: &Path, key: &SigningKey, now: Utc) -> Result<()> {
     let snapshot = Snapshot::take(places.root(), data_root, product, &key.public(), now)?;
-    let drift = drift(places, &snapshot, now)?;
     let latest = latest(places).unwrap_or(now);
+    let drift = drift(places, &snapshot, now.max(latest));
     Ok(snapshot.remembering(latest, drift).write(&places.snapshot(product))?)
 }
 
@@ -49,20 +49,21 @@ fn latest(places: &Places) -> Option<Utc> {
     record::read(places).map(|last| last.latest)
 }
 
-/// Since when this host differs from its licenses, which it writes down: containers keep nothing.
-fn drift(places: &Places, snapshot: &Snapshot, now: Utc) -> Result<Vec<Drift>> {
-    let before = DriftRecord::read(&places.drift())?;
-    let license = Installed::read(places)?.and_then(|installed| installed.license);
+/// Since when this host differs from its licenses, which it writes down: containers keep nothing. Where that fails (no room,
+/// a broken file), the snapshot says what is known all the same: without one the product would stop.
+fn drift(places: &Places, snapshot: &Snapshot, now: Utc) -> Vec<Drift> {
+    let before = DriftRecord::read(&places.drift()).unwrap_or_default();
+    let license = Installed::read(places).ok().flatten().and_then(|installed| installed.license);
     let (Some(license), Ok(trust)) = (license, trust_store::load(places, None)) else {
-        return Ok(before.into_drift());
+        return before.into_drift();
     };
     let licenses: Vec<Vec<u8>> =
         licenses::read(&license).into_iter().filter_map(|candidate| candidate.content.ok()).collect();
     let record = before.clone().observe(&licenses, &trust, &snapshot.components, now);
     if record != before {
-        record.write(&places.drift())?;
+        let _ = record.write(&places.drift());
     }
-    Ok(record.into_drift())
+    record.into_drift()
 }
 
 pub fn is_of_this_boot(installation: &Installation) -> Result<bool> {
