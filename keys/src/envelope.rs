@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::at_most::at_most;
 use crate::key::SIGNATURE_BYTES;
 use crate::{Error, KeyId, PublicKey, Result, Sha256Digest};
 
@@ -103,6 +104,7 @@ struct Spelling {
     #[serde(rename = "payloadType")]
     payload_type: String,
     payload: String,
+    #[serde(deserialize_with = "at_most::<_, _, MOST_SIGNATURES>")]
     signatures: Vec<SignatureSpelling>,
 }
 
@@ -119,9 +121,6 @@ impl Envelope {
         let malformed = || Error::Malformed { what };
         let spelling: Spelling =
             serde_json::from_slice(bytes).map_err(|error| Error::Json { what, source: error.into() })?;
-        if spelling.signatures.len() > MOST_SIGNATURES {
-            return Err(malformed());
-        }
         let payload = BASE64.decode(&spelling.payload).map_err(|_| malformed())?;
         let mut signatures = Vec::new();
         for SignatureSpelling { keyid, sig } in &spelling.signatures {

@@ -14,6 +14,7 @@ pub fn issue_certificate(certificate: &Certificate, roots: &[SigningKey], trust:
 /// Signs the document that follows `trust`: with a threshold of its roots, and with one of those that it brings.
 #[inline(never)] // a test looks for this name in what customers get
 pub fn issue_next_trust(trust: &Trust, next: &TrustDocument, roots: &[SigningKey]) -> Result<Trust> {
+    next.check()?; // a reader says less of what it does not decode
     let envelope = Envelope::seal(next, &roots.iter().collect::<Vec<_>>())?;
     trust.clone().advance(&envelope)
 }
@@ -21,5 +22,6 @@ pub fn issue_next_trust(trust: &Trust, next: &TrustDocument, roots: &[SigningKey
 /// Signs the first trust document with the roots that it lists.
 #[inline(never)] // a test looks for this name in what customers get
 pub fn issue_trust(document: &TrustDocument, roots: &[SigningKey]) -> Result<Trust> {
+    document.check()?;
     Trust::pin(Envelope::seal(document, &roots.iter().collect::<Vec<_>>())?)
 }

@@ -4,6 +4,7 @@
 //! signed bytes are parsed, once; there is one place that verifies an Ed25519 signature, and it is strict.
 //! Refuses: unknown or repeated fields, a second spelling of the same envelope, weak keys, a key in two roles.
 
+mod at_most;
 pub mod capped;
 pub mod certificate;
 pub mod chain;

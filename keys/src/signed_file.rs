@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Certificate, Document as _, Envelope, Error, Result, Trust, TrustDocument, capped, folder_of};
+use crate::{
+    Certificate, Document as _, Envelope, Error, Result, Trust, TrustDocument, capped, folder_of, shown,
+    shown_path,
+};
 
 const LIMIT: u64 = 16 << 20;
 
@@ -44,8 +47,8 @@ pub fn earlier_path(path: &Path, version: u64) -> PathBuf {
 }
 
 /// The earlier trust documents beside `path` that a site may need to get to `trust`: those that brought other roots, since
-/// the roots before them have signed those and no later ones.
-pub fn read_earlier(path: &Path, trust: &Trust) -> Result<Vec<Envelope>> {
+/// the roots before them have signed those and no later ones. And what is to be said of those that are not there.
+pub fn read_earlier(path: &Path, trust: &Trust) -> Result<(Vec<Envelope>, Vec<String>)> {
     let version = trust.document().version;
     let mut earlier: Vec<Trust> = Vec::new();
     let paths =
@@ -55,6 +58,7 @@ pub fn read_earlier(path: &Path, trust: &Trust) -> Result<Vec<Envelope>> {
     }
     let roots = |trust: &Trust| (trust.document().threshold, trust.document().roots.clone());
     earlier.push(trust.clone());
+    let missing = missing(path, &earlier);
     let brought = earlier.windows(2).filter(|pair| roots(&pair[0]) != roots(&pair[1])).map(|pair| &pair[1]);
     let before = brought.filter(|trust| trust.document().version < version);
     let mut carried: Vec<Envelope> = before.map(|trust| trust.envelope().clone()).collect();
@@ -63,7 +67,31 @@ pub fn read_earlier(path: &Path, trust: &Trust) -> Result<Vec<Envelope>> {
         let all = [&carried[..], &[trust.envelope().clone()]].concat();
         trust.follow(&all).map_err(Error::signed_file(TrustDocument::NAME, path))?;
     }
-    Ok(carried)
+    Ok((carried, missing))
+}
+
+/// The gaps before and between the documents, which stand oldest first.
+fn missing(path: &Path, earlier: &[Trust]) -> Vec<String> {
+    let name = |version| {
+        let path = earlier_path(path, version);
+        shown(&path.file_name().unwrap_or_default().to_string_lossy()).to_string()
+    };
+    let there: Vec<u64> = earlier.iter().map(|trust| trust.document().version).collect();
+    let before = std::iter::once(0).chain(there.iter().copied());
+    let gaps = before.zip(&there).map(|(before, after)| (before + 1, after - 1));
+    gaps.filter(|(first, last)| first <= last)
+        .map(|(first, last)| {
+            let names = if first == last {
+                format!("{} is", name(first))
+            } else {
+                format!("{} to {} are", name(first), name(last))
+            };
+            format!(
+                "{names} missing beside `{}`: sites that missed it cannot follow, if it brought other roots",
+                shown_path(path)
+            )
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -83,5 +111,28 @@ mod tests {
             assert!(matches!(refused, Error::SignedFile { .. }));
         }
         assert!(matches!(read_trust(&folder.path().join("none")), Err(Error::Io { .. })));
+    }
+
+    #[test]
+    #[cfg(feature = "certify")]
+    fn earlier_documents_that_are_missing_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trust.json");
+        let vendor = |version| crate::testkit::Vendor::insecure(1).trusting(|trust| trust.version = version);
+        let missing = || read_earlier(&path, &vendor(6).trust).unwrap().1;
+        for version in 1..6 {
+            fs::write(earlier_path(&path, version), vendor(version).trust.to_bytes()).unwrap();
+        }
+        assert_eq!(missing(), [""; 0]);
+        for version in [1, 3, 4] {
+            fs::remove_file(earlier_path(&path, version)).unwrap();
+        }
+        let [first, second] = &missing()[..] else { panic!("{:?}", missing()) };
+        assert!(first.starts_with("trust-1.json is missing beside `"), "{first}");
+        assert!(second.starts_with("trust-3.json to trust-4.json are missing beside `"), "{second}");
+        assert!(
+            first.ends_with("`: sites that missed it cannot follow, if it brought other roots"),
+            "{first}"
+        );
     }
 }

@@ -15,6 +15,8 @@ pub struct Signer {
     pub trust: Trust,
     /// The documents that lead up to it, for sites that missed rotations of the roots; oldest first.
     pub earlier: Vec<Envelope>,
+    /// What whoever signs is to hear: which of those are missing.
+    pub warnings: Vec<String>,
 }
 
 impl Signer {
@@ -22,7 +24,7 @@ impl Signer {
     pub fn load(key_path: &Path, trust: Option<&Path>, ask: AskPassphrase<'_>) -> Result<Self> {
         let trust_path = trust.map_or_else(|| trust_beside(key_path), Path::to_owned);
         let trust = read_trust(&trust_path)?;
-        let earlier = read_earlier(&trust_path, &trust)?;
+        let (earlier, warnings) = read_earlier(&trust_path, &trust)?;
         let certificate_path = certificate_path(key_path)?;
         check_certified(key_path, &certificate_path)?;
         let (certificate_envelope, certificate) = read_certificate(&certificate_path, &trust)?;
@@ -31,7 +33,7 @@ impl Signer {
         if certificate.key != key.public() {
             return Err(Error::CertificateKey { certificate: certificate_path, key: key_path.to_owned() });
         }
-        Ok(Self { key, certificate, certificate_envelope, trust, earlier })
+        Ok(Self { key, certificate, certificate_envelope, trust, earlier, warnings })
     }
 
     pub fn public(&self) -> PublicKey {

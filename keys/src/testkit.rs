@@ -63,7 +63,8 @@ impl Vendor {
         let certificate_envelope =
             issue_certificate(&certificate, std::slice::from_ref(&self.root), &self.trust)
                 .unwrap_or_else(|error| panic!("{error}"));
-        Signer { key, certificate, certificate_envelope, trust: self.trust.clone(), earlier: vec![] }
+        let trust = self.trust.clone();
+        Signer { key, certificate, certificate_envelope, trust, earlier: vec![], warnings: vec![] }
     }
 }
 

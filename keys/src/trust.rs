@@ -3,6 +3,7 @@
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+use crate::at_most::at_most;
 use crate::envelope::{Document, Envelope, Verified};
 use crate::{Error, KeyId, PublicKey, Result, Utc};
 
@@ -19,6 +20,7 @@ pub struct TrustDocument {
     pub version: u64,
     pub issued: Utc,
     pub threshold: u32,
+    #[serde(deserialize_with = "at_most::<_, _, MOST_ROOTS>")]
     pub roots: Vec<PublicKey>,
     pub revoked_keys: Vec<RevokedKey>,
     pub revoked_licenses: Vec<RevokedLicense>,
@@ -54,7 +56,7 @@ impl Document for TrustDocument {
 }
 
 impl TrustDocument {
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let invalid = |why| Err(Error::TrustInvalid(why));
         let unique = self.roots.iter().enumerate().all(|(i, key)| !self.roots[..i].contains(key));
         match () {

@@ -281,6 +281,76 @@ fn roots_change_with_the_old_and_the_new_threshold_and_certificates_with_them() 
     assert!(world.done("show keys/trust.json").contains("threshold    1 of 3 roots\n"));
 }
 
+fn certificates(world: &World, folder: &str) -> [Vec<u8>; 2] {
+    ["license", "bundle"].map(|name| fs::read(world.path(&format!("{folder}/{name}.cert"))).unwrap())
+}
+
+const ROTATE: &str = "rotate --new keys/root-2.key --no-passphrase --root keys/root-1.key";
+const CERTIFICATES: &str = "--certificate keys/license.cert --certificate keys/bundle.cert";
+
+#[test]
+fn a_rotation_that_is_not_written_leaves_no_key_and_one_that_is_says_its_date() {
+    let world = World::with_keys();
+    let before = certificates(&world, "keys");
+    let retire = format!("{ROTATE} --retire {} {CERTIFICATES}", roots(&world)[0]);
+    let said = String::from_utf8(world.run(&format!("{retire} --dry-run")).stderr).unwrap();
+    assert!(said.contains("\n  dated 20") && said.contains("Z; sites take that for past\n"), "{said}");
+    assert!(said.ends_with("nothing was written\n"), "{said}");
+    let too_few = world.run(&format!("{retire} --new keys/root-3.key --threshold 3"));
+    assert_eq!(too_few.status.code(), Some(3), "two roots reach no threshold of three");
+    assert_eq!((world.names("keys"), certificates(&world, "keys")), (MADE.map(String::from).into(), before));
+    world.done(&retire);
+    assert_eq!(world.names("keys").len(), MADE.len() + 2);
+}
+
+#[test]
+fn a_rotation_that_was_killed_before_the_certificates_is_finished_with_them_alone() {
+    let world = World::with_keys();
+    let before = certificates(&world, "keys");
+    world.done(&format!("{ROTATE} --retire {} {CERTIFICATES} -q", roots(&world)[0]));
+    let after = certificates(&world, "keys");
+    for (name, old) in ["license", "bundle"].iter().zip(&before) {
+        fs::write(world.path(&format!("keys/{name}.cert")), old).unwrap();
+    }
+    assert_eq!(world.run("show keys/license.cert").status.code(), Some(3));
+    let trust = fs::read(world.path("keys/trust.json")).unwrap();
+    let again = format!("rotate --root keys/root-2.key {CERTIFICATES}");
+    world.done(&format!("{again} --dry-run"));
+    assert_eq!(certificates(&world, "keys"), before);
+    world.done(&again);
+    assert_eq!(certificates(&world, "keys"), after);
+    assert_eq!(fs::read(world.path("keys/trust.json")).unwrap(), trust);
+    // of roots that went before the last change nothing is signed again
+    fs::write(world.path("keys/license.cert"), &before[0]).unwrap();
+    world.done(&format!("revoke --license {LICENSE} --reason sold --root keys/root-2.key -q"));
+    assert_eq!(world.run(&again).status.code(), Some(3));
+    let nothing = world.run("rotate --root keys/root-2.key");
+    assert_eq!(nothing.status.code(), Some(2));
+}
+
+#[test]
+fn a_document_that_is_written_elsewhere_has_its_certificates_beside_it() {
+    let world = World::with_keys();
+    let before = certificates(&world, "keys");
+    let trust = fs::read(world.path("keys/trust.json")).unwrap();
+    let retire = format!("{ROTATE} --retire {} {CERTIFICATES} -q", roots(&world)[0]);
+    world.refused(
+        &format!("{retire} -o keys/next.json"),
+        2,
+        "error: `keys/license.cert` is there already, or would be written twice\n\
+         hint: certificates go beside `-o FILE`, and nothing there is written over; name a file in an empty folder\n",
+    );
+    assert_eq!(world.names("keys"), MADE);
+    fs::create_dir(world.path("next")).unwrap();
+    world.done(&format!("{retire} -o next/trust.json"));
+    assert_eq!(world.names("next"), ["bundle.cert", "license.cert", "trust.json"]);
+    world.done("show next/license.cert");
+    assert_eq!(
+        (certificates(&world, "keys"), fs::read(world.path("keys/trust.json")).unwrap()),
+        (before, trust)
+    );
+}
+
 #[test]
 fn a_file_that_is_not_there_is_answered_with_those_that_are_shown() {
     World::new().refused(

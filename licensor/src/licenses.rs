@@ -18,7 +18,7 @@ use crate::verdict::Other;
 use crate::{License, Reason, State, Verdict};
 
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
-/// More than a site has; those of later names are not looked at.
+/// More than a site has; of more, the one that was named and the newest others are looked at.
 const MOST_LICENSES: usize = 32;
 
 /// A file that may be a license: its name and what is in it.
@@ -45,7 +45,13 @@ pub fn files(path: &Path) -> Vec<PathBuf> {
         files.push(path.to_owned());
     }
     files.sort();
-    files.truncate(MOST_LICENSES);
+    if files.len() > MOST_LICENSES {
+        // a file whose time nobody can say is before all others
+        let changed = |file: &Path| fs::metadata(file).and_then(|found| found.modified()).ok();
+        files.sort_by_cached_key(|file| (file != path, Reverse(changed(file))));
+        files.truncate(MOST_LICENSES);
+        files.sort();
+    }
     files
 }
 
@@ -167,5 +173,35 @@ fn rank(verdict: &Verdict) -> u8 {
         (State::Revoked, _) => 10,
         (State::Untrusted, _) => 12,
         (State::Missing, _) => 13,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn of_too_many_files_the_named_one_counts_and_the_newest_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, day: u64| {
+            let file = fs::File::create(folder.path().join(name)).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(day * 86_400)).unwrap();
+        };
+        write("license.json", 1);
+        for number in 10..50 {
+            // the first ten are as old as each other, and older than the rest
+            write(&format!("license-{number}.json"), if number < 20 { 2 } else { number });
+        }
+        let names = |path: &Path| -> Vec<String> {
+            files(path).iter().map(|file| file.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+        };
+        let numbered = |numbers: std::ops::Range<u8>| numbers.map(|number| format!("license-{number}.json"));
+        let beside: Vec<String> =
+            numbered(10..11).chain(numbered(20..50)).chain(["license.json".into()]).collect();
+        assert_eq!(names(&folder.path().join("license.json")), beside);
+        let in_folder: Vec<String> = numbered(10..12).chain(numbered(20..50)).collect();
+        assert_eq!(names(folder.path()), in_folder, "none of them was named");
     }
 }

@@ -9,6 +9,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use wt_keys::testkit::Vendor;
 use wt_licensor::{Kind, Quality, Tag};
 
 use world::{Desk, HERE, THERE, code, said};
@@ -206,4 +207,22 @@ fn on_a_terminal_it_asks_shows_what_was_said_and_signs_what_was_confirmed() {
     let said = typed(&desk, &format!("revoke {id} --reason sold --ledger ledger.db"), "no\n");
     assert!(said.contains("? [y/N] ") && said.contains("error: nothing was revoked\r\n"), "{said}");
     assert_eq!(desk.listed("")[0]["standing"], "in_force");
+}
+
+#[test]
+fn who_signs_hears_of_earlier_trust_documents_that_are_missing() {
+    let desk = Desk::new();
+    desk.request("hw.json", HERE, 11, "Acme GmbH");
+    let later = Vendor::insecure(1).trusting(|trust| trust.version = 2);
+    fs::rename(desk.path("trust.json"), desk.path("trust-1.json")).unwrap();
+    fs::write(desk.path("trust.json"), later.trust.to_bytes()).unwrap();
+    let warning = "warning: trust-1.json is missing beside `./trust.json`: sites that missed it cannot follow, if it brought \
+                   other roots\n";
+    let signed = desk.sign(&[]);
+    assert!(code(&signed) == 0 && !said(&signed).contains(warning), "{}", said(&signed));
+    fs::remove_file(desk.path("license.json")).unwrap();
+    fs::remove_file(desk.path("trust-1.json")).unwrap();
+    desk.request("hw.json", THERE, 12, "Acme GmbH");
+    let signed = desk.sign(&[]);
+    assert!(code(&signed) == 0 && said(&signed).contains(warning), "{}", said(&signed));
 }

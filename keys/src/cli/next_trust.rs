@@ -37,7 +37,8 @@ impl NextTrust {
         let trust = signed_file::read_trust(&self.path())?;
         let mut next = trust.document().clone();
         next.version += 1;
-        next.issued = now.max(next.issued);
+        // not after the one before, perhaps: versions order them, and a clock that was ahead once would date all that follow
+        next.issued = now;
         Ok((trust, next))
     }
 
@@ -45,42 +46,70 @@ impl NextTrust {
         self.roots.iter().map(|path| key_file::read(path, &|path| self.passphrase.ask(path))).collect()
     }
 
-    /// Signs, shows, asks, writes: the document before it first, so that there is never none of the two. `None`: nothing
-    /// was written.
-    pub fn write(
+    /// Shows what would be written, and asks.
+    pub fn is_agreed(
         &self,
         trust: &Trust,
-        next: &TrustDocument,
-        keys: &[SigningKey],
+        next: &Trust,
         changes: &[String],
         output: Output,
-    ) -> Result<Option<Trust>, Failure> {
-        let signed = issue_next_trust(trust, next, keys).map_err(|error| {
-            Failure::from(error).or_hint(
-                "repeat `--root FILE` until a threshold of the roots in force has signed, and one of the new roots",
-            )
-        })?;
-        output.say(format_args!("trust document version {}:", next.version));
+    ) -> Result<bool, Failure> {
+        output.say(format_args!("trust document version {}:", next.document().version));
         for change in changes {
             output.say(format_args!("  {change}"));
         }
-        let file = self.file.clone().unwrap_or_else(|| self.path());
-        if self.dry_run || (!self.yes && is_interactive() && !confirm("Write it?")?) {
+        output.say(format_args!("  {}", dated(trust.document().issued, next.document().issued)));
+        self.is_wanted("Write it?", output)
+    }
+
+    pub fn is_wanted(&self, question: &str, output: Output) -> Result<bool, Failure> {
+        if self.dry_run || (!self.yes && is_interactive() && !confirm(question)?) {
             output.say("nothing was written");
-            return Ok(None);
+            return Ok(false);
         }
-        if file == self.path() {
+        Ok(true)
+    }
+
+    /// The file of the next document, where it does not take the place of the one in force.
+    pub fn elsewhere(&self) -> Option<&Path> {
+        self.file.as_deref().filter(|file| *file != self.path())
+    }
+
+    /// The document before it is kept first, so that there is never none of the two.
+    pub fn write(&self, trust: &Trust, next: &Trust, output: Output) -> crate::Result<()> {
+        let file = self.elsewhere().map_or_else(|| self.path(), Path::to_owned);
+        if self.elsewhere().is_none() {
             keep(&signed_file::earlier_path(&file, trust.document().version), trust)?;
-            durable::write(&file, &signed.to_bytes(), 0o644)?;
+            durable::write(&file, &next.to_bytes(), 0o644)?;
         } else {
-            durable::create(&file, &signed.to_bytes(), 0o644)?;
+            durable::create(&file, &next.to_bytes(), 0o644)?;
         }
         output.say(format_args!(
             "written to `{}`; it goes to sites with the next bundle or license that is signed under it",
             shown_path(&file)
         ));
-        Ok(Some(signed))
+        Ok(())
     }
+}
+
+pub fn sign(trust: &Trust, next: &TrustDocument, keys: &[SigningKey]) -> Result<Trust, Failure> {
+    issue_next_trust(trust, next, keys).map_err(|error| {
+        Failure::from(error).or_hint(
+            "repeat `--root FILE` until a threshold of the roots in force has signed, and one of the new roots",
+        )
+    })
+}
+
+/// No site with a clock before that date goes by its clock, so that a wrong one is seen here.
+fn dated(before: Utc, now: Utc) -> String {
+    let jump = if before.plus_days(1) < now {
+        format!(", {} days after", before.days_until(now))
+    } else if now.plus_days(1) < before {
+        format!(", {} days before", now.days_until(before))
+    } else {
+        return format!("dated {now}; sites take that for past");
+    };
+    format!("dated {now}{jump} the document in force, which is dated {before}; sites take that for past")
 }
 
 /// Keeps the document before; the one that a killed run kept is the same.
@@ -93,5 +122,46 @@ fn keep(path: &Path, trust: &Trust) -> crate::Result<()> {
             Ok(())
         }
         kept => kept,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::testkit::Vendor;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        next: NextTrust,
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_once_does_not_date_what_follows() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("trust.json");
+        let now: Utc = "2026-11-23T08:00:00Z".parse().unwrap();
+        let vendor = Vendor::insecure(1).trusting(|trust| trust.issued = now.plus_days(365));
+        std::fs::write(&file, vendor.trust.to_bytes()).unwrap();
+        let line = ["wt", "--root", "root.key", "--trust", file.to_str().unwrap()];
+        let (trust, next) = Line::parse_from(line).next.read(now).unwrap();
+        assert_eq!((next.version, next.issued), (2, now));
+        let signed = sign(&trust, &next, &[vendor.root]).unwrap();
+        assert_eq!(signed.document().issued, now, "it is the later one");
+    }
+
+    #[test]
+    fn a_date_is_shown_with_its_jump_from_the_one_before() {
+        let before: Utc = "2026-11-23T08:00:00Z".parse().unwrap();
+        assert_eq!(
+            dated(before, before.plus_days(1)),
+            "dated 2026-11-24T08:00:00Z; sites take that for past"
+        );
+        let ahead = "dated 2027-11-23T08:00:00Z, 365 days after the document in force, which is dated \
+                     2026-11-23T08:00:00Z; sites take that for past";
+        assert_eq!(dated(before, before.plus_days(365)), ahead);
+        assert!(dated(before.plus_days(2), before).contains(", 2 days before the document in force, "));
     }
 }

@@ -1,6 +1,6 @@
 use semver::Version;
 
-use super::next_trust::NextTrust;
+use super::next_trust::{self, NextTrust};
 use crate::console::{Done, Failure, Output};
 use crate::trust::{LowestRelease, RevokedKey, RevokedLicense};
 use crate::{KeyId, TrustDocument, Utc, shown};
@@ -38,7 +38,10 @@ impl Revoke {
             ));
         }
         let keys = self.next.keys()?;
-        self.next.write(&trust, &document, &keys, &changes, output)?;
+        let next = next_trust::sign(&trust, &document, &keys)?;
+        if self.next.is_agreed(&trust, &next, &changes, output)? {
+            self.next.write(&trust, &next, output)?;
+        }
         Ok(())
     }
 

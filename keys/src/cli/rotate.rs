@@ -1,17 +1,17 @@
 use std::path::{Path, PathBuf};
 
-use super::next_trust::NextTrust;
+use super::next_trust::{self, NextTrust};
 use crate::console::{Done, Failure, Output};
 use crate::issue::issue_certificate;
 use crate::key_file::{self, Protection};
 use crate::signed_file::{self, to_file};
-use crate::{Certificate, KeyId, SigningKey, Trust, TrustDocument, Utc, durable, shown_path};
+use crate::{Certificate, KeyId, SigningKey, Trust, TrustDocument, Utc, durable, folder_of, shown_path};
 
 /// Write the next trust document, with other roots
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  wt-keys rotate --new keys/root-4.key --retire 9b1c… --root keys/root-1.key --root keys/root-2.key \\\n      --certificate keys/license.cert --certificate keys/bundle.cert\n\nA threshold of the roots in force signs, and one of the new roots. Certificates are signed again with the new roots; a \
-                  license whose certificate was signed by a root that is retired has to be renewed before sites get the new document."
+    after_help = "Example:\n  wt-keys rotate --new keys/root-4.key --retire 9b1c… --root keys/root-1.key --root keys/root-2.key \\\n      --certificate keys/license.cert --certificate keys/bundle.cert\n\nA threshold of the roots in force signs, and one of the new roots. Certificates are signed again with the new roots, in \
+                  their place, or beside `-o`; a license whose certificate was signed by a root that is retired has to be renewed before sites get the new document."
 )]
 pub struct Rotate {
     /// A root to add; made if the file is not there
@@ -23,7 +23,7 @@ pub struct Rotate {
     /// How many roots must sign from now on (left out: as many as before)
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=16))]
     threshold: Option<u32>,
-    /// A certificate to sign again with the new roots; repeat it for several
+    /// A certificate to sign again with the new roots; repeat it for several (alone: with those in force)
     #[arg(long = "certificate", value_name = "FILE")]
     certificates: Vec<PathBuf>,
     #[command(flatten)]
@@ -36,12 +36,22 @@ pub struct Rotate {
 impl Rotate {
     pub fn run(self, output: Output, now: Utc) -> Done {
         let (trust, mut document) = self.next.read(now)?;
-        // before a key is made
         let certificates = self.read_certificates(&trust)?;
         let mut changes = self.retire(&mut document)?;
         let mut keys = self.next.keys()?;
+        // written when all else is known to be right, and wanted
+        let mut made: Vec<(&Path, SigningKey)> = Vec::new();
         for path in &self.new {
-            let key = self.read_or_make(path)?;
+            if made.iter().any(|(other, _)| other == path) {
+                continue;
+            }
+            let key = if path.exists() {
+                key_file::read(path, &|path| self.next.passphrase.ask(path))?
+            } else {
+                let key = SigningKey::generate()?;
+                made.push((path, SigningKey::from_seed(&key.seed())));
+                key
+            };
             if !document.roots.contains(&key.public()) {
                 document.roots.push(key.public());
                 changes.push(format!("root {} is added", key.public().id()));
@@ -53,13 +63,38 @@ impl Rotate {
             document.threshold = threshold;
         }
         if changes.is_empty() {
+            return self.certify_only(&certificates, &keys, &trust, output);
+        }
+        let next = next_trust::sign(&trust, &document, &keys)?;
+        let certificates = certify_again(&certificates, &keys, &next)?;
+        if self.next.is_agreed(&trust, &next, &changes, output)? {
+            self.write_keys(&made)?;
+            self.next.write(&trust, &next, output)?;
+            self.write_certificates(&certificates, output)?;
+        }
+        Ok(())
+    }
+
+    /// What is left to do where a run was killed after it had written the document.
+    fn certify_only(
+        &self,
+        certificates: &[(PathBuf, Certificate)],
+        keys: &[SigningKey],
+        trust: &Trust,
+        output: Output,
+    ) -> Done {
+        if certificates.is_empty() {
             return Err(Failure::usage(
                 "the roots stay as they are",
                 "say what changes: `--new FILE`, `--retire ID`, `--threshold K`",
             ));
         }
-        let Some(next) = self.next.write(&trust, &document, &keys, &changes, output)? else { return Ok(()) };
-        certify_again(&certificates, &keys, &next, output)
+        let certificates = certify_again(certificates, keys, trust)?;
+        output.say("the roots stay as they are; certificates are signed again");
+        if self.next.is_wanted("Write them?", output)? {
+            self.write_certificates(&certificates, output)?;
+        }
+        Ok(())
     }
 
     fn retire(&self, document: &mut TrustDocument) -> Result<Vec<String>, Failure> {
@@ -68,7 +103,8 @@ impl Rotate {
             let place = document.roots.iter().position(|root| root.id() == *retired).ok_or_else(|| {
                 Failure::usage(
                     format!("the key {retired} is no root"),
-                    "`wt-keys show trust.json` shows them",
+                    "`wt-keys show trust.json` shows them; where a run that retired it was interrupted, run this again with \
+                     `--certificate FILE` and nothing that changes",
                 )
             })?;
             document.roots.remove(place);
@@ -77,42 +113,83 @@ impl Rotate {
         Ok(changes)
     }
 
-    fn read_or_make(&self, path: &Path) -> crate::Result<SigningKey> {
-        if path.exists() {
-            return key_file::read(path, &|path| self.next.passphrase.ask(path));
+    fn write_keys(&self, made: &[(&Path, SigningKey)]) -> crate::Result<()> {
+        for (path, key) in made {
+            let protection = if self.no_passphrase {
+                Protection::None
+            } else {
+                Protection::Passphrase(self.next.passphrase.choose(path)?)
+            };
+            key_file::write(path, key, &protection)?;
         }
-        let protection = if self.no_passphrase {
-            Protection::None
-        } else {
-            Protection::Passphrase(self.next.passphrase.choose(path)?)
-        };
-        let key = SigningKey::generate()?;
-        key_file::write(path, &key, &protection)?;
-        Ok(key)
+        Ok(())
     }
 
-    fn read_certificates(&self, trust: &Trust) -> crate::Result<Vec<(PathBuf, Certificate)>> {
-        let read = |path: &PathBuf| Ok((path.clone(), signed_file::read_certificate(path, trust)?.1));
-        self.certificates.iter().map(read).collect()
+    /// Each with the place that it will have: its own, or beside a document that is written elsewhere.
+    fn read_certificates(&self, trust: &Trust) -> Result<Vec<(PathBuf, Certificate)>, Failure> {
+        let before = self.before(trust);
+        let mut certificates: Vec<(PathBuf, Certificate)> = Vec::new();
+        for path in &self.certificates {
+            let found = signed_file::read_certificate(path, trust).or_else(|error| {
+                let before =
+                    before.as_ref().and_then(|before| signed_file::read_certificate(path, before).ok());
+                before.ok_or(error)
+            })?;
+            let target = match self.next.elsewhere() {
+                Some(file) => folder_of(file).join(path.file_name().unwrap_or_default()),
+                None => path.clone(),
+            };
+            let is_named = certificates.iter().any(|(other, _)| *other == target);
+            if self.next.elsewhere().is_some() && (is_named || target.symlink_metadata().is_ok()) {
+                return Err(Failure::usage(
+                    format!("`{}` is there already, or would be written twice", shown_path(&target)),
+                    "certificates go beside `-o FILE`, and nothing there is written over; name a file in an empty folder",
+                ));
+            }
+            if is_named {
+                continue;
+            }
+            certificates.push((target, found.1));
+        }
+        Ok(certificates)
+    }
+
+    /// The document that `trust` has followed: a run that was killed leaves certificates of its roots.
+    fn before(&self, trust: &Trust) -> Option<Trust> {
+        let version = trust.document().version;
+        let path = signed_file::earlier_path(&self.next.path(), version.checked_sub(1)?);
+        let before = signed_file::read_trust(&path).ok()?;
+        let next = before.clone().advance(trust.envelope()).ok()?;
+        (next.document().version == version).then_some(before)
+    }
+
+    fn write_certificates(&self, certificates: &[(PathBuf, Vec<u8>)], output: Output) -> crate::Result<()> {
+        for (path, certificate) in certificates {
+            if self.next.elsewhere().is_some() {
+                durable::create(path, certificate, 0o644)?;
+            } else {
+                durable::write(path, certificate, 0o644)?;
+            }
+            output.say(format_args!("`{}` is signed by the roots of that document", shown_path(path)));
+        }
+        Ok(())
     }
 }
 
-/// With those of the keys that are roots now.
+/// With those of the keys that are roots now; as they are kept in files.
 fn certify_again(
     certificates: &[(PathBuf, Certificate)],
     keys: &[SigningKey],
     trust: &Trust,
-    output: Output,
-) -> Done {
+) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
     let is_root = |key: &&SigningKey| trust.document().roots.contains(&key.public());
     let seeds: Vec<SigningKey> =
         keys.iter().filter(is_root).map(|key| SigningKey::from_seed(&key.seed())).collect();
-    for (path, certificate) in certificates {
+    let certify = |(path, certificate): &(PathBuf, Certificate)| {
         let envelope = issue_certificate(certificate, &seeds, trust).map_err(|error| {
             Failure::from(error).or_hint("repeat `--root FILE` until a threshold of the new roots is reached")
         })?;
-        durable::write(path, &to_file(&envelope), 0o644)?;
-        output.say(format_args!("`{}` is signed by the new roots", shown_path(path)));
-    }
-    Ok(())
+        Ok((path.clone(), to_file(&envelope)))
+    };
+    certificates.iter().map(certify).collect()
 }

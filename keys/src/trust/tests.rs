@@ -210,3 +210,31 @@ fn a_site_that_is_ahead_takes_the_documents_of_a_rotation_before() {
     assert!(site.follow(&[second.clone(), first]).is_err());
     assert!(matches!(site.follow(&[second.clone(), second]), Err(Error::TrustOrder { .. })));
 }
+
+#[test]
+fn versions_order_documents_and_dates_do_not() {
+    let first = Trust::pin(signed(&document(1, 1, &[1]), &[1])).unwrap();
+    let mut later = document(2, 1, &[1]);
+    later.issued = Utc::START;
+    let later = signed(&later, &[1]);
+    assert_eq!(first.clone().advance(&later).unwrap().document().version, 2);
+    assert_eq!(first.follow(&[first.envelope().clone(), later]).unwrap().1, 2);
+}
+
+#[test]
+fn what_comes_after_the_most_roots_is_not_read() {
+    let payload = serde_json::to_string(&document(1, 1, &[1])).unwrap();
+    let root = serde_json::to_string(&key(1).public()).unwrap();
+    let with = |roots: String| {
+        let payload = payload.replacen(&root, &roots, 1);
+        Trust::pin(Envelope::seal_for_test(TrustDocument::TYPE, payload.as_bytes(), &[])).unwrap_err()
+    };
+    let many = with(vec![root.as_str(); 20_000].join(","));
+    assert!(matches!(many, Error::Payload { .. }), "{many:?}");
+    // what comes after the limit need not even be a key
+    let cut = with(format!("{},[", vec![root.as_str(); 17].join(",")));
+    assert!(
+        matches!(&cut, Error::Payload { source, .. } if source.to_string().contains("at most 16")),
+        "{cut:?}"
+    );
+}

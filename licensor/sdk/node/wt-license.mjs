@@ -117,7 +117,8 @@ function pinTrust(trust) {
 
 // ---------------------------------------------------------------- files
 
-/** `path` and those beside it, or those in it, if it is a folder: `license*.json`, by name. */
+/** `path` and those beside it, or those in it, if it is a folder: `license*.json`, by name. Where there are too many, `path`
+ *  counts and of the others the newest. */
 function licenseFiles(path) {
   const isFolder = extname(path) !== '.json' && isDirectory(path)
   const folder = isFolder ? path : dirname(path)
@@ -126,8 +127,25 @@ function licenseFiles(path) {
     names = readdirSync(folder).filter((name) => name.startsWith('license') && name.endsWith('.json'))
   } catch {} // it cannot be listed; perhaps the file can be read
   if (!isFolder && !names.includes(basename(path))) names.push(basename(path))
-  names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-  return names.slice(0, MOST_LICENSES).map((name) => join(folder, name))
+  const byName = (a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))
+  names.sort(byName)
+  if (names.length > MOST_LICENSES) {
+    const isNamed = (name) => !isFolder && name === basename(path)
+    const changed = new Map(names.map((name) => [name, changedAt(join(folder, name))]))
+    const newestFirst = (a, b) => (changed.get(a) === changed.get(b) ? 0 : changed.get(a) > changed.get(b) ? -1 : 1)
+    names.sort((a, b) => isNamed(b) - isNamed(a) || newestFirst(a, b))
+    names = names.slice(0, MOST_LICENSES).sort(byName)
+  }
+  return names.map((name) => join(folder, name))
+}
+
+/** In nanoseconds; where nobody can say, before all others. */
+function changedAt(path) {
+  try {
+    return statSync(path, { bigint: true }).mtimeNs
+  } catch {
+    return -(2n ** 127n)
+  }
 }
 
 function isDirectory(path) {
@@ -442,7 +460,7 @@ const malformed = ({ name }) => new Refusal('FORMAT', `${name} is not a signed d
 /** A DSSE envelope in its one spelling; nothing in it is believed yet. */
 function parseEnvelope(bytes, kind) {
   const spelling = parseExactly(bytes, ENVELOPE)
-  if (!spelling || spelling.signatures.length > MOST_SIGNATURES) throw malformed(kind)
+  if (!spelling) throw malformed(kind)
   const payload = fromBase64(spelling.payload)
   const signatures = spelling.signatures.map(({ keyid, sig }) => ({ keyid, signature: fromBase64(sig) }))
   const ascending = signatures.every(({ keyid }, i) => i === 0 || signatures[i - 1].keyid < keyid)
@@ -577,7 +595,7 @@ const holds = (envelope, trust) => envelope.type === TRUST.type && envelope.payl
 function checkTrust({ version, roots, threshold, revoked_keys: keys, revoked_licenses: licenses }) {
   const invalid = (why) => new Refusal('FORMAT', `the trust document is not valid: ${why}`)
   if (version === 0) throw invalid('version 0, or above 2^53')
-  if (roots.length === 0 || roots.length > MOST_ROOTS) throw invalid('no roots, or more than 16')
+  if (roots.length === 0) throw invalid('no roots, or more than 16')
   if (new Set(roots.map((root) => root.id)).size !== roots.length) throw invalid('the same root twice')
   if (threshold === 0 || threshold > roots.length) throw invalid('a threshold that its roots cannot reach')
   if (keys.length > MOST_REVOKED || licenses.length > MOST_REVOKED) throw invalid('more than 100000 revocations')
@@ -874,9 +892,10 @@ function parseExactly(bytes, shape, indent) {
 /** A shape spells a value with its fields in order, or refuses it. */
 const value = (isValid) => ({ spell: (x) => (isValid(x) ? x : undefined) })
 
-const list = (shape) => ({
+/** A list that is longer than `most` is refused before anything in it is decoded. */
+const list = (shape, most = Number.POSITIVE_INFINITY) => ({
   spell: (x) => {
-    const spelt = Array.isArray(x) ? x.map(shape.spell) : [undefined]
+    const spelt = Array.isArray(x) && x.length <= most ? x.map(shape.spell) : [undefined]
     return spelt.includes(undefined) ? undefined : spelt
   },
 })
@@ -925,13 +944,13 @@ export const KINDS = {
 
 const kind = oneOf(Object.keys(KINDS))
 
-const ENVELOPE = object({ payloadType: text, payload: text, signatures: list(object({ keyid: digest, sig: text })) })
+const ENVELOPE = object({ payloadType: text, payload: text, signatures: list(object({ keyid: digest, sig: text }), MOST_SIGNATURES) })
 
 const TRUST = {
   name: 'trust document',
   type: 'application/vnd.wt.trust.v1+json',
   shape: object({
-    version: number(Number.MAX_SAFE_INTEGER), issued: utc, threshold: u32, roots: list(key),
+    version: number(Number.MAX_SAFE_INTEGER), issued: utc, threshold: u32, roots: list(key, MOST_ROOTS),
     revoked_keys: list(object({ key: digest, reason: text })),
     revoked_licenses: list(object({ license: text, reason: text })),
     lowest_releases: list(object({ product: text, version })),

@@ -2,7 +2,8 @@
 // `node --test` in this folder runs it, and `cargo test -p wt-licensor` does.
 
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -111,6 +112,42 @@ test('a flipped bit of every byte, and every cut of a snapshot, is some verdict,
       bad[at] ^= 1 << (at % 8)
       assert.notEqual(reason(bad), 'INTERNAL', `byte ${at}`)
     }
+  })
+})
+
+test('of a trust document with very many roots none is decoded', () => {
+  // more than are remembered, so that each would be decoded again
+  const keys = Array.from({ length: 65 }, () => generateKeyPairSync('ed25519').publicKey.export({ format: 'der', type: 'spki' }))
+  const roots = Array.from({ length: 20_000 }, (_, i) => keys[i % keys.length].toString('base64'))
+  const lines = text(first.files['license.json']).split('\n')
+  const genuine = JSON.parse(lines[2])
+  const document = { ...JSON.parse(Buffer.from(genuine.payload, 'base64')), roots }
+  const envelope = { ...genuine, payload: Buffer.from(JSON.stringify(document)).toString('base64'), signatures: [] }
+  lines.splice(2, 0, JSON.stringify(envelope))
+  const verdict = judged(Buffer.from(lines.join('\n')))
+  // not what is said of roots that were decoded
+  const detail = 'the content of the signed trust document is not valid'
+  assert.deepEqual([verdict.state, verdict.reason, verdict.detail], ['UNTRUSTED', 'FORMAT', detail])
+  const crowd = JSON.stringify({ ...genuine, signatures: Array(20_000).fill(genuine.signatures[0]) })
+  assert.equal(judged(Buffer.from([...lines.slice(0, 2), crowd, ''].join('\n'))).reason, 'FORMAT')
+})
+
+test('of too many files the named one counts and the newest others', () => {
+  onSite(first.files, (folder) => {
+    const write = (name, day) => {
+      writeFileSync(join(folder, name), 'nonsense')
+      utimesSync(join(folder, name), day * 86400, day * 86400)
+    }
+    utimesSync(join(folder, 'license.json'), 86400, 86400)
+    // the first ten are as old as each other, and older than the rest
+    for (let number = 10; number < 50; number += 1) write(`license-${number}.json`, number < 20 ? 2 : number)
+    const numbered = (start, end) => Array.from({ length: end - start }, (_, i) => `license-${i + start}.json`)
+    const named = checkLicense(inputsOf(folder, first))
+    assert.equal(named.state, 'MATCH')
+    assert.deepEqual(named.others.map(({ file }) => file), [...numbered(10, 11), ...numbered(20, 50)])
+    const { others } = checkLicense({ ...inputsOf(folder, first), license: folder })
+    assert.equal(others.length, 31, 'and the best of them, none of which was named')
+    assert.equal(others.every(({ file }) => [...numbered(10, 12), ...numbered(20, 50)].includes(file)), true)
   })
 })
 

@@ -101,6 +101,9 @@ impl Issuing<'_> {
             return Ok(false);
         }
         let signer = Signer::load(key, self.place.trust_file(), &|path| self.hand.passphrase.ask(path))?;
+        for warning in &signer.warnings {
+            self.output.say(format_args!("warning: {warning}"));
+        }
         let issues: Vec<Issue> = drafts.iter().map(|draft| draft.issue.clone()).collect();
         let started = Instant::now();
         let mut ledger = Ledger::write(&ledger)?;

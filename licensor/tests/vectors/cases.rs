@@ -398,6 +398,19 @@ fn trusts(vectors: &mut Vectors) {
         (UNTRUSTED, Reason::Format),
         carrying(backwards, &[1]),
     );
+    let mut earlier = trust_document(2, 1, &[1]);
+    earlier.issued = at("2026-10-01T08:00:00Z");
+    vectors.case(
+        "a later trust document with an earlier date",
+        good,
+        carrying(vec![first_trust(), seal(&earlier, &[1])], &[1]),
+    );
+    let many: Vec<u8> = (10..27).collect();
+    vectors.case(
+        "more roots than there may be",
+        (UNTRUSTED, Reason::Format),
+        carrying(vec![seal(&trust_document(1, 1, &many), &[]), first_trust()], &[1]),
+    );
     let mut fork = trust_document(1, 1, &[1]);
     fork.issued = now();
     vectors.case(
