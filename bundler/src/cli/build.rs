@@ -58,7 +58,7 @@ impl BuildVerb {
             };
             return again.check(output);
         }
-        let signer = if self.form.unsigned { None } else { Some(self.signer.load()?) };
+        let signer = if self.form.unsigned { None } else { Some(self.signer.load(output)?) };
         let output_file = self.file.unwrap_or_else(|| default_output(&release, Path::new("")));
         if output_file.is_dir() {
             let example = default_output(&release, &output_file);

@@ -46,7 +46,7 @@ enum Signable {
 impl Sign {
     pub fn run(self, output: Output) -> Done {
         let target = match signable(&self.file)? {
-            Signable::Manifest => self.sign_manifest()?,
+            Signable::Manifest => self.sign_manifest(output)?,
             Signable::Unsigned => self.sign_unsigned(output)?,
             Signable::Bundle => self.sign_again(output)?,
         };
@@ -55,9 +55,9 @@ impl Sign {
     }
 
     /// On the machine with the key: the manifest alone becomes a head.
-    fn sign_manifest(&self) -> Result<PathBuf, Failure> {
+    fn sign_manifest(&self, output: Output) -> Result<PathBuf, Failure> {
         let manifest = unsigned::read_manifest(&self.file)?;
-        let signer = self.signer()?;
+        let signer = self.signer(output)?;
         let manifest = manifest.under(signer.trust.document());
         self.ask(&manifest, &signer)?;
         let chain = Chain::seal(&manifest, &signer)?;
@@ -71,7 +71,7 @@ impl Sign {
         let (chain, trust) = if let Some(head) = &self.head {
             (unsigned::read_head(head)?, self.signer.trust()?)
         } else {
-            let signer = self.signer()?;
+            let signer = self.signer(output)?;
             let manifest = bundle.manifest.clone().under(signer.trust.document());
             self.ask(&manifest, &signer)?;
             (Chain::seal(&manifest, &signer)?, signer.trust)
@@ -84,7 +84,7 @@ impl Sign {
 
     /// The manifest stays, but for the trust that it is signed under; who vouches for it changes.
     fn sign_again(&self, output: Output) -> Result<PathBuf, Failure> {
-        let signer = self.signer()?;
+        let signer = self.signer(output)?;
         let bundle = Bundle::open(&self.file, &signer.trust)?;
         if bundle.volumes().is_split() {
             return Err(Error::SignVolumes { path: self.file.clone() }.into());
@@ -107,11 +107,11 @@ impl Sign {
         Ok(target)
     }
 
-    fn signer(&self) -> Result<Signer> {
+    fn signer(&self, output: Output) -> Result<Signer> {
         if self.head.is_some() {
             return Err(Error::HeadWithoutUnsigned { path: self.file.clone() });
         }
-        self.signer.load()
+        self.signer.load(output)
     }
 
     /// Shows what is about to be signed.

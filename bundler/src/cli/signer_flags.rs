@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use wt_keys::console::PassphraseFile;
+use wt_keys::console::{Output, PassphraseFile};
 use wt_keys::{Signer, Trust, signed_file};
 
 use super::TrustFile;
@@ -23,7 +23,7 @@ pub struct SignerFlags {
 
 impl SignerFlags {
     /// Loaded first: what nobody can sign need not begin.
-    pub fn load(&self) -> Result<Signer> {
+    pub fn load(&self, output: Output) -> Result<Signer> {
         let key = self.key.as_ref().ok_or(Error::NoKey)?;
         if !key.is_file() {
             return Err(Error::NoKeyFile { path: key.clone() });
@@ -31,7 +31,11 @@ impl SignerFlags {
         if let Some(trust) = &self.trust {
             signed_file::read_trust(trust)?;
         }
-        Ok(Signer::load(key, self.trust.as_deref(), &|path| self.passphrase.ask(path))?)
+        let signer = Signer::load(key, self.trust.as_deref(), &|path| self.passphrase.ask(path))?;
+        for warning in &signer.warnings {
+            output.say(format_args!("warning: {warning}"));
+        }
+        Ok(signer)
     }
 
     /// Where nothing is signed, but checked.
