@@ -119,7 +119,7 @@ fn each_file_system_may_lack_no_block_and_no_inode_of_what_is_needed_there() {
         .expect(0);
     let mounts = MOUNTS.map(|(folder, _)| folder).into_iter().chain(["/var/lib/containerd"]);
     for folder in mounts.clone() {
-        site.sh(&format!("mkdir -p {folder} && mount -t tmpfs -o size=9g wt {folder}")).expect(0);
+        site.sh(&format!("mkdir -p {folder} && mount -t tmpfs -o size=9g,mode=0755 wt {folder}")).expect(0);
     }
     let before = site.state();
     let judged = |folder: &str| row(&site, &name, &format!("disk {folder}")).1;
