@@ -26,12 +26,13 @@ pub fn load(places: &Places, named: Option<&Path>) -> Result<Trust> {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(Error::NotRoot),
         Err(error) => return Err(Error::io("look for", &pinned)(error)),
     }
-    let pinned = signed_file::read_trust(&pinned)?;
+    forward(signed_file::read_trust(&pinned)?, offered, named.is_some())
+}
+
+/// A program that is older than what a bundle brought has roots that may say nothing any more: what is pinned stands.
+fn forward(pinned: Trust, offered: Option<Trust>, is_named: bool) -> Result<Trust> {
     match offered {
-        // this program is older than what a bundle brought: after rotations, its roots say nothing any more
-        Some(offered) if named.is_none() && offered.document().version < pinned.document().version => {
-            Ok(pinned)
-        }
+        Some(offered) if !is_named && offered.document().version < pinned.document().version => Ok(pinned),
         Some(offered) => Ok(pinned.advance(offered.envelope())?),
         None => Ok(pinned),
     }
@@ -45,4 +46,28 @@ pub fn is_pinned(places: &Places, trust: &Trust) -> bool {
 pub fn pin(places: &Places, trust: &Trust) -> Result<()> {
     durable::write_if_changed(&places.pinned_trust(), &trust.to_bytes(), 0o644)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use wt_keys::issue::issue_trust;
+    use wt_keys::testkit::{Vendor, insecure_key};
+
+    use super::*;
+
+    #[test]
+    fn a_program_from_before_a_rotation_takes_nothing_back() {
+        let first = Vendor::insecure(1);
+        let mut document = first.trust.document().clone();
+        (document.version, document.roots) = (2, vec![insecure_key(2).public()]);
+        let second = issue_trust(&document, &[first.root, insecure_key(2)]).unwrap();
+        let version = |trust: Result<Trust>| trust.map(|trust| trust.document().version);
+        let after =
+            |offered: &Trust, is_named| version(forward(second.clone(), Some(offered.clone()), is_named));
+        assert_eq!(after(&first.trust, false).unwrap(), 2);
+        assert!(after(&first.trust, true).is_err(), "who names it is told");
+        assert!(after(&Vendor::insecure(9).trust.clone(), true).is_err());
+        assert_eq!(version(forward(first.trust.clone(), Some(second.clone()), false)).unwrap(), 2);
+        assert_eq!(version(forward(second.clone(), None, false)).unwrap(), 2);
+    }
 }
