@@ -215,6 +215,16 @@ mod tests {
     }
 
     #[test]
+    fn what_runs_by_itself_is_a_command_that_there_is() {
+        use clap::Parser as _;
+        for job in schedule(Path::new("/"), Some("02:30")).jobs {
+            let line = ["wt-install"].into_iter().chain(job.arguments.split(' '));
+            let parsed = crate::cli::WtInstall::try_parse_from(line);
+            assert!(parsed.is_ok(), "{}: {}", job.arguments, parsed.unwrap_err());
+        }
+    }
+
+    #[test]
     fn systemd_gets_a_service_and_a_timer_for_each() {
         let files = schedule(Path::new("/"), Some("02:30")).files(Manager::Systemd);
         assert_eq!(files.len(), 6);

@@ -39,7 +39,7 @@ pub struct Fingerprint {
     #[arg(long, value_name = "NAME", requires = "sysroot")]
     product: Option<String>,
     /// Write only what the containers are told of this host: for the unit that runs at boot and hourly
-    #[arg(long, hide = true, exclusive = true)]
+    #[arg(long, hide = true, conflicts_with_all = ["output", "reason", "usage", "merge", "show", "sysroot"])]
     snapshot: bool,
 }
 
