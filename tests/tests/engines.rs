@@ -120,7 +120,8 @@ fn every_engine_from_20_to_28_is_fed_what_it_lacks_and_one_that_hangs_is_noticed
     // where the machine is busy these take longer than they may, so only `./test --all` does it
     let all = std::env::var_os("WT_TEST_ALL").is_some();
     if !all {
-        println!("SKIPPED without --all: an engine that stops before the deployment, another address");
+        println!("SKIPPED without --all: an engine that stops before the deployment");
+        println!("SKIPPED without --all: a host that moves to another address");
     }
     // those that hang wait most of the time
     std::thread::scope(|scope| {
