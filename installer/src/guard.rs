@@ -82,6 +82,11 @@ impl Guard {
 pub fn wait(input: impl Read + Send + 'static, clock: Duration) -> Fate {
     let (sender, told) = mpsc::channel();
     thread::spawn(move || pass_on(input, &sender));
+    follow(&told, clock)
+}
+
+/// What was told is heard before the clock is looked at.
+fn follow(told: &mpsc::Receiver<u8>, clock: Duration) -> Fate {
     let mut due: Option<Instant> = None;
     loop {
         let next = match due {
@@ -121,23 +126,25 @@ mod tests {
 
     #[test]
     fn a_run_that_ends_is_told_from_one_that_hangs_and_one_that_is_done() {
-        let fate = |told: &[&[u8]]| {
-            let (input, mut to) = std::io::pipe().unwrap();
-            let waiting = thread::spawn(move || wait(input, Duration::ZERO));
-            for bytes in told {
-                to.write_all(bytes).unwrap();
-            }
-            (waiting, to)
+        let fate = |told: &[u8], goes_on: bool| {
+            let (sender, heard) = mpsc::channel();
+            told.iter().for_each(|byte| sender.send(*byte).unwrap());
+            let _open = goes_on.then_some(sender);
+            follow(&heard, Duration::ZERO)
         };
-        let (waiting, to) = fate(&[b"bs", b"."]);
-        assert_eq!(waiting.join().unwrap(), Fate::Well);
+        assert_eq!(fate(b"bs.", true), Fate::Well);
+        assert_eq!(fate(b"b", false), Fate::Ended);
+        assert_eq!(fate(b"bs", false), Fate::Ended);
+        assert_eq!(fate(b"b", true), Fate::Hangs);
+        assert_eq!(fate(b"bsb", true), Fate::Hangs);
+    }
+
+    #[test]
+    fn it_waits_until_the_other_end_is_closed() {
+        let (input, mut to) = std::io::pipe().unwrap();
+        to.write_all(b"bs").unwrap();
         drop(to);
-        let (waiting, to) = fate(&[b"b"]);
-        drop(to);
-        assert_eq!(waiting.join().unwrap(), Fate::Ended);
-        let (waiting, to) = fate(&[b"b"]);
-        assert_eq!(waiting.join().unwrap(), Fate::Hangs);
-        drop(to);
+        assert_eq!(wait(input, Duration::from_secs(3600)), Fate::Ended);
     }
 
     #[test]
