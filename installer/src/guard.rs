@@ -128,7 +128,9 @@ mod tests {
     fn a_run_that_ends_is_told_from_one_that_hangs_and_one_that_is_done() {
         let fate = |told: &[u8], goes_on: bool| {
             let (sender, heard) = mpsc::channel();
-            told.iter().for_each(|byte| sender.send(*byte).unwrap());
+            for byte in told {
+                sender.send(*byte).unwrap();
+            }
             let _open = goes_on.then_some(sender);
             follow(&heard, Duration::ZERO)
         };
@@ -144,7 +146,7 @@ mod tests {
         let (input, mut to) = std::io::pipe().unwrap();
         to.write_all(b"bs").unwrap();
         drop(to);
-        assert_eq!(wait(input, Duration::from_secs(3600)), Fate::Ended);
+        assert_eq!(wait(input, Duration::from_hours(1)), Fate::Ended);
     }
 
     #[test]
