@@ -8,7 +8,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use wt_keys::{Utc, durable};
 
-use crate::installation::Installed;
+use crate::installed::Installed;
 use crate::{Places, Result, record_file};
 
 /// The highest that was installed of a product.

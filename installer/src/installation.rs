@@ -2,19 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use semver::Version;
-use serde::{Deserialize, Serialize};
-use wt_keys::{Sha256Digest, Utc, durable};
+use wt_keys::Utc;
 use wt_manifests::Manifest;
 use wt_manifests::image::Image;
 
 use crate::engine::Engine;
 use crate::floor::Floor;
+use crate::installed::Installed;
 use crate::journal::Journal;
-use crate::operation::Build;
 use crate::release::Release;
-use crate::steps::InstallEngine;
-use crate::{Error, Places, Result, SiteFile, packages, record_file, uninstall};
+use crate::uninstall::scope::Scope;
+use crate::{Error, Places, Result, SiteFile, packages};
 
 #[derive(Debug)]
 pub struct Installation {
@@ -38,37 +36,6 @@ pub enum Purpose {
     Operate,
 }
 
-/// What is on this host: written last, when the release is healthy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Installed {
-    pub product: String,
-    pub version: Version,
-    pub release: String,
-    pub home: PathBuf,
-    pub data_root: PathBuf,
-    pub bundle_signed_by: String,
-    /// Of the bundle: the digest of its signed manifest, and when it was built.
-    pub manifest: Sha256Digest,
-    pub created: Utc,
-    /// What the services are called, and where the license lies; for `status` without the bundle.
-    pub services: Vec<String>,
-    pub license: Option<PathBuf>,
-    /// What was installed before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub previous: Option<Build>,
-}
-
-impl Installed {
-    pub fn read(places: &Places) -> Result<Option<Self>> {
-        record_file::read(&places.installed())
-    }
-
-    pub fn write(&self, places: &Places) -> Result<bool> {
-        let bytes = serde_json::to_vec_pretty(self).unwrap_or_default(); // strings only: cannot fail
-        Ok(durable::write_if_changed(&places.installed(), &bytes, 0o644)?)
-    }
-}
-
 impl Installation {
     /// `release` on this host, with the answers about the site that lie at `site_path`.
     pub fn new(places: &Places, release: Release, site_path: PathBuf, clock: fn() -> Utc) -> Result<Self> {
@@ -90,7 +57,7 @@ impl Installation {
 
     /// What is in service here, as it was kept.
     pub fn current(places: &Places, clock: fn() -> Utc) -> Result<Self> {
-        if uninstall::is_pending(places)? {
+        if Scope::is_pending(places)? {
             return Err(Error::UninstallUnderWay);
         }
         let installed = Installed::read(places)?.ok_or(Error::NotInstalled)?;
@@ -162,7 +129,7 @@ impl Installation {
     }
 
     fn engine_was_left(&self) -> Result<bool> {
-        Ok(self.journal.was_left(InstallEngine::NAME)?
+        Ok(self.journal.was_left(packages::STEP)?
             || packages::is_interrupted(self.manifest(), self.places.root())?)
     }
 

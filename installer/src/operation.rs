@@ -1,18 +1,15 @@
-//! A change from one release to another: begun before anything changes, ended when the new release is healthy, undone when
-//! it does not become so. What a killed run began, the next one goes on with.
-
-use std::time::{Duration, Instant};
+//! A change from one release to another, as it is written down: begun before anything changes, ended when the new release is
+//! healthy or the old one is back. What a killed run began, the next one goes on with.
 
 use serde::{Deserialize, Serialize};
-use wt_keys::console::Progress;
-use wt_keys::{Sha256Digest, Utc, durable};
+use wt_keys::{Utc, durable};
 
 use crate::conf::left;
-use crate::installation::Installed;
+use crate::installed::{Build, Installed};
 use crate::journal::Event;
 use crate::release::Release;
-use crate::steps::{self, Outcome};
-use crate::{Error, Installation, Places, Result, record_file, rollback, uninstall};
+use crate::uninstall::scope::Scope;
+use crate::{Error, Installation, Places, Result, record_file};
 
 /// In the journal, where an operation begins.
 pub const NAME: &str = "operation";
@@ -37,17 +34,6 @@ pub struct Operation {
     pub began: Utc,
 }
 
-/// One build of a release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Build {
-    pub version: semver::Version,
-    pub manifest: Sha256Digest,
-}
-
-/// Told of what became of each step, and how long it took.
-pub type Report<'a> = dyn Fn(&'static str, &Outcome, Duration) + 'a;
-
 impl Kind {
     /// In a sentence.
     pub fn with_article(self) -> &'static str {
@@ -64,18 +50,6 @@ impl Kind {
             Self::Upgrade => "upgrade",
             Self::Rollback => "rollback",
         }
-    }
-}
-
-impl Build {
-    pub fn of(release: &Release) -> Self {
-        Self { version: release.manifest().version.clone(), manifest: release.digest() }
-    }
-}
-
-impl From<&Installed> for Build {
-    fn from(installed: &Installed) -> Self {
-        Self { version: installed.version.clone(), manifest: installed.manifest }
     }
 }
 
@@ -101,7 +75,7 @@ impl Operation {
 
     /// Refuses to begin something else than what is under way.
     pub fn check(installation: &Installation) -> Result<()> {
-        if uninstall::is_pending(&installation.places)? {
+        if Scope::is_pending(&installation.places)? {
             return Err(Error::UninstallUnderWay);
         }
         match Self::pending(&installation.places)? {
@@ -133,53 +107,5 @@ impl Operation {
 
     pub(crate) fn end(places: &Places) -> Result<()> {
         Ok(durable::remove_file(&places.operation())?)
-    }
-}
-
-/// Brings a release into service, step by step; tells whether anything changed. An upgrade that fails once the old
-/// release is being replaced is undone.
-pub fn carry_out(installation: &Installation, report: &Report<'_>, progress: &Progress) -> Result<bool> {
-    Operation::check(installation)?;
-    let operation = Operation::of(installation);
-    let from = operation.as_ref().and_then(|operation| operation.from.as_ref());
-    let leaving = from.map(|from| Release::kept(&installation.places, &from.manifest)).transpose()?;
-    let begin = || match &operation {
-        Some(operation) => operation.begin(installation, leaving.as_ref()),
-        None => Ok(()),
-    };
-    let mut changed = false;
-    for step in steps::all() {
-        let started = Instant::now();
-        match steps::run(step, installation, &begin, progress) {
-            Ok(outcome) => {
-                changed |= matches!(outcome, Outcome::Changed(_));
-                report(step.name(), &outcome, started.elapsed());
-            }
-            Err(error) => match leaving {
-                Some(leaving) if step.replaces() => {
-                    return Err(undo(installation, leaving, error, report, progress));
-                }
-                _ => return Err(error),
-            },
-        }
-    }
-    Ok(changed)
-}
-
-/// Brings the old release back; the error says why, and whether that went well.
-fn undo(
-    installation: &Installation,
-    leaving: Release,
-    why: Error,
-    report: &Report<'_>,
-    progress: &Progress,
-) -> Error {
-    let failed = Outcome::Failed(why.to_string());
-    report("upgrade", &failed, Duration::ZERO);
-    let why = Box::new(why);
-    let version = leaving.manifest().version.to_string();
-    match rollback::to(installation, leaving, report, progress) {
-        Ok(()) => Error::RolledBack { version, source: why },
-        Err(back) => Error::RollbackFailed { version, back: Box::new(back), source: why },
     }
 }

@@ -26,6 +26,9 @@ use self::record::PackageRecord;
 use crate::engine::daemon;
 use crate::{Error, Places, Result};
 
+/// In the journal: the step that installs them.
+pub const STEP: &str = "engine";
+
 /// What the host below `root` is: `debian-12`.
 pub fn target(root: &Path) -> Result<String> {
     let path = root.join("etc/os-release");

@@ -180,6 +180,11 @@ impl Places {
         self.root.join("var/lib/prometheus/node-exporter")
     }
 
+    /// Ours among them.
+    pub fn exported_metrics(&self, product: &str) -> PathBuf {
+        self.exporter_folder().join(format!("wt-{product}.prom"))
+    }
+
     /// A line for each check.
     pub fn check_log(&self, product: &str) -> PathBuf {
         self.logs(product).join("check.log")

@@ -8,7 +8,7 @@ use wt_keys::{Sha256Digest, durable};
 use wt_manifests::image::Image;
 
 use crate::engine::{Discard, Engine};
-use crate::installation::Installed;
+use crate::installed::Installed;
 use crate::operation::Operation;
 use crate::release::Release;
 use crate::wanted::Wanted;

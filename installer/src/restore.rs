@@ -26,8 +26,8 @@ use crate::conf::Conf;
 use crate::engine::Engine;
 use crate::file_system::{available, device, is_mount_point};
 use crate::journal::Event;
-use crate::operation::{Operation, Report};
-use crate::steps::Outcome;
+use crate::operation::Operation;
+use crate::outcome::{Outcome, Report};
 use crate::wanted::Wanted;
 use crate::{Error, Installation, Places, Result, journey, quiesce};
 

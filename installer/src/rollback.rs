@@ -5,11 +5,11 @@ use std::time::Instant;
 use wt_keys::console::Progress;
 
 use crate::conf::left;
-use crate::installation::Installed;
-use crate::operation::{Build, Kind, Operation, Report};
+use crate::installed::{Build, Installed};
+use crate::operation::{Kind, Operation};
+use crate::outcome::{Outcome, Report};
 use crate::release::Release;
-use crate::steps::{self, Outcome};
-use crate::{Error, Installation, Places, Result, trust_store};
+use crate::{Error, Installation, Places, Result, steps, trust_store};
 
 /// Takes `installation`'s release out of service and brings `older` back; returns when that is healthy.
 pub fn to(

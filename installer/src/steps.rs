@@ -19,13 +19,13 @@ mod swarm;
 mod trust;
 mod wrappers;
 
-pub use self::engine::InstallEngine;
 pub use self::folders::program_size;
 pub use self::init_data::InitData;
 
 use wt_keys::console::Progress;
 
 use crate::journal::Event;
+use crate::outcome::Outcome;
 use crate::support::redact::Redactor;
 use crate::{Installation, Result};
 
@@ -37,15 +37,6 @@ pub enum Need {
     Work(String),
     /// To be looked at in every run, and nothing is changed by it; in words, too.
     Check(String),
-}
-
-/// What became of a step; in words, but for nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Nothing,
-    Checked(String),
-    Changed(String),
-    Failed(String),
 }
 
 pub trait Step {
@@ -68,7 +59,7 @@ pub fn all() -> [&'static dyn Step; 18] {
     [
         &trust::PinTrust,
         &folders::MakeFolders,
-        &InstallEngine,
+        &engine::InstallEngine,
         &images::LoadImages,
         &keep::KeepRelease,
         &swarm::PrepareSwarm,

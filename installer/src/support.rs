@@ -23,9 +23,8 @@ use zeroize::Zeroizing;
 
 pub use self::archive::write;
 use self::redact::{Redacted, Redactor};
-use crate::installation::Installed;
-use crate::uninstall::Scope;
-use crate::{Error, Places, Result};
+use crate::installed::Installed;
+use crate::{Error, Places, Result, uninstall};
 
 /// Of a file that is longer, the end is taken.
 const TEXT_LIMIT: usize = 4 << 20;
@@ -64,7 +63,7 @@ struct Collection {
 
 /// Looks at all that a vendor may ask for; `lines` of each service's log.
 pub fn gather(places: &Places, now: Utc, lines: u64) -> Result<Support> {
-    let scope = Scope::of(places, now)?.ok_or(Error::NotInstalled)?;
+    let scope = uninstall::find_scope(places, now)?.ok_or(Error::NotInstalled)?;
     let site = read_site(&places.site_file());
     let redactor = Redactor::of_site(site.as_ref().unwrap_or(&toml::Table::new()));
     let mut collection = Collection { redactor, items: Vec::new(), left_out: Vec::new() };

@@ -7,21 +7,23 @@
 pub mod scope;
 mod traces;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use wt_keys::console::{Progress, Size};
-use wt_keys::durable;
+use wt_keys::{Utc, durable};
 
 pub use self::scope::{Phase, Scope};
 use crate::engine::SwarmState;
 use crate::floor::Floor;
-use crate::installation::Installed;
+use crate::installed::Installed;
+use crate::operation::Operation;
 use crate::packages::record::PackageRecord;
 use crate::packages::removal::Removal;
 use crate::prune::Images;
 use crate::release::Release;
 use crate::schedule::Schedule;
-use crate::{Error, Places, Result, engine_configuration, restore};
+use crate::{Error, Places, Result, SiteFile, engine_configuration, restore};
 
 const RESTORED: &str = "daemon.json is as it was; Docker reads it when it is started next";
 
@@ -30,6 +32,47 @@ pub type Report<'a> = dyn Fn(&'static str, &str, Duration) + 'a;
 
 /// Something that is still there, and why.
 pub type Left = String;
+
+/// What is installed, half installed, or was left by an uninstall before; `None` where there is nothing.
+pub fn find_scope(places: &Places, now: Utc) -> Result<Option<Scope>> {
+    let before = Scope::read(places)?;
+    if before.as_ref().is_some_and(|before| before.phase != Phase::Done) {
+        return Ok(before);
+    }
+    let pending = Operation::pending(places)?;
+    let installed = Installed::read(places)?;
+    let (product, home, data_root) = match (&installed, &pending) {
+        (Some(installed), _) => {
+            (installed.product.clone(), installed.home.clone(), installed.data_root.clone())
+        }
+        (None, Some(pending)) => {
+            // a run that was killed before it kept the answers has made nothing where they say
+            let site = SiteFile::read(&places.site_file()).ok();
+            let home = site.as_ref().map(|site| site.home(&pending.product));
+            let home = home.unwrap_or_else(|| Path::new("/opt").join(&pending.product));
+            (pending.product.clone(), home, site.map_or_else(|| "/data".into(), |site| site.data_root))
+        }
+        (None, None) => return Ok(before),
+    };
+    let mut data_folders = vec![data_root.join(format!(".{product}-initialised.json"))];
+    for digest in Release::all_kept(places)? {
+        let Ok(release) = Release::kept(places, &digest) else { continue };
+        let site = &release.manifest().site;
+        data_folders.extend(site.data.iter().chain(&site.logs).map(|folder| data_root.join(&folder.path)));
+    }
+    data_folders.sort();
+    data_folders.dedup();
+    Ok(Some(Scope {
+        product,
+        home,
+        data_root,
+        data_folders,
+        packages: false,
+        data: false,
+        began: now,
+        phase: Phase::Begun,
+    }))
+}
 
 /// Refuses what cannot be done to its end, before anything has changed.
 pub fn check(places: &Places, scope: &Scope) -> Result<()> {
@@ -154,11 +197,6 @@ fn packages(
     }
     durable::remove_file(&places.packages())?;
     Ok((!removal.packages.is_empty()).then(|| format!("removed {}", removal.packages.join(", "))))
-}
-
-/// Whether one was begun and not finished.
-pub fn is_pending(places: &Places) -> Result<bool> {
-    Ok(Scope::read(places)?.is_some_and(|scope| scope.phase != Phase::Done))
 }
 
 /// What `uninstall` would take away, in words.

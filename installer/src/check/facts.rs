@@ -16,7 +16,7 @@ use crate::backup::last::LastBackup;
 use crate::deployment::Deployment;
 use crate::engine::{Engine, Service, SwarmState};
 use crate::file_system::{FileSystem, Usage, mount_of};
-use crate::installation::Installed;
+use crate::installed::Installed;
 use crate::operation::Operation;
 use crate::wanted::Wanted;
 use crate::{Error, Installation, Places, Result, certificate, journey, quiesce, trust_store};

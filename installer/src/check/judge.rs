@@ -286,7 +286,8 @@ mod tests {
 
     use super::*;
     use crate::engine::{Service, Task};
-    use crate::operation::{Build, Kind};
+    use crate::installed::Build;
+    use crate::operation::Kind;
 
     fn at(text: &str) -> Utc {
         text.parse().unwrap()

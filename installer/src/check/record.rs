@@ -4,7 +4,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use wt_keys::{capped, durable, folder_of};
 
@@ -32,14 +32,9 @@ pub fn write(places: &Places, report: &Report, facts: &Facts) -> Result<()> {
     durable::create_folder(&folder_of(&places.metrics()), 0o755)?;
     durable::write(&places.metrics(), text.as_bytes(), 0o644)?;
     if places.exporter_folder().is_dir() {
-        durable::write(&exported(places, &report.product), text.as_bytes(), 0o644)?;
+        durable::write(&places.exported_metrics(&report.product), text.as_bytes(), 0o644)?;
     }
     add_line(&places.check_log(&report.product), &line(report))
-}
-
-/// Among the files that `node_exporter` reads.
-pub fn exported(places: &Places, product: &str) -> PathBuf {
-    places.exporter_folder().join(format!("wt-{product}.prom"))
 }
 
 /// `2026-11-24T08:00:00Z bad: service web: 0 of 1 running; 12 good, 1 warning; restarted web`

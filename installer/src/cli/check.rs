@@ -5,9 +5,10 @@ use super::lock::{CheckLock, Lock};
 use crate::check::alarm::Alarms;
 use crate::check::facts;
 use crate::check::{self, Report, record, repair};
-use crate::installation::Installed;
+use crate::installed::Installed;
 use crate::operation::Operation;
-use crate::{Error, Installation, Places, Result, quiesce, uninstall};
+use crate::uninstall::scope::Scope;
+use crate::{Error, Installation, Places, Result, quiesce};
 
 /// Start what stopped by itself, look at everything, and say what is bad; runs by itself every minute
 #[derive(Debug, clap::Args)]
@@ -23,7 +24,7 @@ pub struct Check {
 impl Check {
     pub fn run(self, output: Output, places: &Places) -> Done {
         super::require_root()?;
-        if uninstall::is_pending(places)? {
+        if Scope::is_pending(places)? {
             return Err(Error::UninstallUnderWay.into());
         }
         let installed = Installed::read(places)?.ok_or_else(|| not_installed(places))?;

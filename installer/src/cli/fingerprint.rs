@@ -6,7 +6,7 @@ use wt_keys::{SigningKey, Utc};
 use wt_licensor::request::{Occasion, Usage, merge};
 use wt_licensor::{Grade, Id, Request, fingerprint, install_key};
 
-use crate::installation::Installed;
+use crate::installed::Installed;
 use crate::steps::request::{self, Applicant};
 use crate::steps::snapshot;
 use crate::{Error, Places, Result, SiteFile, site};

@@ -5,7 +5,7 @@ use wt_keys::durable;
 
 use super::open::{self, TrustArgument, VolumeFolders};
 use crate::init::{Document, Given, Interview, Known, Person, Summary, Terminal, ask_all};
-use crate::installation::Installed;
+use crate::installed::Installed;
 use crate::release::Release;
 use crate::{Places, Result, SiteFile};
 

@@ -1,7 +1,8 @@
 use wt_keys::console::{Done, Output, now};
 
 use super::lock::Lock;
-use crate::steps::{self, Outcome};
+use crate::outcome::Outcome;
+use crate::steps;
 use crate::{Installation, Places};
 
 /// Fill the data stores, if that was not done yet; an installation does it by itself

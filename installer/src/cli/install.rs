@@ -6,9 +6,9 @@ use wt_keys::console::{Done, Failure, Output};
 
 use super::lock::Lock;
 use super::open::{self, SiteArgument, TrustArgument, VolumeFolders};
+use crate::outcome::Outcome;
 use crate::preflight::{self, Table};
-use crate::steps::Outcome;
-use crate::{Installation, Places, certificate, operation};
+use crate::{Installation, Places, certificate, install};
 
 /// What `wt-install BUNDLE` takes.
 #[derive(Debug, clap::Args)]
@@ -48,7 +48,7 @@ impl Install {
         if !warnings.is_empty() && !output.verbose {
             output.say(Table(&warnings));
         }
-        if operation::carry_out(
+        if install::carry_out(
             &installation,
             &|step, outcome, took| told(output, step, outcome, took),
             &output.progress(),

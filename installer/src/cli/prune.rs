@@ -6,7 +6,7 @@ use wt_keys::console::{Done, Output, Size};
 use super::lock::Lock;
 use crate::Places;
 use crate::engine::Engine;
-use crate::installation::Installed;
+use crate::installed::Installed;
 use crate::prune::Prune as Plan;
 
 /// Remove images of releases that are neither installed nor the one before, and what the engine kept of them

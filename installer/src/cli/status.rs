@@ -8,7 +8,7 @@ use wt_manifests::stack::Run;
 
 use crate::check::facts;
 use crate::engine::{Engine, Service};
-use crate::installation::Installed;
+use crate::installed::Installed;
 use crate::wanted::Wanted;
 use crate::{Error, Places};
 

@@ -43,7 +43,7 @@ impl Uninstall {
     pub fn run(self, output: Output, places: &Places) -> Done {
         super::require_root()?;
         let lock = Lock::take(places)?;
-        let mut scope = Scope::of(places, now())?.ok_or(Error::NotInstalled)?;
+        let mut scope = uninstall::find_scope(places, now())?.ok_or(Error::NotInstalled)?;
         scope.packages |= self.packages;
         scope.data |= self.data;
         uninstall::check(places, &scope)?;

@@ -6,7 +6,7 @@ use wt_licensor::{LicenseInputs, Reason, State, check};
 use super::{Row, Scene, Verdict};
 use crate::Result;
 use crate::check::facts;
-use crate::installation::Installed;
+use crate::installed::Installed;
 
 /// Nothing where no license is in force: then the release changes nothing about it.
 pub(super) fn rows(scene: &Scene<'_>) -> Result<Vec<Row>> {

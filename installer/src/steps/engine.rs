@@ -7,13 +7,9 @@ use crate::{Installation, Result, engine_configuration, packages};
 #[derive(Debug)]
 pub struct InstallEngine;
 
-impl InstallEngine {
-    pub const NAME: &str = "engine";
-}
-
 impl Step for InstallEngine {
     fn name(&self) -> &'static str {
-        Self::NAME
+        packages::STEP
     }
 
     fn need(&self, installation: &Installation) -> Result<Need> {

@@ -2,8 +2,8 @@ use wt_keys::console::Progress;
 
 use super::{Need, Step};
 use crate::floor::Floor;
-use crate::installation::Installed;
-use crate::operation::{Build, Operation};
+use crate::installed::{Build, Installed};
+use crate::operation::Operation;
 use crate::{Installation, Result};
 
 /// Says last of all what is installed.

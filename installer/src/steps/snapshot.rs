@@ -8,7 +8,7 @@ use wt_licensor::{Snapshot, install_key, licenses};
 
 use super::{Need, Step};
 use crate::check::record;
-use crate::installation::Installed;
+use crate::installed::Installed;
 use crate::{Installation, Places, Result, trust_store};
 
 /// Tells the containers which host they are on: nothing inside them could find out.

@@ -7,7 +7,7 @@ use wt_keys::Utc;
 
 use super::{Collection, TEXT_LIMIT};
 use crate::engine::{Engine, LogRequest, Service};
-use crate::installation::Installed;
+use crate::installed::Installed;
 use crate::release::Release;
 use crate::{Places, Result};
 

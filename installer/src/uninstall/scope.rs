@@ -1,15 +1,12 @@
 //! What an uninstall is about: written down first, since what it is told by goes on the way.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use wt_keys::{Utc, durable};
 
 use crate::engine::Engine;
-use crate::installation::Installed;
-use crate::operation::Operation;
-use crate::release::Release;
-use crate::{Places, Result, SiteFile, record_file};
+use crate::{Places, Result, record_file};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,46 +38,9 @@ impl Scope {
         if self.phase == Phase::EngineGone { Ok(None) } else { Engine::find() }
     }
 
-    /// What is installed, half installed, or was left by an uninstall before; `None` where there is nothing.
-    pub fn of(places: &Places, now: Utc) -> Result<Option<Self>> {
-        let before = Self::read(places)?;
-        if before.as_ref().is_some_and(|before| before.phase != Phase::Done) {
-            return Ok(before);
-        }
-        let pending = Operation::pending(places)?;
-        let installed = Installed::read(places)?;
-        let (product, home, data_root) = match (&installed, &pending) {
-            (Some(installed), _) => {
-                (installed.product.clone(), installed.home.clone(), installed.data_root.clone())
-            }
-            (None, Some(pending)) => {
-                // a run that was killed before it kept the answers has made nothing where they say
-                let site = SiteFile::read(&places.site_file()).ok();
-                let home = site.as_ref().map(|site| site.home(&pending.product));
-                let home = home.unwrap_or_else(|| Path::new("/opt").join(&pending.product));
-                (pending.product.clone(), home, site.map_or_else(|| "/data".into(), |site| site.data_root))
-            }
-            (None, None) => return Ok(before),
-        };
-        let mut data_folders = vec![data_root.join(format!(".{product}-initialised.json"))];
-        for digest in Release::all_kept(places)? {
-            let Ok(release) = Release::kept(places, &digest) else { continue };
-            let site = &release.manifest().site;
-            data_folders
-                .extend(site.data.iter().chain(&site.logs).map(|folder| data_root.join(&folder.path)));
-        }
-        data_folders.sort();
-        data_folders.dedup();
-        Ok(Some(Self {
-            product,
-            home,
-            data_root,
-            data_folders,
-            packages: false,
-            data: false,
-            began: now,
-            phase: Phase::Begun,
-        }))
+    /// Whether one was begun and not finished.
+    pub fn is_pending(places: &Places) -> Result<bool> {
+        Ok(Self::read(places)?.is_some_and(|scope| scope.phase != Phase::Done))
     }
 
     pub fn read(places: &Places) -> Result<Option<Self>> {

@@ -126,8 +126,8 @@ fn data_and_what_belongs_to_it_stays_unless_it_is_told() {
         ]
     );
     assert_eq!(left.len(), 3, "{left:?}");
-    assert!(!is_pending(&host.places).unwrap());
-    let again = Scope::of(&host.places, wt_keys::Utc::START).unwrap().unwrap();
+    assert!(!Scope::is_pending(&host.places).unwrap());
+    let again = find_scope(&host.places, wt_keys::Utc::START).unwrap().unwrap();
     assert_eq!(again.phase, Phase::Done, "what is left can still be taken away");
     host.run(true);
     assert_eq!(
@@ -197,9 +197,9 @@ fn a_run_that_was_killed_is_run_again() {
     let host = Host::new();
     let mut scope = host.scope(false);
     scope.begin(&host.places).unwrap();
-    assert!(is_pending(&host.places).unwrap());
+    assert!(Scope::is_pending(&host.places).unwrap());
     traces::folders(&host.places, &scope, &mut Vec::new()).unwrap();
-    assert_eq!(Scope::of(&host.places, wt_keys::Utc::START).unwrap(), Some(scope));
+    assert_eq!(find_scope(&host.places, wt_keys::Utc::START).unwrap(), Some(scope));
     host.run(false);
     assert!(host.files().contains(&"opt/worktile/conf/apps/web/license.json".to_owned()));
 }

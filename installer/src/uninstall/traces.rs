@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use wt_keys::{durable, folder_of};
 
 use super::{Left, Phase, Scope};
-use crate::check::record;
 use crate::conf::NEW;
 use crate::release::Release;
 use crate::steps::request::request_path;
@@ -41,7 +40,7 @@ pub(super) fn folders(places: &Places, scope: &Scope, left: &mut Vec<Left>) -> R
     durable::remove_folder(&run)?;
     remove_empty(&folder_of(&run))?;
     durable::remove_folder(&places.logs(&scope.product))?;
-    durable::remove_file(&record::exported(places, &scope.product))?;
+    durable::remove_file(&places.exported_metrics(&scope.product))?;
     Ok(was_there.then(|| format!("{} is gone", home.display())))
 }
 
