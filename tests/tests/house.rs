@@ -29,6 +29,48 @@ fn imports_run_one_way() {
     }
 }
 
+/// And no other is.
+#[test]
+fn every_command_is_named_in_the_readme() {
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    for (room, program) in [
+        ("keys", "wt-keys"),
+        ("bundler", "wt-bundle"),
+        ("licensor", "wt-license"),
+        ("installer", "wt-install"),
+    ] {
+        let verbs = verbs(room);
+        for verb in verbs.iter().filter(|verb| *verb != "let-go") {
+            let named = [format!("{program} {verb}"), format!("`{verb}`"), format!("`{verb} ")];
+            assert!(named.iter().any(|name| readme.contains(name)), "{program} {verb}");
+        }
+        for typed in readme.split(&format!("\n{program} ")).skip(1) {
+            let verb = typed.split_whitespace().next().unwrap();
+            let named = verbs.iter().any(|known| known == verb) || verb.ends_with(".tar.zst");
+            assert!(named, "there is no {program} {verb}");
+        }
+    }
+}
+
+/// Of the program of a room: `InitData` is `init-data`.
+fn verbs(room: &str) -> Vec<String> {
+    let cli = fs::read_to_string(repository().join(room).join("src/cli.rs")).unwrap();
+    let (_, rest) = cli.split_once("enum Verb {\n").unwrap();
+    let (verbs, _) = rest.split_once("\n}").unwrap();
+    let names = verbs.lines().filter_map(|line| line.trim().split_once('(')).map(|(name, _)| name);
+    let kebab = |name: &str| {
+        let mut verb = String::new();
+        for letter in name.chars() {
+            if letter.is_uppercase() && !verb.is_empty() {
+                verb.push('-');
+            }
+            verb.push(letter.to_ascii_lowercase());
+        }
+        verb
+    };
+    names.filter(|name| name.starts_with(char::is_uppercase)).map(kebab).collect()
+}
+
 #[test]
 fn what_may_happen_in_few_places_happens_in_no_other() {
     let places: [(&[&str], &[&str]); 9] = [
