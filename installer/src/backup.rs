@@ -18,6 +18,7 @@ pub mod last;
 pub mod list;
 pub mod path;
 pub mod plan;
+pub mod retention;
 pub mod source;
 pub mod tar;
 
@@ -35,7 +36,6 @@ use self::list::{BackupList, FORMAT};
 use self::source::{Measure, Root};
 use crate::engine::Engine;
 use crate::file_system::available;
-use crate::journal::Event;
 use crate::operation::Operation;
 use crate::{Error, Installation, Result, quiesce, restore};
 
@@ -72,19 +72,8 @@ pub fn carry_out(installation: &Installation, order: &Order, progress: &Progress
     let folder = prepare(installation, order, &roots, &key)?;
     let measure = source::measure(&roots)?;
     require_room(installation, &folder, &key.public(), measure)?;
-    let record =
-        |event, detail: &str| installation.journal.record((installation.clock)(), NAME, event, detail);
-    record(Event::Began, &folder.display().to_string())?;
-    match make(installation, order, &folder, &roots, &key, measure, progress) {
-        Ok(made) => {
-            record(Event::Done, &made.backup.name())?;
-            Ok(made)
-        }
-        Err(error) => {
-            let _ = record(Event::Failed, &error.to_string()); // the failure itself is what must be seen
-            Err(error)
-        }
-    }
+    let work = || make(installation, order, &folder, &roots, &key, measure, progress);
+    installation.journaled(NAME, &folder.display().to_string(), work, |made| made.backup.name())
 }
 
 /// Returns once every service is healthy: those that waited for the ones held still, too.
@@ -97,9 +86,7 @@ pub fn await_health(installation: &Installation, progress: &Progress) -> Result<
 
 /// In the middle of an upgrade or of a restore nobody could say what the data is of.
 fn refuse_in_between(installation: &Installation) -> Result<()> {
-    if let Some(pending) = Operation::pending(&installation.places)? {
-        return Err(Error::UnderWay { kind: pending.kind, version: pending.to.version.to_string() });
-    }
+    Operation::refuse_pending(&installation.places)?;
     restore::none_is_pending(&installation.places)
 }
 
@@ -111,14 +98,14 @@ fn prepare(installation: &Installation, order: &Order, roots: &[Root], key: &Sig
         return Err(Error::BackupInside { folder, inside });
     }
     wt_keys::durable::create_folder(&folder, 0o700)?;
-    folder::remove_leftovers(&folder, product, key)?;
+    retention::remove_leftovers(&folder, product, key)?;
     Ok(folder)
 }
 
 /// As much as the data takes, unless an earlier backup shows how well it compresses.
 fn require_room(installation: &Installation, folder: &Path, key: &PublicKey, measure: Measure) -> Result<()> {
     let newest =
-        folder::ours(folder, installation.product(), key, (installation.clock)())?.into_iter().next();
+        retention::ours(folder, installation.product(), key, (installation.clock)())?.into_iter().next();
     let expected = newest.map_or(measure.stored, |backup| {
         let (stored, length) = (backup.stored.max(1), backup.length);
         let scaled = u128::from(measure.stored) * u128::from(length) / u128::from(stored);

@@ -8,6 +8,7 @@
 pub mod alarm;
 pub mod facts;
 mod judge;
+pub mod letter;
 mod metrics;
 pub mod record;
 pub mod repair;
@@ -21,7 +22,7 @@ use wt_manifests::Manifest;
 use self::facts::Facts;
 pub use self::judge::judge;
 use crate::SiteFile;
-use crate::support::redact::Redactor;
+use crate::redact::Redactor;
 
 /// What was looked at, and what is to be thought of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,12 +13,12 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use wt_keys::{durable, folder_of};
+use wt_keys::{Sha256Digest, durable, folder_of};
 
 pub use self::change::{Change, reconcile};
 pub use self::variables::Values;
 use crate::release::Release;
-use crate::{Error, Installation, Places, Result, SiteFile};
+use crate::{Error, Installation, Places, Result, SiteFile, home};
 
 const TEMPLATE_LIMIT: u64 = 4 << 20;
 pub const NEW: &str = "new";
@@ -45,7 +45,7 @@ pub struct Conf {
 impl Conf {
     /// Where the files are.
     pub fn folder(site: &SiteFile, product: &str) -> PathBuf {
-        site.home(product).join("conf/apps")
+        home::conf(&site.home(product))
     }
 
     /// Renders the files of the release; `last` is the release that rendered them last, if there was one.
@@ -54,7 +54,7 @@ impl Conf {
         let manifest = release.manifest();
         let folder = Self::folder(site, &manifest.product);
         let values = Values::of(installation)?;
-        let record = |release: &Release| rendered(&installation.places, release);
+        let record = |release: &Release| rendered(&installation.places, &release.digest());
         let files = manifest.site.conf.iter().map(|conf| {
             let name = conf.template.to_string();
             let bytes = release.read_entry(&format!("conf/{name}"), TEMPLATE_LIMIT)?;
@@ -128,8 +128,8 @@ impl ConfFile {
 }
 
 /// What a release's templates rendered to, kept with it.
-pub fn rendered(places: &Places, release: &Release) -> PathBuf {
-    places.release_state(&release.digest()).join("rendered")
+pub fn rendered(places: &Places, manifest: &Sha256Digest) -> PathBuf {
+    places.release_state(manifest).join("rendered")
 }
 
 /// What was rendered earlier. A record that is damaged is none: what lies there then counts as edited.

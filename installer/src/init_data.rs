@@ -1,7 +1,7 @@
 //! Whether the data stores of a site were filled. That belongs to the data: it lies beside it, goes into every backup, and
 //! comes back with it on another host.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wt_keys::{Utc, durable};
@@ -16,12 +16,16 @@ struct Filled<'a> {
 }
 
 /// The file that says that it was done.
-pub fn place(installation: &Installation) -> PathBuf {
-    installation.site.data_root.join(format!(".{}-initialised.json", installation.product()))
+pub fn place(data_root: &Path, product: &str) -> PathBuf {
+    data_root.join(format!(".{product}-initialised.json"))
+}
+
+fn own_place(installation: &Installation) -> PathBuf {
+    place(&installation.site.data_root, installation.product())
 }
 
 pub fn was_done(installation: &Installation) -> Result<bool> {
-    let place = place(installation);
+    let place = own_place(installation);
     place.try_exists().map_err(Error::io("look for", &place))
 }
 
@@ -33,5 +37,5 @@ pub fn remember(installation: &Installation) -> Result<()> {
         at: (installation.clock)(),
     };
     let bytes = serde_json::to_vec_pretty(&filled).unwrap_or_default(); // strings only: cannot fail
-    Ok(durable::write(&place(installation), &bytes, 0o644)?)
+    Ok(durable::write(&own_place(installation), &bytes, 0o644)?)
 }

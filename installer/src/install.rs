@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use wt_keys::console::Progress;
 
 use crate::operation::Operation;
-use crate::outcome::{Outcome, Report};
+use crate::outcome::{Observer, Outcome};
 use crate::release::Release;
 use crate::{Error, Installation, Result, rollback, steps};
 
 /// Brings a release into service, step by step; tells whether anything changed. An upgrade that fails once the old
 /// release is being replaced is undone.
-pub fn carry_out(installation: &Installation, report: &Report<'_>, progress: &Progress) -> Result<bool> {
+pub fn carry_out(installation: &Installation, report: &Observer<'_>, progress: &Progress) -> Result<bool> {
     Operation::check(installation)?;
     let operation = Operation::of(installation);
     let from = operation.as_ref().and_then(|operation| operation.from.as_ref());
@@ -44,7 +44,7 @@ fn undo(
     installation: &Installation,
     leaving: Release,
     why: Error,
-    report: &Report<'_>,
+    report: &Observer<'_>,
     progress: &Progress,
 ) -> Error {
     let failed = Outcome::Failed(why.to_string());

@@ -9,10 +9,11 @@ use wt_manifests::image::Image;
 use crate::engine::Engine;
 use crate::floor::Floor;
 use crate::installed::Installed;
-use crate::journal::Journal;
+use crate::journal::{Event, Journal};
+use crate::redact::Redactor;
 use crate::release::Release;
 use crate::uninstall::scope::Scope;
-use crate::{Error, Places, Result, SiteFile, packages};
+use crate::{Error, Places, Result, SiteFile, home, packages};
 
 #[derive(Debug)]
 pub struct Installation {
@@ -98,6 +99,30 @@ impl Installation {
         Ok(images)
     }
 
+    /// Does `work`, which changes something, and writes down that it began and how it ended; `done` says what was done.
+    pub fn journaled<T>(
+        &self,
+        name: &str,
+        detail: &str,
+        work: impl FnOnce() -> Result<T>,
+        done: impl FnOnce(&T) -> String,
+    ) -> Result<T> {
+        let record = |event, detail: &str| self.journal.record((self.clock)(), name, event, detail);
+        record(Event::Began, detail)?;
+        match work() {
+            Ok(value) => {
+                record(Event::Done, &done(&value))?;
+                Ok(value)
+            }
+            Err(error) => {
+                // the failure itself is what the operator must see, also where the journal cannot be written
+                let why = Redactor::of(&self.site).redact(&error.to_string());
+                let _ = record(Event::Failed, why.text());
+                Err(error)
+            }
+        }
+    }
+
     pub fn manifest(&self) -> &Manifest {
         self.release.manifest()
     }
@@ -159,7 +184,7 @@ impl Installation {
 
     fn license_folder(&self) -> Option<PathBuf> {
         let place = self.manifest().site.license.as_ref()?;
-        Some(self.home().join("conf/apps").join(&place.service))
+        Some(home::conf(&self.home()).join(&place.service))
     }
 
     pub fn data_folder(&self, path: &impl AsRef<Path>) -> PathBuf {

@@ -25,8 +25,8 @@ use wt_keys::capped;
 
 use self::conversation::{Conversation, Tls};
 pub use self::problem::Problem;
+use crate::redact::Redactor;
 use crate::site::{MailAddress, Secret, Security, Smtp, is_host_name};
-use crate::support::redact::Redactor;
 use crate::{Error, Result, resolver};
 
 /// For one answer, and for all of a conversation.

@@ -61,6 +61,11 @@ impl Operation {
         Ok(Some(found).filter(|found| installed.is_none_or(|now| now.manifest != found.to.manifest)))
     }
 
+    /// Refuses what cannot be done in the middle of one.
+    pub fn refuse_pending(places: &Places) -> Result<()> {
+        Self::pending(places)?.map_or(Ok(()), |pending| Err(pending.into()))
+    }
+
     /// What bringing `installation`'s release would be; `None` where it is what is installed.
     pub fn of(installation: &Installation) -> Option<Self> {
         let to = Build::of(&installation.release);
@@ -82,7 +87,7 @@ impl Operation {
             Some(pending)
                 if pending.kind == Kind::Rollback || pending.to != Build::of(&installation.release) =>
             {
-                Err(Error::UnderWay { kind: pending.kind, version: pending.to.version.to_string() })
+                Err(pending.into())
             }
             _ => Ok(()),
         }
@@ -107,5 +112,11 @@ impl Operation {
 
     pub(crate) fn end(places: &Places) -> Result<()> {
         Ok(durable::remove_file(&places.operation())?)
+    }
+}
+
+impl From<Operation> for Error {
+    fn from(pending: Operation) -> Self {
+        Self::UnderWay { kind: pending.kind, version: pending.to.version.to_string() }
     }
 }

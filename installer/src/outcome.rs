@@ -12,4 +12,4 @@ pub enum Outcome {
 }
 
 /// Told of what became of each step, and how long it took.
-pub type Report<'a> = dyn Fn(&'static str, &Outcome, Duration) + 'a;
+pub type Observer<'a> = dyn Fn(&'static str, &Outcome, Duration) + 'a;

@@ -30,9 +30,7 @@ impl Prune {
     /// Looks; changes nothing. Refuses while a change is unfinished, which may yet need any of it.
     pub fn plan(places: &Places, engine: &Engine) -> Result<Self> {
         let installed = Installed::read(places)?.ok_or(Error::NotInstalled)?;
-        if let Some(pending) = Operation::pending(places)? {
-            return Err(Error::UnderWay { kind: pending.kind, version: pending.to.version.to_string() });
-        }
+        Operation::refuse_pending(places)?;
         let keep: BTreeSet<Sha256Digest> = [installed.manifest]
             .into_iter()
             .chain(installed.previous.as_ref().map(|previous| previous.manifest))

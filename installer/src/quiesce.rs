@@ -17,7 +17,6 @@ use crate::backup::plan::TimeSpan;
 use crate::deployment::Deployment;
 use crate::engine::Engine;
 use crate::guard::Guard;
-use crate::journal::{Event, Journal};
 use crate::wanted::Wanted;
 use crate::{Error, Installation, Places, Result, hook, record_file};
 
@@ -303,16 +302,8 @@ pub fn overdue(places: &Places, now: Utc) -> Result<Option<Utc>> {
 
 fn let_go_of(record: &HoldRecord, installation: &Installation) -> Result<()> {
     let engine = Engine::connect()?;
-    let journal: &Journal = &installation.journal;
-    let journaled = |event, detail: &str| journal.record((installation.clock)(), NAME, event, detail);
-    journaled(Event::Began, "a run was killed while it held services still")?;
-    match record.let_go(installation, &engine) {
-        Ok(()) => journaled(Event::Done, ""),
-        Err(error) => {
-            let _ = journaled(Event::Failed, &error.to_string());
-            Err(error)
-        }
-    }
+    let why = "a run was killed while it held services still";
+    installation.journaled(NAME, why, || record.let_go(installation, &engine), |()| String::new())
 }
 
 #[cfg(test)]

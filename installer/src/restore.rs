@@ -6,28 +6,20 @@
 
 pub mod conf;
 pub mod record;
+mod targets;
 pub mod unpack;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use wt_keys::console::{Progress, Size};
-use wt_keys::{durable, folder_of};
 
-use self::record::{RestoreRecord, Stage, Swap};
+use self::record::{RestoreRecord, Stage};
+use self::targets::Targets;
 use self::unpack::Unpack;
 use crate::backup::encryption::Identities;
 use crate::backup::folder::Backup;
-use crate::backup::list::{BackupList, CONF, RENDERED};
-use crate::backup::path::BackupPath;
-use crate::backup::source;
-use crate::conf::Conf;
 use crate::engine::Engine;
-use crate::file_system::{available, device, is_mount_point};
-use crate::journal::Event;
-use crate::operation::Operation;
-use crate::outcome::{Outcome, Report};
+use crate::outcome::{Observer, Outcome};
 use crate::wanted::Wanted;
 use crate::{Error, Installation, Places, Result, journey, quiesce};
 
@@ -36,15 +28,13 @@ pub use self::record::recover;
 /// In the journal.
 const NAME: &str = "restore";
 const JOURNEY_PATIENCE: Duration = Duration::from_mins(1);
-/// What folders, links and small files take beside their bytes.
-const EACH: u64 = 4096;
 
 /// Brings the backup's data into service; returns when the product is well with it.
 pub fn carry_out(
     installation: &Installation,
     backup: &Backup,
     identities: Option<&Identities>,
-    report: &Report<'_>,
+    report: &Observer<'_>,
     progress: &Progress,
 ) -> Result<()> {
     let targets = Targets::of(installation, &backup.list)?;
@@ -55,38 +45,27 @@ pub fn carry_out(
         stage: Stage::Unpacking,
         swaps: targets.swaps()?,
     };
-    journaled(installation, &backup.name(), || {
+    let work = || {
         let record = stage(installation, backup, identities, &targets, record, report, progress)?;
         bring_into_service(installation, record, report, progress)
-    })
+    };
+    installation.journaled(NAME, &backup.name(), work, |()| String::new())
 }
 
 /// Goes on with a restore whose data is in place already.
 pub fn resume(
     installation: &Installation,
     record: RestoreRecord,
-    report: &Report<'_>,
+    report: &Observer<'_>,
     progress: &Progress,
 ) -> Result<()> {
     let name = record.backup.display().to_string();
-    journaled(installation, &name, || {
+    let work = || {
         let engine = installation.engine()?;
         let held = quiesce::stop_all(installation, &engine, progress)?;
-        judge(installation, &engine, held, record, report, progress)
-    })
-}
-
-fn journaled(installation: &Installation, detail: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    let record =
-        |event, detail: &str| installation.journal.record((installation.clock)(), NAME, event, detail);
-    record(Event::Began, detail)?;
-    match work() {
-        Ok(()) => record(Event::Done, detail),
-        Err(error) => {
-            let _ = record(Event::Failed, &error.to_string()); // the failure itself is what must be seen
-            Err(error)
-        }
-    }
+        prove(installation, &engine, held, record, report, progress)
+    };
+    installation.journaled(NAME, &name, work, |()| String::new())
 }
 
 /// Unpacks everything beside what is there. Nothing that is live was touched when it fails, and nothing is left of it.
@@ -96,7 +75,7 @@ fn stage(
     identities: Option<&Identities>,
     targets: &Targets,
     mut record: RestoreRecord,
-    report: &Report<'_>,
+    report: &Observer<'_>,
     progress: &Progress,
 ) -> Result<RestoreRecord> {
     let (places, started) = (&installation.places, Instant::now());
@@ -125,7 +104,7 @@ fn stage(
 fn bring_into_service(
     installation: &Installation,
     mut record: RestoreRecord,
-    report: &Report<'_>,
+    report: &Observer<'_>,
     progress: &Progress,
 ) -> Result<()> {
     let (engine, started) = (installation.engine()?, Instant::now());
@@ -143,16 +122,16 @@ fn bring_into_service(
     }
     let words = format!("{} folders are the backup's", record.swaps.len());
     report("swap", &Outcome::Changed(words), started.elapsed());
-    judge(installation, &engine, held, record, report, progress)
+    prove(installation, &engine, held, record, report, progress)
 }
 
 /// Starts the services on the new data. Where they are not well with it, the old data is put back.
-fn judge(
+fn prove(
     installation: &Installation,
     engine: &Engine,
     held: quiesce::Held<'_>,
     mut record: RestoreRecord,
-    report: &Report<'_>,
+    report: &Observer<'_>,
     progress: &Progress,
 ) -> Result<()> {
     let started = Instant::now();
@@ -203,7 +182,7 @@ fn go_back(
     held: quiesce::Held<'_>,
     mut record: RestoreRecord,
     why: Error,
-    report: &Report<'_>,
+    report: &Observer<'_>,
     progress: &Progress,
 ) -> Error {
     let started = Instant::now();
@@ -221,99 +200,4 @@ fn go_back(
 
 fn not_back(record: RestoreRecord, stuck: Error, why: Error) -> Error {
     Error::RestoreStuck { backup: record.backup, back: Box::new(stuck), source: Box::new(why) }
-}
-
-/// Where on this site the parts of a backup belong.
-#[derive(Debug)]
-struct Targets {
-    /// Each root of the backup, and its place here.
-    data: Vec<(BackupPath, PathBuf)>,
-    /// The folder for the configuration, if the backup has any, and what was rendered.
-    conf: Option<PathBuf>,
-    aside: Vec<BackupPath>,
-}
-
-impl Targets {
-    /// Refuses a backup of another product or release, and one with a folder that the release has not.
-    fn of(installation: &Installation, list: &BackupList) -> Result<Self> {
-        if let Some(pending) = Operation::pending(&installation.places)? {
-            return Err(Error::UnderWay { kind: pending.kind, version: pending.to.version.to_string() });
-        }
-        let manifest = installation.manifest();
-        if (&list.product, &list.version) != (&manifest.product, &manifest.version) {
-            return Err(Error::BackupRelease {
-                expected: format!("{} {}", manifest.product, manifest.version),
-                found: format!("{} {}", list.product, list.version),
-            });
-        }
-        let known = source::roots(installation, true).into_iter().map(|root| (root.path, root.place));
-        let known: BTreeMap<BackupPath, PathBuf> = known.collect();
-        let (mut data, mut conf, mut aside) = (Vec::new(), None, Vec::new());
-        for root in &list.roots {
-            let place = known.get(root).ok_or_else(|| Error::BackupRoot { found: root.to_string() })?;
-            match root.as_bytes() {
-                name if name == CONF.as_bytes() => {
-                    conf = Some(Conf::folder(&installation.site, installation.product()));
-                    aside.push(root.clone());
-                }
-                name if name == RENDERED.as_bytes() => aside.push(root.clone()),
-                _ => data.push((root.clone(), place.clone())),
-            }
-        }
-        Ok(Self { data, conf, aside })
-    }
-
-    fn swaps(&self) -> Result<Vec<Swap>> {
-        let places = self.data.iter().map(|(_, place)| place).chain(&self.conf);
-        places
-            .map(|place| {
-                if place.is_symlink() {
-                    Err(Error::LinkedRoot { path: place.clone() })
-                } else if is_mount_point(place) {
-                    Err(Error::RestoreMount { path: place.clone() })
-                } else {
-                    Swap::new(place.clone())
-                }
-            })
-            .collect()
-    }
-
-    fn conf(&self) -> Option<Swap> {
-        self.conf.clone().map(|live| Swap { live, had: true })
-    }
-
-    /// Where each root is unpacked: from nothing, as what is there is a killed run's.
-    fn unpack_places(&self, installation: &Installation) -> Result<Vec<(BackupPath, PathBuf)>> {
-        let restoring = installation.places.restoring();
-        durable::remove_folder(&restoring)?;
-        durable::create_folder(&restoring, 0o700)?;
-        let staged = |(root, place): &(BackupPath, PathBuf)| {
-            let staged = Swap { live: place.clone(), had: true }.staged();
-            if record::is_there(&staged)? {
-                return Err(Error::RestoreInTheWay { path: staged });
-            }
-            Ok((root.clone(), staged))
-        };
-        let aside = self.aside.iter().map(|root| Ok((root.clone(), restoring.join(root.to_string()))));
-        self.data.iter().map(staged).chain(aside).collect()
-    }
-
-    /// A row for each file system: folders that share one share its free bytes.
-    fn require_room(&self, list: &BackupList) -> Result<()> {
-        let mut needed: BTreeMap<u64, (PathBuf, u64)> = BTreeMap::new();
-        for (root, place) in &self.data {
-            let own = list.entries.iter().filter(|entry| entry.path.lies_in(root));
-            let bytes = own.fold(0_u64, |sum, entry| sum.saturating_add(entry.stored()).saturating_add(EACH));
-            let folder = folder_of(place);
-            let row = needed.entry(device(&folder)).or_insert((folder, 0));
-            row.1 = row.1.saturating_add(bytes);
-        }
-        for (folder, needed) in needed.into_values() {
-            let free = available(&folder);
-            if free < needed {
-                return Err(Error::NoRoom { folder, needed, free });
-            }
-        }
-        Ok(())
-    }
 }

@@ -7,7 +7,7 @@ use wt_keys::console::Progress;
 use crate::conf::left;
 use crate::installed::{Build, Installed};
 use crate::operation::{Kind, Operation};
-use crate::outcome::{Outcome, Report};
+use crate::outcome::{Observer, Outcome};
 use crate::release::Release;
 use crate::{Error, Installation, Places, Result, steps, trust_store};
 
@@ -15,7 +15,7 @@ use crate::{Error, Installation, Places, Result, steps, trust_store};
 pub fn to(
     installation: &Installation,
     older: Release,
-    report: &Report<'_>,
+    report: &Observer<'_>,
     progress: &Progress,
 ) -> Result<()> {
     let newer = &installation.release;

@@ -16,8 +16,7 @@ use wt_keys::{durable, folder_of};
 use crate::backup::plan::TimeOfDay;
 use crate::command::Command;
 use crate::engine::daemon;
-use crate::steps::folders;
-use crate::{Installation, Places, Result};
+use crate::{Installation, Places, Result, home};
 
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -94,7 +93,7 @@ impl Schedule {
         Self {
             root: places.root().to_owned(),
             product: product.to_owned(),
-            program: folders::program(home),
+            program: home::program(home),
             jobs: [SNAPSHOT, CHECK].into_iter().chain(backup).collect(),
         }
     }

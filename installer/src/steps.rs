@@ -24,9 +24,7 @@ pub use self::init_data::InitData;
 
 use wt_keys::console::Progress;
 
-use crate::journal::Event;
 use crate::outcome::Outcome;
-use crate::support::redact::Redactor;
 use crate::{Installation, Result};
 
 /// What a step has to do on this host.
@@ -95,20 +93,7 @@ pub fn run(
         Need::Check(_) => return step.apply(installation, progress).map(Outcome::Checked),
         Need::Work(_) => {}
     }
-    let record =
-        |event, detail: &str| installation.journal.record((installation.clock)(), step.name(), event, detail);
     begin()?;
-    record(Event::Began, "")?;
-    match step.apply(installation, progress) {
-        Ok(done) => {
-            record(Event::Done, &done)?;
-            Ok(Outcome::Changed(done))
-        }
-        Err(error) => {
-            // the failure itself is what the operator must see, also where the journal cannot be written
-            let why = Redactor::of(&installation.site).redact(&error.to_string());
-            let _ = record(Event::Failed, why.text());
-            Err(error)
-        }
-    }
+    let apply = || step.apply(installation, progress);
+    installation.journaled(step.name(), "", apply, String::clone).map(Outcome::Changed)
 }

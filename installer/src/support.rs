@@ -6,12 +6,8 @@
 
 mod archive;
 mod engine;
-mod flags;
 mod host;
-mod named;
-pub mod redact;
 mod site;
-mod tokens;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -22,8 +18,8 @@ use wt_manifests::RelativePath;
 use zeroize::Zeroizing;
 
 pub use self::archive::write;
-use self::redact::{Redacted, Redactor};
 use crate::installed::Installed;
+use crate::redact::{self, Redacted, Redactor};
 use crate::{Error, Places, Result, uninstall};
 
 /// Of a file that is longer, the end is taken.

@@ -7,13 +7,12 @@
 pub mod scope;
 mod traces;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use wt_keys::console::{Progress, Size};
 use wt_keys::{Utc, durable};
 
-pub use self::scope::{Phase, Scope};
+pub use self::scope::{Scope, Stage};
 use crate::engine::SwarmState;
 use crate::floor::Floor;
 use crate::installed::Installed;
@@ -23,12 +22,12 @@ use crate::packages::removal::Removal;
 use crate::prune::Images;
 use crate::release::Release;
 use crate::schedule::Schedule;
-use crate::{Error, Places, Result, SiteFile, engine_configuration, restore};
+use crate::{Error, Places, Result, SiteFile, engine_configuration, init_data, restore, site};
 
 const RESTORED: &str = "daemon.json is as it was; Docker reads it when it is started next";
 
 /// Told of each part that did something, and how long it has taken till then.
-pub type Report<'a> = dyn Fn(&'static str, &str, Duration) + 'a;
+pub type Observer<'a> = dyn Fn(&'static str, &str, Duration) + 'a;
 
 /// Something that is still there, and why.
 pub type Left = String;
@@ -36,7 +35,7 @@ pub type Left = String;
 /// What is installed, half installed, or was left by an uninstall before; `None` where there is nothing.
 pub fn find_scope(places: &Places, now: Utc) -> Result<Option<Scope>> {
     let before = Scope::read(places)?;
-    if before.as_ref().is_some_and(|before| before.phase != Phase::Done) {
+    if before.as_ref().is_some_and(|before| before.stage != Stage::Done) {
         return Ok(before);
     }
     let pending = Operation::pending(places)?;
@@ -49,12 +48,16 @@ pub fn find_scope(places: &Places, now: Utc) -> Result<Option<Scope>> {
             // a run that was killed before it kept the answers has made nothing where they say
             let site = SiteFile::read(&places.site_file()).ok();
             let home = site.as_ref().map(|site| site.home(&pending.product));
-            let home = home.unwrap_or_else(|| Path::new("/opt").join(&pending.product));
-            (pending.product.clone(), home, site.map_or_else(|| "/data".into(), |site| site.data_root))
+            let home = home.unwrap_or_else(|| site::default_home(&pending.product));
+            (
+                pending.product.clone(),
+                home,
+                site.map_or_else(|| site::DATA_ROOT.into(), |site| site.data_root),
+            )
         }
         (None, None) => return Ok(before),
     };
-    let mut data_folders = vec![data_root.join(format!(".{product}-initialised.json"))];
+    let mut data_folders = vec![init_data::place(&data_root, &product)];
     for digest in Release::all_kept(places)? {
         let Ok(release) = Release::kept(places, &digest) else { continue };
         let site = &release.manifest().site;
@@ -70,7 +73,7 @@ pub fn find_scope(places: &Places, now: Utc) -> Result<Option<Scope>> {
         packages: false,
         data: false,
         began: now,
-        phase: Phase::Begun,
+        stage: Stage::Begun,
     }))
 }
 
@@ -94,7 +97,7 @@ pub fn check(places: &Places, scope: &Scope) -> Result<()> {
 pub fn carry_out(
     places: &Places,
     scope: &mut Scope,
-    report: &Report<'_>,
+    report: &Observer<'_>,
     progress: &Progress,
 ) -> Result<Vec<Left>> {
     if let Some(installed) = Installed::read(places)? {
@@ -189,7 +192,7 @@ fn packages(
     }
     let phase = progress.phase("removing Docker", None);
     let removal = Removal::plan(places, &record)?;
-    scope.reach(Phase::EngineGone, places)?;
+    scope.reach(Stage::EngineGone, places)?;
     removal.carry_out(places, &record)?;
     drop(phase);
     if !removal.needed.is_empty() {

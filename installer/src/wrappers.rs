@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 
 use wt_keys::{capped, durable, folder_of};
 
-use crate::steps::folders;
-use crate::{Error, Result};
+use crate::{Error, Result, home};
 
 /// A script in the product's folder.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +69,7 @@ impl Wrapper {
         match self.does {
             Does::Calls(words) => {
                 let words = if words.is_empty() { String::new() } else { format!(" {words}") };
-                format!("#!/bin/sh\nexec {}{words} \"$@\"\n", folders::program(home).display())
+                format!("#!/bin/sh\nexec {}{words} \"$@\"\n", home::program(home).display())
             }
             Does::Says(what) => format!("#!/bin/sh\n{}\n", said(what)),
         }
@@ -163,7 +162,7 @@ mod tests {
     #[test]
     fn what_a_script_is_given_reaches_the_program_and_its_exit_code_comes_back() {
         let home = tempfile::tempdir().unwrap();
-        let program = folders::program(home.path());
+        let program = home::program(home.path());
         durable::create_folder(&folder_of(&program), 0o755).unwrap();
         durable::write(&program, b"#!/bin/sh\nprintf '<%s>' \"$@\"\nexit 7\n", 0o755).unwrap();
         write(home.path()).unwrap();

@@ -14,9 +14,10 @@ use wt_installer::backup::bounds::DEEPEST;
 use wt_installer::backup::data_reader::{Look, Visitor};
 use wt_installer::backup::data_writer::{DataWriter, Written};
 use wt_installer::backup::encryption::{Identities, Recipient};
-use wt_installer::backup::folder::{self, Backup, Found, KEY, LIST, Unfinished, What};
+use wt_installer::backup::folder::{self, Backup, KEY, LIST, Unfinished};
 use wt_installer::backup::list::{BackupList, FORMAT, Kind};
 use wt_installer::backup::plan::TimeSpan;
+use wt_installer::backup::retention::{self, Found, What};
 use wt_installer::backup::source::{self, Root};
 use wt_installer::quiesce::Deadline;
 use wt_installer::restore::unpack::Unpack;
@@ -217,7 +218,7 @@ fn a_file_of_private_keys_that_others_can_read_is_refused() {
 }
 
 #[test]
-fn every_flipped_bit_of_the_data_is_seen_before_it_is_decompressed() {
+fn a_flipped_bit_of_any_byte_of_the_data_is_seen_before_it_is_decompressed() {
     let world = World::new();
     let backup = world.back_up(&[]);
     let path = backup.folder.join("data.tar.zst");
@@ -235,7 +236,7 @@ fn every_flipped_bit_of_the_data_is_seen_before_it_is_decompressed() {
 }
 
 #[test]
-fn every_flipped_bit_of_the_list_is_refused() {
+fn a_flipped_bit_of_any_byte_of_the_list_is_refused() {
     let world = World::new();
     let backup = world.back_up(&[]);
     let path = backup.folder.join(LIST);
@@ -330,8 +331,8 @@ fn a_run_that_was_killed_leaves_nothing_that_looks_like_a_backup() {
     let mine = Unfinished::create(&world.backups(), &name, &insecure_key(1)).unwrap();
     std::mem::forget(mine); // as SIGKILL would
     let theirs = Unfinished::create(&world.backups(), &name.replace("02", "03"), &insecure_key(2)).unwrap();
-    assert!(folder::all(&world.backups(), "acme", &insecure_key(1).public()).unwrap().is_empty());
-    folder::remove_leftovers(&world.backups(), "acme", &insecure_key(1)).unwrap();
+    assert!(retention::all(&world.backups(), "acme", &insecure_key(1).public()).unwrap().is_empty());
+    retention::remove_leftovers(&world.backups(), "acme", &insecure_key(1)).unwrap();
     assert_eq!(
         fs::read_dir(world.backups()).unwrap().count(),
         1,
@@ -358,7 +359,7 @@ fn the_newest_backups_are_kept_and_what_is_not_ours_stays() {
     fs::create_dir(parent.join("acme-1.0.0-2026-11-24T000000Z.backup")).unwrap();
     let made = parent.join("acme-1.0.0-2026-11-24T060000Z.backup");
     let now = "2026-11-24T06:30:00Z".parse().unwrap();
-    let gone = folder::keep_newest(&made, now, "acme", &insecure_key(1), 2).unwrap();
+    let gone = retention::keep_newest(&made, now, "acme", &insecure_key(1), 2).unwrap();
     assert_eq!(gone, ["acme-1.0.0-2026-11-24T010000Z.backup"]);
     let left = fs::read_dir(&parent).unwrap().count();
     assert_eq!(
@@ -448,7 +449,7 @@ fn backups_of_others_are_not_read() {
     let world = World::new();
     let own = insecure_key(1).public();
     world.back_up_as(&[], &insecure_key(2), |_| {}).unwrap();
-    let found = || folder::all(&world.backups(), "acme", &own).unwrap();
+    let found = || retention::all(&world.backups(), "acme", &own).unwrap();
     let [Found { what: What::Foreign(key), path }] = &found()[..] else { panic!("{:?}", found()) };
     assert_eq!(*key, insecure_key(2).public().id());
     // whatever it says: not even whether it is a list was looked at
@@ -465,7 +466,8 @@ fn backups_of_others_are_not_read() {
         fs::remove_file(path.join(name)).unwrap();
     }
     let now = "2026-12-01T00:00:00Z".parse().unwrap();
-    let gone = folder::keep_newest(&world.backups().join("none"), now, "acme", &insecure_key(1), 1).unwrap();
+    let gone =
+        retention::keep_newest(&world.backups().join("none"), now, "acme", &insecure_key(1), 1).unwrap();
     assert!(gone.is_empty() && path.exists());
 }
 

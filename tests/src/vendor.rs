@@ -22,8 +22,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Version `version` of the product, the same but for that. Only the first brings packages: the engine is there when
-    /// the others come.
+    /// Version `version` of the product, the same but for that.
     pub fn new(name: &str, version: &str) -> Self {
         let (from, folder) = (repository().join("manifests/v5.2"), world().join(name));
         let _ = fs::remove_dir_all(&folder);

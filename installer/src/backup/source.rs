@@ -42,13 +42,13 @@ pub fn roots(installation: &Installation, logs: bool) -> Vec<Root> {
         named.map(|named| Root { path: named, place: data_root.join(path), still })
     };
     let data = site.data.iter().map(|folder| below(folder.path.as_ref(), true));
-    let marker = init_data::place(installation);
+    let marker = init_data::place(&installation.site.data_root, installation.product());
     let marker = below(marker.strip_prefix(data_root).unwrap_or(&marker), true);
     let logs = site.logs.iter().filter(|_| logs).map(|folder| below(folder.path.as_ref(), false));
     let named =
         |name: &str, place| BackupPath::new(name.as_bytes()).map(|path| Root { path, place, still: false });
     let conf = named(CONF, Conf::folder(&installation.site, installation.product()));
-    let rendered = named(RENDERED, conf::rendered(&installation.places, &installation.release));
+    let rendered = named(RENDERED, conf::rendered(&installation.places, &installation.release.digest()));
     data.chain([marker]).chain(logs).chain([conf, rendered]).flatten().collect()
 }
 

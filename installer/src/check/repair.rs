@@ -1,21 +1,14 @@
 //! What stopped by itself is started again. What the operator stopped is not, and an engine that somebody stopped stays
 //! stopped.
 
-use std::fs;
-use std::path::Path;
-use std::time::Duration;
-
 use wt_licensor::install_key;
 use wt_manifests::stack::Run;
 
 use super::facts::{self, ServiceFact};
-use crate::command::Command;
 use crate::deployment::Deployment;
 use crate::engine::{Engine, SwarmState, daemon};
 use crate::steps::snapshot;
 use crate::{Error, Installation, Result};
-
-const SYSTEMCTL_LIMIT: Duration = Duration::from_mins(2);
 
 /// Something to be done about a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +37,7 @@ pub fn carry_out(installation: &Installation) -> Result<Vec<String>> {
         done.push("wrote the host snapshot".to_owned());
     }
     let engine = match Engine::connect() {
-        Err(Error::NoEngine { .. }) if died(installation.places.root())? => {
+        Err(Error::NoEngine { .. }) if daemon::died(installation.places.root())? => {
             done.push("started Docker".to_owned());
             daemon::start()?
         }
@@ -124,29 +117,6 @@ fn find<'a>(services: &'a [ServiceFact], name: &str) -> Option<&'a crate::engine
     services.iter().find(|fact| fact.name == name)?.service.as_ref()
 }
 
-/// Whether an engine that does not answer ended without being told to.
-fn died(root: &Path) -> Result<bool> {
-    if daemon::is_systemd(root) {
-        let said =
-            Command::new("systemctl", SYSTEMCTL_LIMIT).args(["is-failed", "docker.service"]).run(b"")?;
-        let failed = said.stdout.trim() == "failed";
-        if failed {
-            // it failed too often for systemd to try again
-            let reset = ["reset-failed", "docker.service", "docker.socket"];
-            Command::new("systemctl", SYSTEMCTL_LIMIT).args(reset).run(b"")?;
-        }
-        return Ok(failed);
-    }
-    Ok(left_its_number(root))
-}
-
-/// An engine that is told to end takes the file with its process id away.
-fn left_its_number(root: &Path) -> bool {
-    let number = fs::read_to_string(root.join("run/docker.pid")).unwrap_or_default();
-    let number = number.trim();
-    !number.is_empty() && !root.join("proc").join(number).exists()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,17 +142,5 @@ mod tests {
             assert_eq!(started(ServiceFact { run, ..absent.clone() }), []);
             assert_eq!(started(ServiceFact { run, ..fact("web", 0, &[]) }), []);
         }
-    }
-
-    #[test]
-    fn an_engine_that_left_its_number_behind_died() {
-        let root = tempfile::tempdir().unwrap();
-        fs::create_dir_all(root.path().join("run")).unwrap();
-        fs::create_dir_all(root.path().join("proc/17")).unwrap();
-        assert!(!left_its_number(root.path()), "it was told to end");
-        fs::write(root.path().join("run/docker.pid"), "17").unwrap();
-        assert!(!left_its_number(root.path()), "it is there");
-        fs::write(root.path().join("run/docker.pid"), "18\n").unwrap();
-        assert!(left_its_number(root.path()));
     }
 }

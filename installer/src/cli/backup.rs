@@ -8,10 +8,10 @@ use wt_licensor::install_key;
 
 use super::lock::Lock;
 use crate::backup::encryption::Recipient;
-use crate::backup::folder::{self, Found, What};
 use crate::backup::last::LastBackup;
 use crate::backup::list::{Kind, LeftOut};
 use crate::backup::plan::BackupPlan;
+use crate::backup::retention::{self, Found, What};
 use crate::backup::{self, Made, Order};
 use crate::{Installation, Places, Result, quiesce};
 
@@ -70,14 +70,14 @@ impl Backup {
         let (Some(keep), None) = (installation.site.backup.keep, &self.output) else { return Ok(Vec::new()) };
         let key = install_key::load_or_make(&installation.places.installation_key())?;
         let now = (installation.clock)();
-        folder::keep_newest(&made.backup.folder, now, installation.product(), &key, keep.into())
+        retention::keep_newest(&made.backup.folder, now, installation.product(), &key, keep.into())
     }
 
     fn show(&self, output: Output, places: &Places) -> Done {
         let installation = Installation::current(places, now)?;
         let folder = self.folder(&installation.site.backup, installation.product());
         let own = install_key::load_or_make(&places.installation_key())?.public();
-        let found = folder::all(&folder, installation.product(), &own)?;
+        let found = retention::all(&folder, installation.product(), &own)?;
         let backups = found.iter().map(Row::of).collect();
         let shown = Shown { schema: "wt.backups.v1", folder, signed_by: own.id(), backups };
         output.report(&shown, &shown);

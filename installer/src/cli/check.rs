@@ -85,7 +85,7 @@ fn unless_locked<T>(places: &Places, work: impl FnOnce() -> Result<T>) -> Result
 
 fn not_installed(places: &Places) -> Error {
     match Operation::pending(places) {
-        Ok(Some(pending)) => Error::UnderWay { kind: pending.kind, version: pending.to.version.to_string() },
+        Ok(Some(pending)) => pending.into(),
         _ => Error::NotInstalled,
     }
 }
@@ -101,7 +101,7 @@ fn tell(installation: &Installation, report: &Report) -> Result<()> {
     let places = &installation.places;
     let alarms = Alarms::read(places)?.after(report);
     let Some(letter) = alarms.letter(report) else { return alarms.write(places) };
-    let alarms = match check::alarm::post(installation, report, &letter) {
+    let alarms = match check::letter::post(installation, report, &letter) {
         Ok(()) => alarms.told(&letter, report.at),
         Err(error) => alarms.not_told(&error),
     };

@@ -9,7 +9,7 @@ use wt_licensor::{Grade, Id, Request, fingerprint, install_key};
 use crate::installed::Installed;
 use crate::steps::request::{self, Applicant};
 use crate::steps::snapshot;
-use crate::{Error, Places, Result, SiteFile, site};
+use crate::{Error, Places, Result, SiteFile, home, site};
 
 /// Write the request for a license, `hw.json`, anew: what identifies this host, for the vendor
 #[derive(Debug, clap::Args)]
@@ -62,7 +62,7 @@ impl Fingerprint {
             return Ok(());
         }
         take_snapshot()?;
-        let path = self.output.unwrap_or_else(|| request::request_path(&installed.home));
+        let path = self.output.unwrap_or_else(|| home::request(&installed.home));
         request::write(&request, &key, &path)?;
         output.say(format_args!("{} is written: send it to the vendor", path.display()));
         Ok(())

@@ -34,15 +34,15 @@ pub fn restore(installation: &Installation, newer: &Release) -> Result<()> {
     let conf = &installation.manifest().site.conf;
     conf.iter().try_for_each(|conf| restore_file(installation, newer, conf.template.as_str()))?;
     // a release that is gone has rendered nothing: should it come again, what lies here then is no edit of its texts
-    Ok(durable::remove_folder(&rendered(&installation.places, newer))?)
+    Ok(durable::remove_folder(&rendered(&installation.places, &newer.digest()))?)
 }
 
 fn restore_file(installation: &Installation, newer: &Release, name: &str) -> Result<()> {
     let (places, release) = (&installation.places, &installation.release);
     let place = Conf::folder(&installation.site, installation.product()).join(name);
     let Some(left) = content(&folder(places, release).join(name))? else { return Ok(()) };
-    let theirs = recorded(&rendered(places, newer).join(name))?;
-    let base = recorded(&rendered(places, release).join(name))?;
+    let theirs = recorded(&rendered(places, &newer.digest()).join(name))?;
+    let base = recorded(&rendered(places, &release.digest()).join(name))?;
     let change = match (content(&place)?, String::from_utf8(left.clone())) {
         (None, _) => Change::Write,
         (Some(found), Ok(text)) => {

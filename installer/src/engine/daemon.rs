@@ -8,6 +8,7 @@ use super::Engine;
 use crate::command::Command;
 use crate::{Error, Result};
 
+const ASK_LIMIT: Duration = Duration::from_mins(2);
 const START_LIMIT: Duration = Duration::from_secs(90);
 /// A process that does not hear is killed by systemd only after this.
 const RESTART_LIMIT: Duration = Duration::from_mins(5);
@@ -20,6 +21,12 @@ pub fn start() -> Result<Engine> {
     match Engine::connect() {
         Err(Error::NoEngine { .. }) => {}
         answer => return answer,
+    }
+    if is_systemd(HOST) {
+        // one that failed too often systemd does not try again
+        Command::new("systemctl", ASK_LIMIT)
+            .args(["reset-failed", "docker.service", "docker.socket"])
+            .run(b"")?;
     }
     run("start", &["docker"], START_LIMIT)?;
     Engine::await_start(START_LIMIT)
@@ -79,6 +86,22 @@ fn has_service(name: &str) -> bool {
     }
 }
 
+/// Whether an engine that does not answer ended without being told to.
+pub fn died(root: &Path) -> Result<bool> {
+    if !is_systemd(root) {
+        return Ok(left_its_number(root));
+    }
+    let said = Command::new("systemctl", ASK_LIMIT).args(["is-failed", "docker.service"]).run(b"")?;
+    Ok(said.stdout.trim() == "failed")
+}
+
+/// An engine that is told to end takes the file with its process id away.
+fn left_its_number(root: &Path) -> bool {
+    let number = fs::read_to_string(root.join("run/docker.pid")).unwrap_or_default();
+    let number = number.trim();
+    !number.is_empty() && !root.join("proc").join(number).exists()
+}
+
 /// The processor time that the engine's processes have used, in ticks; it stands still where they do nothing.
 pub(super) fn ticks() -> u64 {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -109,5 +132,17 @@ mod tests {
         assert_eq!(ticks_of(&line("a) dockerd (b")), None);
         assert_eq!(ticks_of(&line("bash")), None);
         assert_eq!(ticks_of(""), None);
+    }
+
+    #[test]
+    fn an_engine_that_left_its_number_behind_died() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("run")).unwrap();
+        fs::create_dir_all(root.path().join("proc/17")).unwrap();
+        assert!(!left_its_number(root.path()), "it was told to end");
+        fs::write(root.path().join("run/docker.pid"), "17").unwrap();
+        assert!(!left_its_number(root.path()), "it is there");
+        fs::write(root.path().join("run/docker.pid"), "18\n").unwrap();
+        assert!(left_its_number(root.path()));
     }
 }

@@ -71,8 +71,7 @@ impl Engine {
     }
 }
 
-/// What is there, merged by time: the next line of all is the earliest of the next lines of each. (The engine itself puts
-/// the replicas of one service together, each in order.)
+/// What is there, merged by time. (The engine itself puts the replicas of one service together, each in order.)
 async fn told(
     docker: &Docker,
     request: &LogRequest,
@@ -91,6 +90,18 @@ async fn told(
         };
         streams.push(lines(docker, &id, options, number));
     }
+    merged(streams, &mut |line| {
+        seen[line.service].is_new(line);
+        sink(line)
+    })
+    .await
+}
+
+/// The next line of all is always the earliest of the next lines of each.
+async fn merged(
+    mut streams: Vec<BoxStream<'_, Result<LogLine, DockerError>>>,
+    sink: &mut dyn FnMut(&LogLine) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>> {
     let mut heads = Vec::new();
     for stream in &mut streams {
         heads.push(next(stream).await?);
@@ -100,7 +111,6 @@ async fn told(
         let Some((_, at)) = earliest else { return Ok(ControlFlow::Continue(())) };
         let following = next(&mut streams[at]).await?;
         let Some(line) = std::mem::replace(&mut heads[at], following) else { continue };
-        seen[line.service].is_new(&line);
         if sink(&line).is_break() {
             return Ok(ControlFlow::Break(()));
         }
@@ -288,6 +298,30 @@ mod tests {
         );
         assert_eq!(line(0, piece("2026-11-24T08:00:00Z \n")), logged("2026-11-24T08:00:00Z", ""));
         assert_eq!(line(0, piece("odd")), logged("odd", ""));
+    }
+
+    #[test]
+    fn lines_of_several_services_come_in_the_order_of_time() {
+        let of = |service: usize, seconds: &[u32]| {
+            let line =
+                |second: &u32| LogLine { service, ..logged(&format!("2026-11-24T08:00:{second:02}Z"), "x") };
+            let lines: Vec<_> = seconds.iter().map(line).map(Ok).collect();
+            futures_util::stream::iter(lines).boxed()
+        };
+        let streams = || vec![of(0, &[1, 4, 9]), of(1, &[]), of(2, &[2, 3, 10]), of(3, &[5])];
+        let shown = |most: usize| {
+            let mut shown = Vec::new();
+            let mut sink = |line: &LogLine| {
+                shown.push((line.at[17..19].parse::<u32>().unwrap(), line.service));
+                if shown.len() == most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let ended = runtime.block_on(merged(streams(), &mut sink)).unwrap();
+            (shown, ended.is_break())
+        };
+        let all = [(1, 0), (2, 2), (3, 2), (4, 0), (5, 3), (9, 0), (10, 2)];
+        assert_eq!(shown(usize::MAX), (all.to_vec(), false));
+        assert_eq!(shown(3), (all[..3].to_vec(), true));
     }
 
     #[test]

@@ -2,7 +2,7 @@ use std::{fmt, io};
 
 use wt_keys::shown;
 
-use crate::support::redact::Redactor;
+use crate::redact::Redactor;
 
 /// Why a mail server is of no use.
 #[derive(Clone, Debug, PartialEq, Eq)]

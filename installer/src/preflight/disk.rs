@@ -217,7 +217,12 @@ mod tests {
             layers: layers.into(),
         };
         let classic = images(&stores("/r/tmp", "/r/overlay2"), 100, 200);
-        assert_eq!(classic.iter().map(|room| room.bytes).collect::<Vec<_>>(), [100, 200 + SPARE_DISK]);
+        let of = |room: &Room| (room.folder.display().to_string(), room.bytes);
+        let expected = [("/r/tmp".to_owned(), 100), ("/r/overlay2".to_owned(), 200 + SPARE_DISK)];
+        assert_eq!(classic.iter().map(of).collect::<Vec<_>>(), expected);
+        let containerd = images(&stores("/c/content", "/c/snapshots"), 100, 200);
+        let expected = [("/c/content".to_owned(), 100), ("/c/snapshots".to_owned(), 200 + SPARE_DISK)];
+        assert_eq!(containerd.iter().map(of).collect::<Vec<_>>(), expected);
         assert_eq!(classic[1].in_files, 200);
         assert!(images(&stores("/r/tmp", "/r/overlay2"), 0, 0).is_empty(), "nothing to load");
     }

@@ -7,7 +7,7 @@ use wt_keys::{durable, folder_of};
 use wt_manifests::site::DataFolder;
 
 use super::{Need, Step};
-use crate::{Error, Installation, Result, site};
+use crate::{Error, Installation, Result, home, site};
 
 /// Makes the product's folder and the data folders, and keeps the answers and this program where later runs find them.
 pub struct MakeFolders;
@@ -23,7 +23,7 @@ impl Step for MakeFolders {
             return Err(Error::Staging { path: home }); // root will run what lies in it
         }
         let missing = data_folders(installation).iter().any(|folder| !folder.is_as_wanted());
-        if missing || !home.is_dir() || !same_answers(installation) || !same_program(&program(&home))? {
+        if missing || !home.is_dir() || !same_answers(installation) || !same_program(&home::program(&home))? {
             return Ok(Need::Work(format!(
                 "make {} and {} data folders under {}",
                 home.display(),
@@ -40,18 +40,13 @@ impl Step for MakeFolders {
         for folder in data_folders(installation) {
             folder.make()?;
         }
-        keep_program(&program(&home))?;
+        keep_program(&home::program(&home))?;
         if !same_answers(installation) {
             let answers = site::kept(&installation.site_path)?;
             durable::write(&installation.places.site_file(), &answers, 0o600)?;
         }
         Ok(format!("{} and {}", home.display(), installation.site.data_root.display()))
     }
-}
-
-/// Where this program stays on the host, for the unit that runs at boot.
-pub fn program(home: &Path) -> PathBuf {
-    home.join("bin/wt-install")
 }
 
 fn same_answers(installation: &Installation) -> bool {

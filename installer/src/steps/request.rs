@@ -1,5 +1,5 @@
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use semver::Version;
 use wt_keys::console::Progress;
@@ -9,7 +9,7 @@ use wt_licensor::request::{Node, Occasion};
 use wt_licensor::{Component, Id, License, Request, install_key};
 
 use super::{Need, Step};
-use crate::{Installation, Places, Result, SiteFile, trust_store};
+use crate::{Installation, Places, Result, SiteFile, home, trust_store};
 
 const LARGEST_LICENSE: u64 = 16 << 20;
 
@@ -34,7 +34,7 @@ impl Step for WriteRequest {
     }
 
     fn need(&self, installation: &Installation) -> Result<Need> {
-        let path = request_path(&installation.home());
+        let path = home::request(&installation.home());
         if installation.places.installation_key().exists() && is_current(installation, &path)? {
             return Ok(Need::Nothing);
         }
@@ -46,7 +46,7 @@ impl Step for WriteRequest {
         let license = installation.license();
         let applicant = Applicant::of(installation, license.as_deref());
         let request = applicant.request(&key, (installation.clock)())?;
-        let path = request_path(&installation.home());
+        let path = home::request(&installation.home());
         write(&request, &key, &path)?;
         Ok(path.display().to_string())
     }
@@ -96,11 +96,6 @@ impl<'a> Applicant<'a> {
 fn id_of(license: &Path, trust: &Trust) -> Option<Id> {
     let license = capped::read(license, "a license", LARGEST_LICENSE).ok()?;
     Some(License::verify(&license, trust).ok()?.document.license_id)
-}
-
-/// Where the request lies unless it is put elsewhere.
-pub fn request_path(home: &Path) -> PathBuf {
-    home.join("hw.json")
 }
 
 pub fn write(request: &Request, key: &SigningKey, path: &Path) -> Result<()> {

@@ -4,9 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Collection;
-use crate::steps::request::request_path;
 use crate::uninstall::Scope;
-use crate::{Places, trust_store};
+use crate::{Places, home, trust_store};
 
 /// An operator may have put anything there.
 const CONF_FILES: usize = 500;
@@ -31,7 +30,7 @@ pub(super) fn state(found: &mut Collection, places: &Places, scope: &Scope) {
         ("floors.json", "the lowest release that may come", places.floors()),
         ("uninstall.json", "an uninstall", places.uninstall()),
         ("trust.json", "whose releases and licenses are believed", places.pinned_trust()),
-        ("hw.json", "the request for a license", request_path(&scope.home)),
+        ("hw.json", "the request for a license", home::request(&scope.home)),
         ("host.json", "what the product sees of this host", places.snapshot(&scope.product)),
     ];
     for (name, about, file) in files {
@@ -53,7 +52,7 @@ pub(super) fn configuration(found: &mut Collection, places: &Places) {
 
 /// The product's configuration and its licenses, as they are on the disk.
 pub(super) fn conf(found: &mut Collection, home: &Path) {
-    let folder = home.join("conf/apps");
+    let folder = home::conf(home);
     let mut files = Vec::new();
     if let Err(error) = walk(&folder, &mut files) {
         found.leave_out("conf", &error);

@@ -19,12 +19,13 @@ pub struct Scope {
     pub packages: bool,
     pub data: bool,
     pub began: Utc,
-    pub phase: Phase,
+    #[serde(rename = "phase")]
+    pub stage: Stage,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Phase {
+pub enum Stage {
     Begun,
     /// Nothing of ours is in the engine any more, and its packages are on their way out.
     EngineGone,
@@ -35,12 +36,12 @@ pub enum Phase {
 impl Scope {
     /// The engine, where there is one that may hold something of ours.
     pub(super) fn engine(&self) -> Result<Option<Engine>> {
-        if self.phase == Phase::EngineGone { Ok(None) } else { Engine::find() }
+        if self.stage == Stage::EngineGone { Ok(None) } else { Engine::find() }
     }
 
     /// Whether one was begun and not finished.
     pub fn is_pending(places: &Places) -> Result<bool> {
-        Ok(Self::read(places)?.is_some_and(|scope| scope.phase != Phase::Done))
+        Ok(Self::read(places)?.is_some_and(|scope| scope.stage != Stage::Done))
     }
 
     pub fn read(places: &Places) -> Result<Option<Self>> {
@@ -48,14 +49,14 @@ impl Scope {
     }
 
     pub(super) fn begin(&mut self, places: &Places) -> Result<()> {
-        if self.phase == Phase::Done {
-            self.phase = Phase::Begun;
+        if self.stage == Stage::Done {
+            self.stage = Stage::Begun;
         }
         self.write(places)
     }
 
-    pub(super) fn reach(&mut self, phase: Phase, places: &Places) -> Result<()> {
-        self.phase = phase;
+    pub(super) fn reach(&mut self, stage: Stage, places: &Places) -> Result<()> {
+        self.stage = stage;
         self.write(places)
     }
 

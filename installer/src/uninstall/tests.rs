@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::*;
-use crate::restore::record::Stage;
+use crate::restore::record;
 
 struct Host {
     root: tempfile::TempDir,
@@ -70,7 +70,7 @@ impl Host {
             packages: false,
             data,
             began: wt_keys::Utc::START,
-            phase: Phase::Begun,
+            stage: Stage::Begun,
         }
     }
 
@@ -128,7 +128,7 @@ fn data_and_what_belongs_to_it_stays_unless_it_is_told() {
     assert_eq!(left.len(), 3, "{left:?}");
     assert!(!Scope::is_pending(&host.places).unwrap());
     let again = find_scope(&host.places, wt_keys::Utc::START).unwrap().unwrap();
-    assert_eq!(again.phase, Phase::Done, "what is left can still be taken away");
+    assert_eq!(again.stage, Stage::Done, "what is left can still be taken away");
     host.run(true);
     assert_eq!(
         host.files(),
@@ -186,8 +186,8 @@ fn a_restore_that_is_not_finished_comes_first() {
     let backup = "/srv/x.backup".into();
     let list = wt_keys::Sha256Digest::of(b"");
     let mut restore =
-        restore::record::RestoreRecord { backup, list, stage: Stage::Swapped, swaps: Vec::new() };
-    restore.enter(&host.places, Stage::Swapped).unwrap();
+        record::RestoreRecord { backup, list, stage: record::Stage::Swapped, swaps: Vec::new() };
+    restore.enter(&host.places, record::Stage::Swapped).unwrap();
     let refused = check(&host.places, &host.scope(true)).unwrap_err();
     assert!(matches!(refused, Error::RestorePending { .. }), "{refused}");
 }

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 
 use wt_keys::{durable, folder_of};
 
-use super::{Left, Phase, Scope};
-use crate::conf::NEW;
+use super::{Left, Scope, Stage};
+use crate::conf::{NEW, rendered};
 use crate::release::Release;
-use crate::steps::request::request_path;
-use crate::{Error, Places, Result, wrappers};
+use crate::{Error, Places, Result, home, wrappers};
 
 /// What outlives everything: whose releases may come, and which.
 const FOR_EVER: [&str; 2] = ["trust.json", "floors.json"];
@@ -25,9 +24,9 @@ const MOST_NAMED: usize = 20;
 pub(super) fn folders(places: &Places, scope: &Scope, left: &mut Vec<Left>) -> Result<Option<String>> {
     let home = &scope.home;
     let was_there = home.is_dir();
-    conf(places, &home.join("conf/apps"))?;
+    conf(places, &home::conf(home))?;
     wrappers::remove(home)?;
-    for path in [request_path(home), home.join("bin/wt-install")] {
+    for path in [home::request(home), home::program(home)] {
         durable::remove_file(&path)?;
     }
     for folder in ["conf/apps", "conf", "script", "bin", ""] {
@@ -47,7 +46,7 @@ pub(super) fn folders(places: &Places, scope: &Scope, left: &mut Vec<Left>) -> R
 /// What any release rendered, if it is still what it rendered, and what it put beside an edit.
 fn conf(places: &Places, folder: &Path) -> Result<()> {
     for digest in Release::all_kept(places)? {
-        let rendered = places.release_state(&digest).join("rendered");
+        let rendered = rendered(places, &digest);
         for record in files(&rendered) {
             let Ok(name) = record.strip_prefix(&rendered) else { continue };
             let place = folder.join(name);
@@ -138,7 +137,7 @@ pub(super) fn state(places: &Places, scope: &mut Scope, left: &mut Vec<Left>) ->
     }
     let is_needed = !scope.data || (!scope.packages && places.packages().exists());
     if is_needed {
-        scope.reach(Phase::Done, places)?;
+        scope.reach(Stage::Done, places)?;
     } else {
         durable::remove_file(&last)?;
     }

@@ -1,7 +1,7 @@
 //! Secrets that say themselves what they are, wherever they stand: join tokens of a swarm, keys of age and of clouds,
 //! tokens of web services, digests of passwords.
 
-use super::redact::MARK;
+use super::named::MARK;
 
 /// What they begin with, and how many characters of their kind must follow.
 const PREFIXES: [(&str, usize); 31] = [

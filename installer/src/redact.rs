@@ -6,17 +6,20 @@
 //! spelling; private keys; what says itself that it is a secret; who logs in, in addresses; what stands behind a flag that
 //! is called like a secret; and whatever else is called so.
 
+mod flags;
+mod named;
+mod tokens;
+
 use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use zeroize::Zeroizing;
 
-use super::{flags, named, tokens};
+pub use self::named::MARK;
 use crate::SiteFile;
 use crate::site::Secret;
 
-pub const MARK: &str = "[removed]";
 /// A spelling that is shorter says too little to be searched for within words.
 const SHORT: usize = 5;
 /// Base64 of so few characters may be anything.

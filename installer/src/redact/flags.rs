@@ -1,7 +1,7 @@
 //! What stands behind a flag: `--requirepass x`, `["redis-cli", "-a", "x"]`, `mysql -px`.
 
 use super::named;
-use super::redact::MARK;
+use super::named::MARK;
 
 /// Directives of configuration files that have no sign between name and value.
 const DIRECTIVES: [&str; 2] = ["requirepass", "masterauth"];

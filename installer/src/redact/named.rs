@@ -1,8 +1,8 @@
 //! What is called like a secret: `password = …`, `"apiToken": "…"`, `Authorization: …`, `<password>…`, also where the value
 //! stands on the lines below it.
 
-use super::redact::MARK;
-
+/// Stands where a secret was.
+pub const MARK: &str = "[removed]";
 /// In names of values, in lower case and without what joins words.
 const WORDS: [&str; 12] = [
     "password",
