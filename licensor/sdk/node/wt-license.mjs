@@ -420,12 +420,13 @@ const MOST_SIGNATURES = 32
 const MOST_TRUST_DOCUMENTS = 16
 const MOST_ROOTS = 16
 const MOST_REVOKED = 100_000
+const MOST_KEPT = 1000
 const LONGEST_GRACE_DAYS = 90
 
 function verifyLicense(bytes, pinned) {
   const chain = parseChain(bytes)
-  const trust = follow(pinned, chain.trust)
-  const certificate = verifyThreshold(chain.certificate, CERTIFICATE, trust.document.roots, trust.document.threshold)
+  const trust = forward(pinned, chain)
+  const certificate = verifyCertificate(chain.certificate, trust)
   checkNotRevoked(trust, certificate.key.id)
   if (trust.document.roots.some((root) => root.id === certificate.key.id)) {
     throw new Refusal('ISSUER_SCOPE', `the key ${certificate.key.id} is a root and also signs documents; a key has one role`)
@@ -466,6 +467,25 @@ function parseEnvelope(bytes, kind) {
   const ascending = signatures.every(({ keyid }, i) => i === 0 || signatures[i - 1].keyid < keyid)
   if (!payload || !ascending || !signatures.every(({ signature }) => signature?.length === 64)) throw malformed(kind)
   return { type: spelling.payloadType, payload, signatures }
+}
+
+/** The trust that is in force. Where the pinned one keeps the certificate, and its roots know none of the documents that came
+ *  with it, these are from before a rotation, and are passed over unread. */
+function forward(pinned, { certificate, trust }) {
+  const isBefore = isKept(certificate, pinned) && firstKnown(pinned, trust) < 0
+  return isBefore ? pinned : follow(pinned, trust)
+}
+
+/** The roots signed it, or the document in force keeps it; then nobody asks who signed it. */
+function verifyCertificate(envelope, trust) {
+  const { roots, threshold } = trust.document
+  if (!isKept(envelope, trust)) return verifyThreshold(envelope, CERTIFICATE, roots, threshold)
+  checkType(envelope, CERTIFICATE)
+  return readPayload(envelope, CERTIFICATE)
+}
+
+function isKept({ payload }, { document: { kept_certificates: kept = [] } }) {
+  return kept.length > 0 && kept.includes(createHash('sha256').update(payload).digest('hex'))
 }
 
 /** Verifies that at least `threshold` of `keys`, and nobody else, signed a document of this kind, and reads it. */
@@ -540,8 +560,7 @@ function pin(envelope) {
 /** Moves forward along the documents of a chain. Those before the first one that the roots in force vouch for must have led
  *  up to it; nothing that they say is used. */
 function follow(pinned, chain) {
-  const inForce = chain.findIndex((envelope) => holds(envelope, pinned))
-  const first = Math.max(inForce >= 0 ? inForce : chain.findIndex((envelope) => isVouched(pinned, envelope)), 0)
+  const first = Math.max(firstKnown(pinned, chain), 0)
   checkPredecessors(chain.slice(0, first + 1))
   let [trust, last] = [pinned, 0]
   for (const envelope of chain.slice(first)) {
@@ -550,6 +569,12 @@ function follow(pinned, chain) {
     if (next.document.version > trust.document.version) trust = next
   }
   return trust
+}
+
+/** The first document that is the one in force, or else that its roots vouch for; below 0 where there is none. */
+function firstKnown(pinned, chain) {
+  const inForce = chain.findIndex((envelope) => holds(envelope, pinned))
+  return inForce >= 0 ? inForce : chain.findIndex((envelope) => isVouched(pinned, envelope))
 }
 
 function checkPredecessors([first, ...others]) {
@@ -590,15 +615,18 @@ function checkAbove({ document: { version } }, before) {
   throw new Refusal('FORMAT', detail)
 }
 
-const holds = (envelope, trust) => envelope.type === TRUST.type && envelope.payload.equals(trust.envelope.payload)
+const holds = (envelope, trust) => [TRUST.type, TRUST.laterType].includes(envelope.type) && envelope.payload.equals(trust.envelope.payload)
 
-function checkTrust({ version, roots, threshold, revoked_keys: keys, revoked_licenses: licenses }) {
+function checkTrust({ version, roots, threshold, revoked_keys: keys, revoked_licenses: licenses, kept_certificates: kept = [] }) {
   const invalid = (why) => new Refusal('FORMAT', `the trust document is not valid: ${why}`)
   if (version === 0) throw invalid('version 0, or above 2^53')
   if (roots.length === 0) throw invalid('no roots, or more than 16')
   if (new Set(roots.map((root) => root.id)).size !== roots.length) throw invalid('the same root twice')
   if (threshold === 0 || threshold > roots.length) throw invalid('a threshold that its roots cannot reach')
   if (keys.length > MOST_REVOKED || licenses.length > MOST_REVOKED) throw invalid('more than 100000 revocations')
+  if (kept.length > MOST_KEPT || !isStrictlySorted(kept)) {
+    throw invalid('more than 1000 certificates that are kept, or not in ascending order')
+  }
 }
 
 function checkNotRevoked({ document }, key) {
@@ -900,6 +928,8 @@ const list = (shape, most = Number.POSITIVE_INFINITY) => ({
   },
 })
 
+const nonEmpty = (shape) => ({ spell: (x) => (Array.isArray(x) && x.length > 0 ? shape.spell(x) : undefined) })
+
 /** Those that are `optional` are left out where they are not there. */
 const object = (fields) => ({
   spell: (x) => {
@@ -953,9 +983,13 @@ const TRUST = {
     version: number(Number.MAX_SAFE_INTEGER), issued: utc, threshold: u32, roots: list(key, MOST_ROOTS),
     revoked_keys: list(object({ key: digest, reason: text })),
     revoked_licenses: list(object({ license: text, reason: text })),
+    kept_certificates: { ...nonEmpty(list(digest)), optional: true },
     lowest_releases: list(object({ product: text, version })),
   }),
   withKeys: (document) => ({ ...document, roots: document.roots.map(publicKeyOfSpki) }),
+  // version 2 where it keeps certificates, so that a program that would not look at them refuses it
+  laterType: 'application/vnd.wt.trust.v2+json',
+  isLater: ({ kept_certificates: kept }) => kept !== undefined,
 }
 
 const CERTIFICATE = {
