@@ -151,7 +151,17 @@ impl Envelope {
 
     /// Whether it holds exactly what was signed there. Nothing is read, and nothing is proven of who signed this copy.
     pub(crate) fn holds<D: Document>(&self, document: &Verified<D>) -> bool {
-        self.payload_type == D::TYPE && Sha256Digest::of(&self.payload) == document.payload
+        self.check_type::<D>().is_ok() && Sha256Digest::of(&self.payload) == document.payload
+    }
+
+    /// Whether exactly what was signed is among `digests`.
+    pub(crate) fn is_named(&self, digests: &[Sha256Digest]) -> bool {
+        !digests.is_empty() && digests.contains(&self.payload_digest())
+    }
+
+    /// The digest of what was signed, whoever signed it.
+    pub(crate) fn payload_digest(&self) -> Sha256Digest {
+        Sha256Digest::of(&self.payload)
     }
 
     /// The ids that the envelope names as its signers; hints, not proof.
@@ -168,12 +178,23 @@ impl Envelope {
     pub fn verify_threshold<D: Document>(&self, keys: &[PublicKey], threshold: u32) -> Result<Verified<D>> {
         self.check_type::<D>()?;
         self.check_signatures(D::NAME, keys, threshold, Strangers::Refused)?;
+        self.content()
+    }
+
+    /// Verifies a document by its digest, which a document that was verified names; `None` where it is not named. Nobody
+    /// vouches for the bytes of its signatures.
+    pub(crate) fn verify_named<D: Document>(&self, digests: &[Sha256Digest]) -> Option<Result<Verified<D>>> {
+        self.is_named(digests).then(|| self.check_type::<D>().and_then(|()| self.content()))
+    }
+
+    /// What is in it, of the type that it says; who vouches for it was asked before, or is asked next.
+    fn content<D: Document>(&self) -> Result<Verified<D>> {
         let content = D::from_payload(&self.payload)?;
         if content.payload_type() != self.payload_type {
             let found = self.payload_type.clone();
             return Err(Error::PayloadType { expected: content.payload_type(), found });
         }
-        Ok(Verified { content, payload: Sha256Digest::of(&self.payload) })
+        Ok(Verified { content, payload: self.payload_digest() })
     }
 
     /// Verifies a document that brings the keys it must be signed with: `own` reads them, and their threshold, from it.
@@ -185,20 +206,18 @@ impl Envelope {
         own: impl Fn(&D) -> (Vec<PublicKey>, u32),
         follows: impl Fn(&D) -> bool,
     ) -> Result<Verified<D>> {
-        if self.payload_type != D::TYPE {
-            return Err(Error::PayloadType { expected: D::TYPE, found: self.payload_type.clone() });
-        }
+        self.check_type::<D>()?;
         if let Some((keys, threshold)) = predecessors {
             self.check_signatures(D::NAME, keys, threshold, Strangers::Ignored)?;
         }
-        let content: D = D::from_payload(&self.payload)?;
+        let content: Verified<D> = self.content()?;
         let (mut keys, threshold) = own(&content);
         self.check_signatures(D::NAME, &keys, threshold, Strangers::Ignored)?;
         if let Some((predecessors, _)) = predecessors.filter(|_| follows(&content)) {
             keys.extend_from_slice(predecessors);
             self.check_signatures(D::NAME, &keys, 1, Strangers::Refused)?;
         }
-        Ok(Verified { content, payload: Sha256Digest::of(&self.payload) })
+        Ok(content)
     }
 
     /// Verifies that a document was signed by the key that it names itself, and by nobody else. It proves that the

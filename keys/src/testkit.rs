@@ -31,6 +31,7 @@ impl Vendor {
             roots: vec![root.public()],
             revoked_keys: vec![],
             revoked_licenses: vec![],
+            kept_certificates: vec![],
             lowest_releases: vec![],
         };
         let trust = sign(&document, &root);

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::at_most::at_most;
 use crate::envelope::{Document, Envelope, Verified};
-use crate::{Error, KeyId, PublicKey, Result, Utc};
+use crate::{Certificate, Error, KeyId, PublicKey, Result, Sha256Digest, Utc};
 
 const FIRST_VERSION: u64 = 1;
 /// What every JSON reader reads exactly.
 const LAST_VERSION: u64 = (1 << 53) - 1;
 const MOST_ROOTS: usize = 16;
 const MOST_REVOKED: usize = 100_000;
+const MOST_KEPT: usize = 1000;
 
 /// Signed by a threshold of the roots that it lists and, from version 2 on, of the roots it follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub struct TrustDocument {
     pub roots: Vec<PublicKey>,
     pub revoked_keys: Vec<RevokedKey>,
     pub revoked_licenses: Vec<RevokedLicense>,
+    /// Certificates that are good whoever signed them: the SHA-256 of what was signed. Documents of version 1 have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_certificates: Vec<Sha256Digest>,
     pub lowest_releases: Vec<LowestRelease>,
 }
 
@@ -53,6 +57,15 @@ impl Document for TrustDocument {
     const TYPE: &'static str = "application/vnd.wt.trust.v1+json";
     const NAME: &'static str = "trust document";
     const ONE_SPELLING: bool = true;
+    const LATER_TYPE: Option<&'static str> = Some("application/vnd.wt.trust.v2+json");
+
+    /// Version 2 where it keeps certificates, so that a program that would not look at them refuses it by its type.
+    fn payload_type(&self) -> &'static str {
+        match Self::LATER_TYPE {
+            Some(later) if !self.kept_certificates.is_empty() => later,
+            _ => Self::TYPE,
+        }
+    }
 }
 
 impl TrustDocument {
@@ -70,6 +83,11 @@ impl TrustDocument {
             }
             () if self.revoked_keys.len() > MOST_REVOKED || self.revoked_licenses.len() > MOST_REVOKED => {
                 invalid("more than 100000 revocations")
+            }
+            () if self.kept_certificates.len() > MOST_KEPT
+                || !self.kept_certificates.is_sorted_by(|a, b| a < b) =>
+            {
+                invalid("more than 1000 certificates that are kept, or not in ascending order")
             }
             () => Ok(()),
         }
@@ -114,9 +132,7 @@ impl Trust {
     /// Moves forward along the documents of a chain, which stand oldest first. Those before the first one that the roots in
     /// force vouch for must have led up to it; nothing that they say is used. Returns the version of the last one, too.
     pub fn follow(&self, chain: &[Envelope]) -> Result<(Self, u64)> {
-        let in_force = chain.iter().position(|envelope| envelope.holds(&self.document));
-        let known = || chain.iter().position(|envelope| self.check(envelope).is_ok());
-        let first = in_force.or_else(known).unwrap_or(0);
+        let first = self.first_known(chain).unwrap_or(0);
         check_predecessors(&chain[..chain.len().min(first + 1)])?;
         let (mut trust, mut last) = (self.clone(), 0);
         for envelope in &chain[first..] {
@@ -125,6 +141,12 @@ impl Trust {
             trust = trust.newer(next);
         }
         Ok((trust, last))
+    }
+
+    /// The first document that is the one in force, or else that its roots vouch for.
+    pub(crate) fn first_known(&self, chain: &[Envelope]) -> Option<usize> {
+        let in_force = chain.iter().position(|envelope| envelope.holds(&self.document));
+        in_force.or_else(|| chain.iter().position(|envelope| self.check(envelope).is_ok()))
     }
 
     /// A document that goes before or after the one in force is signed by a threshold of the roots in force, which is
@@ -161,6 +183,20 @@ impl Trust {
     /// Verifies a document that the roots sign themselves.
     pub fn verify<D: Document>(&self, envelope: &Envelope) -> Result<Verified<D>> {
         envelope.verify_threshold(&self.document.roots, self.document.threshold)
+    }
+
+    /// Verifies a certificate: the roots signed it, or the document in force keeps it. Who signed one that is kept may be
+    /// roots that are at hand no more, and is not asked: what it says is what the roots in force name.
+    pub fn certificate(&self, envelope: &Envelope) -> Result<Verified<Certificate>> {
+        match envelope.verify_named(&self.document.kept_certificates) {
+            Some(kept) => kept,
+            None => self.verify(envelope),
+        }
+    }
+
+    /// Whether the document in force names it; nothing of it is read.
+    pub(crate) fn keeps(&self, certificate: &Envelope) -> bool {
+        certificate.is_named(&self.document.kept_certificates)
     }
 
     pub fn document(&self) -> &TrustDocument {

@@ -312,7 +312,7 @@ fn a_rotation_that_was_killed_before_the_certificates_is_finished_with_them_alon
     for (name, old) in ["license", "bundle"].iter().zip(&before) {
         fs::write(world.path(&format!("keys/{name}.cert")), old).unwrap();
     }
-    assert_eq!(world.run("show keys/license.cert").status.code(), Some(3));
+    world.done("show keys/license.cert"); // the document keeps it: nothing waits for the second run
     let trust = fs::read(world.path("keys/trust.json")).unwrap();
     let again = format!("rotate --root keys/root-2.key {CERTIFICATES}");
     world.done(&format!("{again} --dry-run"));
@@ -320,12 +320,49 @@ fn a_rotation_that_was_killed_before_the_certificates_is_finished_with_them_alon
     world.done(&again);
     assert_eq!(certificates(&world, "keys"), after);
     assert_eq!(fs::read(world.path("keys/trust.json")).unwrap(), trust);
-    // of roots that went before the last change nothing is signed again
     fs::write(world.path("keys/license.cert"), &before[0]).unwrap();
     world.done(&format!("revoke --license {LICENSE} --reason sold --root keys/root-2.key -q"));
-    assert_eq!(world.run(&again).status.code(), Some(3));
+    world.done(&again);
+    assert_eq!(certificates(&world, "keys"), after, "and later documents keep it, too");
     let nothing = world.run("rotate --root keys/root-2.key");
     assert_eq!(nothing.status.code(), Some(2));
+}
+
+#[test]
+fn a_certificate_that_is_named_outlives_its_root_and_of_another_one_is_warned() {
+    let world = World::with_keys();
+    let before = certificates(&world, "keys");
+    let first = roots(&world)[0].clone();
+    let trust = || fs::read_to_string(world.path("keys/trust.json")).unwrap();
+    // one that the new roots have signed already needs no keeping
+    world.done(&format!("{ROTATE} {CERTIFICATES} -q"));
+    assert!(trust().contains("vnd.wt.trust.v1+json") && !world.done("show keys/trust.json").contains("kept"));
+    for (name, old) in ["license", "bundle"].iter().zip(&before) {
+        fs::write(world.path(&format!("keys/{name}.cert")), old).unwrap();
+    }
+    let retire = format!("rotate --retire {first} --root keys/root-1.key --root keys/root-2.key");
+    let said = world.run(&format!("{retire} --certificate keys/license.cert --dry-run")).stderr;
+    let said = String::from_utf8(said).unwrap();
+    assert_eq!(
+        said.split("  dated ").next().unwrap(),
+        format!(
+            "warning: `keys/bundle.cert` ends with this document, and every bundle that carries it; to keep it, name it: \
+             `--certificate FILE`\ntrust document version 3:\n  root {first} is retired\n  `keys/license.cert` stays good \
+             with the signatures that it has\n"
+        )
+    );
+    world.done(&format!("{retire} --certificate keys/license.cert -q"));
+    assert!(trust().contains("vnd.wt.trust.v2+json"));
+    let shown = world.done("show keys/trust.json");
+    assert!(shown.contains("\nkept         certificate "), "{shown}");
+    fs::write(world.path("keys/license.cert"), &before[0]).unwrap();
+    world.done("show keys/license.cert");
+    assert_eq!(world.run("show keys/bundle.cert").status.code(), Some(3), "nobody named it");
+    // it is not too late
+    world.done("rotate --root keys/root-2.key --certificate keys/bundle.cert -q");
+    fs::write(world.path("keys/bundle.cert"), &before[1]).unwrap();
+    world.done("show keys/bundle.cert");
+    assert_eq!(world.done("show keys/trust.json").matches("\nkept ").count(), 2);
 }
 
 #[test]

@@ -45,7 +45,9 @@ pub enum Error {
     Weak { node: String, usable: String },
     #[error("the request is for another product\n  expected `{expected}`\n  found    `{found}`")]
     OtherProduct { expected: String, found: String },
-    #[error("the request is for more nodes than are sold\n  expected at most {expected}\n  found    {found}")]
+    #[error(
+        "the request is for more nodes than are sold, spares included\n  expected at most {expected}\n  found    {found}"
+    )]
     MoreNodes { expected: u32, found: usize },
     #[error("`{}` is there already", path.display())]
     FileExists { path: PathBuf },

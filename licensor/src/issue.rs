@@ -93,10 +93,12 @@ fn check_sold(request: &Request, plan: &Plan) -> Result<()> {
     if let Some(expected) = plan.product.as_ref().filter(|sold| **sold != request.product) {
         return Err(Error::OtherProduct { expected: expected.clone(), found: request.product.clone() });
     }
-    if u32::try_from(found).is_ok_and(|found| found <= plan.nodes) {
+    // a spare that is to stand in without a call is bound with the others
+    let expected = plan.nodes.saturating_add(plan.spares);
+    if u32::try_from(found).is_ok_and(|found| found <= expected) {
         return Ok(());
     }
-    Err(Error::MoreNodes { expected: plan.nodes, found })
+    Err(Error::MoreNodes { expected, found })
 }
 
 /// What was absent or junk is left out here, so the weights that are signed are those of what can match.
@@ -141,6 +143,21 @@ mod tests {
         };
         assert_eq!(weights(&Machine::metal()).iter().map(|(_, weight)| weight).sum::<u32>(), 100);
         assert_eq!(weights(&Machine::container()), [("machine_id", 20), ("install_key", 15)]);
+    }
+
+    #[test]
+    fn as_many_machines_are_bound_as_were_sold_with_the_spares() {
+        let mut request = request(&Machine::metal(), &install_key(1));
+        let node = request.nodes[0].clone();
+        request.nodes = ["a", "b", "c"].map(|label| Node { label: label.into(), ..node.clone() }).into();
+        let bound = |nodes, spares| {
+            let plan = Plan { nodes, spares, ..Desk::plan() };
+            let id = Id::from_bytes([7; 16]);
+            draft(&request, plan, id, Weak::Refused, now()).map(|license| license.binding.nodes.len())
+        };
+        assert_eq!((bound(3, 0).unwrap(), bound(2, 1).unwrap()), (3, 3));
+        assert!(matches!(bound(1, 1), Err(Error::MoreNodes { expected: 2, found: 3 })));
+        assert!(matches!(bound(2, 0), Err(Error::MoreNodes { expected: 2, found: 3 })));
     }
 
     #[test]

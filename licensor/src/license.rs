@@ -28,9 +28,10 @@ pub struct License {
     pub seats: u32,
     /// Names of modules, or [`ANY`].
     pub modules: Vec<String>,
-    /// How many hosts were sold. Not judged yet: the check sees one host, and asks whether it is one of the `binding`.
+    /// How many hosts were sold. The desk binds no more than these and the spares; how many of them run at once no check
+    /// sees: it sees one host, and asks whether it is one of the `binding`.
     pub nodes: u32,
-    /// How many more may stand in for one that died. Always 0, and not judged yet.
+    /// How many more may stand in for one that died.
     pub spares: u32,
     pub issued_at: Utc,
     pub not_before: Utc,

@@ -60,7 +60,9 @@ fn ids(document: &TrustDocument) -> impl Iterator<Item = KeyId> {
 
 /// Every trust document in a file, each once, read block by block.
 fn search(file: &File) -> std::io::Result<Vec<Trust>> {
-    let start = format!("{{\"payloadType\":\"{}\",\"payload\":\"", TrustDocument::TYPE).into_bytes();
+    // of whatever version
+    let start =
+        format!("{{\"payloadType\":\"{}", TrustDocument::TYPE.trim_end_matches("1+json")).into_bytes();
     let mut found: Vec<Trust> = Vec::new();
     let mut block = vec![0; BLOCK];
     let mut at = 0;

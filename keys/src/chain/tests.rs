@@ -76,6 +76,33 @@ fn what_was_revoked_is_revoked_for_whoever_gets_the_document() {
 }
 
 #[test]
+fn what_was_signed_before_a_rotation_stays_good_where_its_certificate_is_kept() {
+    let before = Vendor::insecure(1).trusting(|trust| trust.version = 2);
+    let signer = before.signer(3, Role::Bundle, |_| {});
+    let sealed = Chain::seal(&NOTE, &signer).unwrap();
+    let next = crate::testkit::insecure_key(2);
+    let site = |kept_certificates| {
+        let roots = vec![next.public()];
+        let document =
+            TrustDocument { version: 3, roots, kept_certificates, ..before.trust.document().clone() };
+        crate::issue::issue_trust(&document, std::slice::from_ref(&next)).unwrap()
+    };
+    let keeps = site(vec![sealed.certificate.payload_digest()]);
+    assert_eq!(sealed.verify::<Note>(&keeps).unwrap().trust.document().version, 3);
+    let refused = |chain: &Chain, site: &Trust| chain.verify::<Note>(site).unwrap_err();
+    assert!(matches!(refused(&sealed, &site(vec![])), Error::UntrustedKey { .. }));
+    let other = site(vec![sealed.document.payload_digest()]);
+    assert!(matches!(refused(&sealed, &other), Error::UntrustedKey { .. }));
+    // it says that its signer had a later document than any that is at hand
+    let later = Note { trust_version: Some(4) };
+    let later = Chain { document: Envelope::seal(&later, &[&signer.key]).unwrap(), ..sealed.clone() };
+    assert!(matches!(refused(&later, &keeps), Error::TrustOlder { expected: 4, found: 3 }));
+    // a root that went certifies nothing any more
+    let forged = Chain { certificate: before.signer(4, Role::Bundle, |_| {}).certificate_envelope, ..sealed };
+    assert!(matches!(refused(&forged, &keeps), Error::UntrustedKey { .. }));
+}
+
+#[test]
 fn a_root_that_was_certified_is_called_that() {
     let vendor = Vendor::insecure(1);
     let mut signer = vendor.signer(2, Role::Bundle, |_| {});

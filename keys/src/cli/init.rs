@@ -99,6 +99,7 @@ impl Init {
             roots: roots.iter().map(SigningKey::public).collect(),
             revoked_keys: vec![],
             revoked_licenses: vec![],
+            kept_certificates: vec![],
             lowest_releases: vec![],
         };
         let trust = issue_trust(&document, &roots)?;

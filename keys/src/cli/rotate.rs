@@ -5,13 +5,16 @@ use crate::console::{Done, Failure, Output};
 use crate::issue::issue_certificate;
 use crate::key_file::{self, Protection};
 use crate::signed_file::{self, to_file};
-use crate::{Certificate, KeyId, SigningKey, Trust, TrustDocument, Utc, durable, folder_of, shown_path};
+use crate::{
+    Certificate, Envelope, KeyId, SigningKey, Trust, TrustDocument, Utc, durable, folder_of, shown_path,
+};
 
 /// Write the next trust document, with other roots
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  wt-keys rotate --new keys/root-4.key --retire 9b1c… --root keys/root-1.key --root keys/root-2.key \\\n      --certificate keys/license.cert --certificate keys/bundle.cert\n\nA threshold of the roots in force signs, and one of the new roots. Certificates are signed again with the new roots, in \
-                  their place, or beside `-o`; a license whose certificate was signed by a root that is retired has to be renewed before sites get the new document."
+                  their place, or beside `-o`, and the new document keeps them: licenses and bundles that carry them with the \
+                  signatures of roots that went stay good. One that is not named ends."
 )]
 pub struct Rotate {
     /// A root to add; made if the file is not there
@@ -23,7 +26,8 @@ pub struct Rotate {
     /// How many roots must sign from now on (left out: as many as before)
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=16))]
     threshold: Option<u32>,
-    /// A certificate to sign again with the new roots; repeat it for several (alone: with those in force)
+    /// A certificate that stays good, and is signed again with the new roots; repeat it for several (alone: with those in
+    /// force)
     #[arg(long = "certificate", value_name = "FILE")]
     certificates: Vec<PathBuf>,
     #[command(flatten)]
@@ -31,6 +35,14 @@ pub struct Rotate {
     /// Write roots that are made now unencrypted
     #[arg(long)]
     no_passphrase: bool,
+}
+
+/// A certificate with the place that it will have.
+#[derive(Debug)]
+struct Kept {
+    path: PathBuf,
+    envelope: Envelope,
+    certificate: Certificate,
 }
 
 impl Rotate {
@@ -62,11 +74,13 @@ impl Rotate {
             changes.push(format!("{threshold} roots must sign, not {}", document.threshold));
             document.threshold = threshold;
         }
+        changes.extend(keep(&certificates, &mut document));
         if changes.is_empty() {
             return self.certify_only(&certificates, &keys, &trust, output);
         }
         let next = next_trust::sign(&trust, &document, &keys)?;
         let certificates = certify_again(&certificates, &keys, &next)?;
+        self.warn_of_others(&trust, &next, output);
         if self.next.is_agreed(&trust, &next, &changes, output)? {
             self.write_keys(&made)?;
             self.next.write(&trust, &next, output)?;
@@ -78,7 +92,7 @@ impl Rotate {
     /// What is left to do where a run was killed after it had written the document.
     fn certify_only(
         &self,
-        certificates: &[(PathBuf, Certificate)],
+        certificates: &[Kept],
         keys: &[SigningKey],
         trust: &Trust,
         output: Output,
@@ -95,6 +109,25 @@ impl Rotate {
             self.write_certificates(&certificates, output)?;
         }
         Ok(())
+    }
+
+    /// What lies beside the document in force and ends with the next one.
+    fn warn_of_others(&self, trust: &Trust, next: &Trust, output: Output) {
+        let folder = folder_of(&self.next.path());
+        let mut paths: Vec<PathBuf> =
+            folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        paths.sort();
+        for path in paths.iter().filter(|path| path.extension().is_some_and(|name| name == "cert")) {
+            let Ok((envelope, certificate)) = signed_file::read_certificate(path, trust) else { continue };
+            if next.certificate(&envelope).is_err() {
+                output.say(format_args!(
+                    "warning: `{}` ends with this document, and every {} that carries it; to keep it, name it: \
+                     `--certificate FILE`",
+                    shown_path(path),
+                    certificate.role
+                ));
+            }
+        }
     }
 
     fn retire(&self, document: &mut TrustDocument) -> Result<Vec<String>, Failure> {
@@ -126,11 +159,11 @@ impl Rotate {
     }
 
     /// Each with the place that it will have: its own, or beside a document that is written elsewhere.
-    fn read_certificates(&self, trust: &Trust) -> Result<Vec<(PathBuf, Certificate)>, Failure> {
+    fn read_certificates(&self, trust: &Trust) -> Result<Vec<Kept>, Failure> {
         let before = self.before(trust);
-        let mut certificates: Vec<(PathBuf, Certificate)> = Vec::new();
+        let mut certificates: Vec<Kept> = Vec::new();
         for path in &self.certificates {
-            let found = signed_file::read_certificate(path, trust).or_else(|error| {
+            let (envelope, certificate) = signed_file::read_certificate(path, trust).or_else(|error| {
                 let before =
                     before.as_ref().and_then(|before| signed_file::read_certificate(path, before).ok());
                 before.ok_or(error)
@@ -139,7 +172,7 @@ impl Rotate {
                 Some(file) => folder_of(file).join(path.file_name().unwrap_or_default()),
                 None => path.clone(),
             };
-            let is_named = certificates.iter().any(|(other, _)| *other == target);
+            let is_named = certificates.iter().any(|other| other.path == target);
             if self.next.elsewhere().is_some() && (is_named || target.symlink_metadata().is_ok()) {
                 return Err(Failure::usage(
                     format!("`{}` is there already, or would be written twice", shown_path(&target)),
@@ -149,7 +182,7 @@ impl Rotate {
             if is_named {
                 continue;
             }
-            certificates.push((target, found.1));
+            certificates.push(Kept { path: target, envelope, certificate });
         }
         Ok(certificates)
     }
@@ -176,16 +209,31 @@ impl Rotate {
     }
 }
 
+/// Names the certificates that the roots of `document` have not signed as they are; in words, which are new.
+fn keep(certificates: &[Kept], document: &mut TrustDocument) -> Vec<String> {
+    let mut changes = Vec::new();
+    for Kept { path, envelope, .. } in certificates {
+        let digest = envelope.payload_digest();
+        let signed = envelope.verify_threshold::<Certificate>(&document.roots, document.threshold).is_ok();
+        if !signed && !document.kept_certificates.contains(&digest) {
+            document.kept_certificates.push(digest);
+            changes.push(format!("`{}` stays good with the signatures that it has", shown_path(path)));
+        }
+    }
+    document.kept_certificates.sort_unstable();
+    changes
+}
+
 /// With those of the keys that are roots now; as they are kept in files.
 fn certify_again(
-    certificates: &[(PathBuf, Certificate)],
+    certificates: &[Kept],
     keys: &[SigningKey],
     trust: &Trust,
 ) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
     let is_root = |key: &&SigningKey| trust.document().roots.contains(&key.public());
     let seeds: Vec<SigningKey> =
         keys.iter().filter(is_root).map(|key| SigningKey::from_seed(&key.seed())).collect();
-    let certify = |(path, certificate): &(PathBuf, Certificate)| {
+    let certify = |Kept { path, certificate, .. }: &Kept| {
         let envelope = issue_certificate(certificate, &seeds, trust).map_err(|error| {
             Failure::from(error).or_hint("repeat `--root FILE` until a threshold of the new roots is reached")
         })?;

@@ -104,6 +104,9 @@ impl What {
                         &format_args!("license {}: {}", shown(&revoked.license), shown(&revoked.reason)),
                     );
                 }
+                for kept in &trust.kept_certificates {
+                    line("kept", &format_args!("certificate {kept}"));
+                }
                 for lowest in &trust.lowest_releases {
                     line("lowest", &format_args!("{} {}", shown(&lowest.product), shown(&lowest.version)));
                 }

@@ -98,6 +98,7 @@ function withoutThrowing(work, otherwise) {
 }
 
 function benchOf({ trust, product, release, now }) {
+  if (!canVerify) throw new Error('this Node.js does not verify Ed25519 signatures as it should')
   const milliseconds = Number(now ?? Date.now())
   const seconds = Number.isFinite(milliseconds) ? Math.floor(milliseconds / 1000) : 0
   return { trust: pinTrust(trust), product, release, now: Math.min(Math.max(seconds, 0), LAST) }
@@ -420,12 +421,13 @@ const MOST_SIGNATURES = 32
 const MOST_TRUST_DOCUMENTS = 16
 const MOST_ROOTS = 16
 const MOST_REVOKED = 100_000
+const MOST_KEPT = 1000
 const LONGEST_GRACE_DAYS = 90
 
 function verifyLicense(bytes, pinned) {
   const chain = parseChain(bytes)
-  const trust = follow(pinned, chain.trust)
-  const certificate = verifyThreshold(chain.certificate, CERTIFICATE, trust.document.roots, trust.document.threshold)
+  const trust = forward(pinned, chain)
+  const certificate = verifyCertificate(chain.certificate, trust)
   checkNotRevoked(trust, certificate.key.id)
   if (trust.document.roots.some((root) => root.id === certificate.key.id)) {
     throw new Refusal('ISSUER_SCOPE', `the key ${certificate.key.id} is a root and also signs documents; a key has one role`)
@@ -465,7 +467,26 @@ function parseEnvelope(bytes, kind) {
   const signatures = spelling.signatures.map(({ keyid, sig }) => ({ keyid, signature: fromBase64(sig) }))
   const ascending = signatures.every(({ keyid }, i) => i === 0 || signatures[i - 1].keyid < keyid)
   if (!payload || !ascending || !signatures.every(({ signature }) => signature?.length === 64)) throw malformed(kind)
-  return { type: spelling.payloadType, payload, signatures }
+  return { spelling: bytes, type: spelling.payloadType, payload, signatures }
+}
+
+/** The trust that is in force. Where the pinned one keeps the certificate, and its roots know none of the documents that came
+ *  with it, these are from before a rotation, and are passed over unread. */
+function forward(pinned, { certificate, trust }) {
+  const isBefore = isKept(certificate, pinned) && firstKnown(pinned, trust) < 0
+  return isBefore ? pinned : follow(pinned, trust)
+}
+
+/** The roots signed it, or the document in force keeps it; then nobody asks who signed it. */
+function verifyCertificate(envelope, trust) {
+  const { roots, threshold } = trust.document
+  if (!isKept(envelope, trust)) return verifyThreshold(envelope, CERTIFICATE, roots, threshold)
+  checkType(envelope, CERTIFICATE)
+  return readPayload(envelope, CERTIFICATE)
+}
+
+function isKept({ payload }, { document: { kept_certificates: kept = [] } }) {
+  return kept.length > 0 && kept.includes(createHash('sha256').update(payload).digest('hex'))
 }
 
 /** Verifies that at least `threshold` of `keys`, and nobody else, signed a document of this kind, and reads it. */
@@ -540,8 +561,7 @@ function pin(envelope) {
 /** Moves forward along the documents of a chain. Those before the first one that the roots in force vouch for must have led
  *  up to it; nothing that they say is used. */
 function follow(pinned, chain) {
-  const inForce = chain.findIndex((envelope) => holds(envelope, pinned))
-  const first = Math.max(inForce >= 0 ? inForce : chain.findIndex((envelope) => isVouched(pinned, envelope)), 0)
+  const first = Math.max(firstKnown(pinned, chain), 0)
   checkPredecessors(chain.slice(0, first + 1))
   let [trust, last] = [pinned, 0]
   for (const envelope of chain.slice(first)) {
@@ -550,6 +570,12 @@ function follow(pinned, chain) {
     if (next.document.version > trust.document.version) trust = next
   }
   return trust
+}
+
+/** The first document that is the one in force, or else that its roots vouch for; below 0 where there is none. */
+function firstKnown(pinned, chain) {
+  const inForce = chain.findIndex((envelope) => holds(envelope, pinned))
+  return inForce >= 0 ? inForce : chain.findIndex((envelope) => isVouched(pinned, envelope))
 }
 
 function checkPredecessors([first, ...others]) {
@@ -574,6 +600,7 @@ function isVouched(trust, envelope) {
 /** A copy of the one in force, or a document that a threshold of its roots has signed, before or after it. One that brought
  *  the roots in force may be signed by those before it, which are not at hand. */
 function nextTrust(trust, envelope) {
+  if (envelope.spelling.equals(trust.envelope.spelling)) return trust
   if (holds(envelope, trust)) return pin(envelope)
   const { version: inForce } = trust.document
   const document = verifySelfSigned(envelope, trust.document, ({ version }) => version === 1 || version >= inForce)
@@ -590,15 +617,18 @@ function checkAbove({ document: { version } }, before) {
   throw new Refusal('FORMAT', detail)
 }
 
-const holds = (envelope, trust) => envelope.type === TRUST.type && envelope.payload.equals(trust.envelope.payload)
+const holds = (envelope, trust) => [TRUST.type, TRUST.laterType].includes(envelope.type) && envelope.payload.equals(trust.envelope.payload)
 
-function checkTrust({ version, roots, threshold, revoked_keys: keys, revoked_licenses: licenses }) {
+function checkTrust({ version, roots, threshold, revoked_keys: keys, revoked_licenses: licenses, kept_certificates: kept = [] }) {
   const invalid = (why) => new Refusal('FORMAT', `the trust document is not valid: ${why}`)
   if (version === 0) throw invalid('version 0, or above 2^53')
   if (roots.length === 0) throw invalid('no roots, or more than 16')
   if (new Set(roots.map((root) => root.id)).size !== roots.length) throw invalid('the same root twice')
   if (threshold === 0 || threshold > roots.length) throw invalid('a threshold that its roots cannot reach')
   if (keys.length > MOST_REVOKED || licenses.length > MOST_REVOKED) throw invalid('more than 100000 revocations')
+  if (kept.length > MOST_KEPT || !isStrictlySorted(kept)) {
+    throw invalid('more than 1000 certificates that are kept, or not in ascending order')
+  }
 }
 
 function checkNotRevoked({ document }, key) {
@@ -659,8 +689,10 @@ function checkLicenseContent(license) {
 const isSorted = (numbers) => numbers.every((number, i) => i === 0 || numbers[i - 1] <= number)
 const isStrictlySorted = (values) => values.every((value, i) => i === 0 || values[i - 1] < value)
 
-/** Not empty, on one line, of bounded length. */
-const isPlain = (text) => !/^\p{White_Space}*$/u.test(text) && [...text].length <= 200 && !/\p{Cc}/u.test(text)
+/** Not empty, on one line, of bounded length. Spelt out: classes by name take long to compile, and a first check waits. */
+const WHITE_SPACE = /^[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/
+const CONTROL = /[\0-\x1f\x7f-\x9f]/
+const isPlain = (text) => !WHITE_SPACE.test(text) && (text.length <= 200 || [...text].length <= 200) && !CONTROL.test(text)
 
 function isSoundNode({ label, components }) {
   const order = Object.keys(KINDS)
@@ -812,14 +844,16 @@ function remember(map, name, what) {
 
 /** A key, if it is a proper point of the curve in its one encoding and not weak. */
 export function publicKey(raw) {
+  if (raw.length !== 32) return undefined
   const y = littleEndian(raw)
-  if (raw.length !== 32 || !isSoundCoordinate(y) || !isOnCurve(y & (2n ** 255n - 1n))) return undefined
+  if (!isSoundCoordinate(y) || !isOnCurve(y & (2n ** 255n - 1n))) return undefined
   const spki = Buffer.concat([SPKI_PREFIX, raw])
   const object = createPublicKey({ key: spki, format: 'der', type: 'spki' })
   return { id: createHash('sha256').update(spki).digest('hex'), object }
 }
 
-const littleEndian = (bytes) => BigInt(`0x${Buffer.from(bytes).reverse().toString('hex') || '0'}`)
+const littleEndian = (bytes) =>
+  [24, 16, 8, 0].reduce((number, at) => (number << 64n) | bytes.readBigUInt64LE(at), 0n)
 
 /** Below p, and of no point of small order; the topmost bit is the sign of x. */
 function isSoundCoordinate(encoded) {
@@ -900,6 +934,8 @@ const list = (shape, most = Number.POSITIVE_INFINITY) => ({
   },
 })
 
+const nonEmpty = (shape) => ({ spell: (x) => (Array.isArray(x) && x.length > 0 ? shape.spell(x) : undefined) })
+
 /** Those that are `optional` are left out where they are not there. */
 const object = (fields) => ({
   spell: (x) => {
@@ -916,7 +952,7 @@ const object = (fields) => ({
   },
 })
 
-const text = value((x) => typeof x === 'string' && !/\p{Surrogate}/u.test(x))
+const text = value((x) => typeof x === 'string' && !/[\ud800-\udfff]/u.test(x)) // half a character
 const number = (most) => value((x) => Number.isSafeInteger(x) && x >= 0 && x <= most)
 const matching = (pattern) => value((x) => typeof x === 'string' && pattern.test(x))
 const oneOf = (names) => value((x) => typeof x === 'string' && names.includes(x))
@@ -953,9 +989,13 @@ const TRUST = {
     version: number(Number.MAX_SAFE_INTEGER), issued: utc, threshold: u32, roots: list(key, MOST_ROOTS),
     revoked_keys: list(object({ key: digest, reason: text })),
     revoked_licenses: list(object({ license: text, reason: text })),
+    kept_certificates: { ...nonEmpty(list(digest)), optional: true },
     lowest_releases: list(object({ product: text, version })),
   }),
   withKeys: (document) => ({ ...document, roots: document.roots.map(publicKeyOfSpki) }),
+  // version 2 where it keeps certificates, so that a program that would not look at them refuses it
+  laterType: 'application/vnd.wt.trust.v2+json',
+  isLater: ({ kept_certificates: kept }) => kept !== undefined,
 }
 
 const CERTIFICATE = {
@@ -1031,7 +1071,14 @@ function seconds(text) {
   return found >= 0 && found <= LAST && written(found) === text ? found : undefined
 }
 
-const written = (seconds) => new Date(seconds * 1000).toISOString().replace('.000Z', 'Z')
+/** Not by `toISOString`, whose first call takes as long as a signature. */
+function written(seconds) {
+  const date = new Date(seconds * 1000)
+  const two = (number) => (number < 10 ? `0${number}` : `${number}`)
+  const day = `${date.getUTCFullYear()}-${two(date.getUTCMonth() + 1)}-${two(date.getUTCDate())}`
+  return `${day}T${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}Z`
+}
+
 const plusDays = (seconds, days) => Math.min(seconds + days * DAY, LAST)
 /** Whole days, rounded down. */
 const daysUntil = (from, to) => Math.floor((to - from) / DAY)
@@ -1165,3 +1212,29 @@ function shown(text, limit = 200) {
   })
   return written.join('') + (characters.length > limit ? '…' : '')
 }
+
+// ---------------------------------------------------------------- when it is loaded
+
+/** A trust document whose one root anybody can compute: nothing trusts it. */
+const KNOWN_ANSWER = {
+  payloadType: TRUST.type,
+  payload: 'eyJ2ZXJzaW9uIjoxLCJpc3N1ZWQiOiIyMDI2LTExLTAxVDA4OjAwOjAwWiIsInRocmVzaG9sZCI6MSwicm9vdHMiOlsiTUNvd0JRWURLMlZ3QXlF'
+    + 'QWlvamozWFFKOFpYOVV0c3RQTHBkY3NwbkNiOGRsQkliODNTSUFiUVBiMXc9Il0sInJldm9rZWRfa2V5cyI6W10sInJldm9rZWRfbGljZW5zZXMi'
+    + 'OltdLCJsb3dlc3RfcmVsZWFzZXMiOltdfQ==',
+  signatures: [{
+    keyid: 'fd110d301d2f077de1414b8f99f441b1403fab207b2052fbd2c065e4ee8e7dc2',
+    sig: 'RAXsE5cglr/R7toFPTqf4B1XWDxdB+KK7MU7AgDS1rErMnDtz4GoBWlZNw7hwLI0SQVRztivQxDNHKqibHyaDw==',
+  }],
+}
+
+/** Whether what is good is found good, and nothing else: some builds of OpenSSL know no Ed25519, and what was put in the place
+ *  of one may say yes to everything. It also makes OpenSSL ready, so that no request of a product waits for that. */
+function knowsTheAnswer() {
+  const [good, bad] = ['"version":1', '"version":2'].map((version) => {
+    const payload = Buffer.from(KNOWN_ANSWER.payload, 'base64').toString().replace('"version":1', version)
+    return pinTrust(JSON.stringify({ ...KNOWN_ANSWER, payload: Buffer.from(payload).toString('base64') }))
+  })
+  return good !== undefined && bad === undefined
+}
+
+const canVerify = withoutThrowing(knowsTheAnswer, () => false)

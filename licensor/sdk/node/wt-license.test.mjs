@@ -2,6 +2,7 @@
 // `node --test` in this folder runs it, and `cargo test -p wt-licensor` does.
 
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -202,8 +203,94 @@ test('a file that changes is read again, without a restart', () => {
   })
 })
 
+// ---------------------------------------------------------------- the types, wt-license.d.ts
+
+const source = readFileSync(new URL('wt-license.mjs', import.meta.url), 'utf8')
+const types = readFileSync(new URL('wt-license.d.ts', import.meta.url), 'utf8').replace(/\/\*\*.*?\*\//gs, '').replace(/\/\/.*/g, '')
+
+/** What they call `name`, without `export`: the text from its braces or its equals sign to its end. */
+const unions = new Map([...types.matchAll(/^export type (\w+) =(.*?)\n\n/gms)].map(([, name, text]) => [name, text]))
+const interfaces = new Map([...types.matchAll(/^export interface (\w+) \{\n(.*?)^\}/gms)].map(([, name, text]) => {
+  const fields = [...text.matchAll(/^ {2}(?:readonly )?(\w+)(\?)?: (.*)$/gm)]
+  return [name, new Map(fields.map(([, field, optional, type]) => [field, { optional: optional === '?', type }]))]
+}))
+
+/** Parts of a union, but not of one in braces or brackets. */
+const partsOf = (type) => type.trim().replace(/^\|/, '').split(/\|(?![^{(]*[})])/).map((part) => part.trim())
+
+function conforms(value, type) {
+  return partsOf(type).some((part) => {
+    if (part.endsWith('[]')) return Array.isArray(value) && value.every((one) => conforms(one, part.slice(0, -2)))
+    if (part.startsWith("'")) return `'${value}'` === part
+    if (part === 'null') return value === null
+    if (['string', 'number', 'boolean'].includes(part)) return typeof value === part
+    if (unions.has(part)) return conforms(value, unions.get(part))
+    const inline = part.startsWith('{') && new Map([...part.matchAll(/(\w+): ([^;}]+)/g)].map(([, name, type]) => [name, { type: type.trim() }]))
+    const fields = inline || interfaces.get(part)
+    assert.ok(fields, `a type that this test does not know: ${part}`)
+    const isField = ([name, one]) => fields.has(name) && conforms(one, fields.get(name).type)
+    const isThere = ([name, { optional }]) => optional || name in value
+    return value !== null && typeof value === 'object' && Object.entries(value).every(isField) && [...fields].every(isThere)
+  })
+}
+
+test('every verdict is of the type that is declared', () => {
+  const verdicts = vectors.cases.map((vector) => ({ ...first.verdict, ...vector.verdict, licensed: true }))
+  for (const [i, verdict] of verdicts.entries()) assert.ok(conforms(verdict, 'Verdict'), vectors.cases[i].name)
+  const [good] = verdicts
+  for (const wrong of [{ state: 'MATCHES' }, { reason: null }, { days_left: '1' }, { others: [{}] }, { more: 1 }, { components: [1] },
+    { license: { ...good.license, seats: null } }]) {
+    assert.equal(conforms({ ...good, ...wrong }, 'Verdict'), false, JSON.stringify(wrong))
+  }
+  const { node, ...less } = good
+  assert.equal(conforms(less, 'Verdict'), false, `without ${node}`)
+  const said = new Set(verdicts.map(({ reason }) => `'${reason}'`).concat("'INTERNAL'"))
+  assert.deepEqual(partsOf(unions.get('Reason')).sort(), [...said].sort())
+  assert.deepEqual(partsOf(unions.get('State')).sort(), [...new Set(verdicts.map(({ state }) => `'${state}'`))].sort())
+})
+
+test('what is declared is there, with the parameters that are declared', () => {
+  const names = (parameters) => parameters.replace(/\{[^}]*\}|<[^>]*>|\([^)]*\) => \w+/g, '').split(',')
+    .map((parameter) => /^\s*(\w+)/.exec(parameter)?.[1]).filter(Boolean)
+  const functions = (text, pattern) => [...text.matchAll(pattern)].map(([, name, parameters]) => `${name}(${names(parameters)})`).sort()
+  const declared = functions(types, /^export function (\w+)\((.*?)\): \w+$/gms)
+  assert.deepEqual(declared, ['checkLicense(inputs)', 'explain(verdict)', 'hasModule(verdict,name)', 'isLicensed(verdict)',
+    'judgeAll(candidates,host,inputs)'])
+  const written = functions(source, /^export function (\w+)\((.*?)\) \{$/gm)
+  // the rest is for this file
+  const internal = ['covers(releases,release)', 'parseSnapshot(bytes,path)', 'publicKey(raw)', 'verifyEd25519(key,message,signature)']
+  assert.deepEqual(written, [...declared, ...internal].sort())
+  const methods = functions(/^export class WatchedLicense \{\n(.*?)^\}/ms.exec(types)[1], /^ {2}(\w+)\((.*?)\)(?:: .*)?$/gm)
+  assert.deepEqual(methods, ['constructor(inputs)', 'verdict()', 'watch(changed,everyMilliseconds)'])
+  const body = /^export class WatchedLicense \{\n(.*?)^\}/ms.exec(source)[1]
+  assert.deepEqual(functions(body, /^ {2}(\w+)\((.*?)(?: = .*)?\) \{$/gm), methods)
+})
+
+test('what is asked for is what is declared', () => {
+  const asked = new Set()
+  onSite(first.files, (folder) => {
+    const watched = new Proxy(inputsOf(folder, first), { get: (inputs, name) => (asked.add(name), inputs[name]) })
+    assert.equal(checkLicense(watched).state, 'MATCH')
+  })
+  assert.deepEqual([...asked].sort(), [...interfaces.get('Inputs').keys()].sort())
+})
+
+test('an OpenSSL that knows no Ed25519, or says yes to everything, makes nobody licensed', () => {
+  for (const answer of ['false', 'true', "(() => { throw new Error('unsupported') })()"]) {
+    const crippled = source.replace("import { createHash, createPublicKey, verify as verifySignature } from 'node:crypto'",
+      `import { createHash, createPublicKey } from 'node:crypto'; const verifySignature = () => ${answer}`)
+    assert.notEqual(crippled, source)
+    onSite(first.files, (folder) => {
+      writeFileSync(join(folder, 'crippled.mjs'), crippled)
+      const inputs = JSON.stringify({ ...inputsOf(folder, first), host: true })
+      const line = `import { checkLicense } from './crippled.mjs'; console.log(JSON.stringify(checkLicense(${inputs})))`
+      const said = JSON.parse(execFileSync(process.execPath, ['--input-type=module', '-e', line], { cwd: folder }))
+      assert.deepEqual([said.state, said.reason], ['UNREADABLE', 'INTERNAL'], answer)
+    })
+  }
+})
+
 test('it needs nothing but the standard library, and of that neither processes nor connections', () => {
-  const source = readFileSync(new URL('wt-license.mjs', import.meta.url), 'utf8')
   const imports = [...source.matchAll(/^import .* from '(.*)'$/gm)].map(([, module]) => module)
   assert.deepEqual(imports, ['node:crypto', 'node:fs', 'node:path'])
   assert.doesNotMatch(source, /\brequire\(|\bimport\(|\bfetch\(|\beval\(|\bFunction\(/)

@@ -7,6 +7,7 @@ use wt_keys::console::{Failure, Output, confirm, is_interactive};
 use wt_keys::{Signer, Utc, key_file, signed_file};
 
 use super::desk::{Hand, Place, absolute};
+use super::sold::Sold;
 use crate::ledger::{Alike, Issue, Ledger, Settled, alike};
 use crate::{Error, License, Result};
 
@@ -18,6 +19,34 @@ pub struct Draft {
     /// Where the license goes, as it was said.
     pub file: PathBuf,
     pub issue: Issue,
+}
+
+/// What is said in the same words of every license that is signed.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Signing {
+    /// Replace the license that is there
+    #[arg(long)]
+    pub replace: bool,
+    #[command(flatten)]
+    pub place: Place,
+    #[command(flatten)]
+    hand: Hand,
+    #[command(flatten)]
+    pub sold: Sold,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show the license and sign nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+impl Signing {
+    /// `rehost`: whether the machine of an earlier license may get another one.
+    pub fn issuing(&self, output: Output, now: Utc, rehost: bool) -> Issuing<'_> {
+        let Self { place, hand, yes, dry_run, .. } = self;
+        Issuing { place, hand, output, now, rehost, yes: *yes, dry_run: *dry_run }
+    }
 }
 
 /// From drafts to files: the same for one license, for a renewal and for a folder of requests.

@@ -4,9 +4,8 @@ use wt_keys::Utc;
 use wt_keys::capped;
 use wt_keys::console::{Done, Failure, Output};
 
-use super::desk::{Hand, Place, absolute};
-use super::issuing::{Draft, Issuing, finished};
-use super::sold::Sold;
+use super::desk::absolute;
+use super::issuing::{Draft, Signing, finished};
 use super::summary::summary;
 use crate::diff::{Difference, differences};
 use crate::issue::{Plan, Weak, draft};
@@ -19,7 +18,6 @@ const LARGEST_LICENSE: u64 = 16 * 1024 * 1024;
 
 /// Sign the next term of a license
 #[derive(Debug, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(
     after_help = "Example:\n  wt-license renew 3f0c66a1 --key keys/license.key -o license.json\n  wt-license renew old.json --request new-hw.json --seats 500 --term '1 year'\n\nWhat no flag says stays as it is. The new license is good at once, and to the end of the term that follows the old one."
 )]
@@ -33,40 +31,20 @@ pub struct Renew {
     /// The license to write (left out: license-ID.json)
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Replace the license that is there
-    #[arg(long)]
-    replace: bool,
-    #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    hand: Hand,
-    #[command(flatten)]
-    sold: Sold,
     /// Sign although the request is for another machine
     #[arg(long)]
     rehost: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    yes: bool,
-    /// Show the license and sign nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    signing: Signing,
 }
 
 impl Renew {
     pub fn run(self, output: Output, now: Utc) -> Done {
-        let path = self.place.ledger()?;
-        let issuing = Issuing {
-            place: &self.place,
-            hand: &self.hand,
-            output,
-            now,
-            rehost: self.rehost,
-            yes: self.yes,
-            dry_run: self.dry_run,
-        };
+        let path = self.signing.place.ledger()?;
+        let issuing = self.signing.issuing(output, now, self.rehost);
+        let wanted = self.wanted()?; // a killed run may have left its file to be written in the place of this one
         let settled = issuing.settle()?;
-        let old = Ledger::open(&path)?.holding(&self.wanted()?)?;
+        let old = Ledger::open(&path)?.holding(&wanted)?;
         if old.revoked.is_some() {
             return Err(Error::RevokedAlready { license: old.signed.license.license_id }.into());
         }
@@ -89,7 +67,7 @@ impl Renew {
             old.signed.license.license_id, old.signed.license.expires_at
         ));
         output.say(summary(&request, &draft.issue.license, "").trim_end());
-        if !self.dry_run && issuing.sign(std::slice::from_ref(&draft), "Sign this license?")? {
+        if !self.signing.dry_run && issuing.sign(std::slice::from_ref(&draft), "Sign this license?")? {
             output.say(format_args!("license written to `{}`", draft.file.display()));
         } else {
             output.say("nothing was signed");
@@ -103,7 +81,7 @@ impl Renew {
             return Ok(self.license.clone());
         }
         let bytes = capped::read(path, "a license", LARGEST_LICENSE).map_err(Error::from)?;
-        Ok(License::verify(&bytes, &self.place.trust()?)?.document.license_id.to_string())
+        Ok(License::verify(&bytes, &self.signing.place.trust()?)?.document.license_id.to_string())
     }
 
     /// A renewal is for the machine that it was, changed as it may be.
@@ -122,19 +100,19 @@ impl Renew {
 
     fn draft(&self, old: &Holding, request: &Request, bytes: &[u8], now: Utc) -> Result<Draft, Failure> {
         let license = &old.signed.license;
-        let plans = self.sold.plans(&self.place)?;
-        let preset = self.sold.over(self.preset(&plans, license)?);
+        let plans = self.signing.sold.plans(&self.signing.place)?;
+        let preset = self.signing.sold.over(self.preset(&plans, license)?);
         plans.check_modules(&request.product, &preset.modules)?;
-        let zone = match &self.sold.zone {
+        let zone = match &self.signing.sold.zone {
             Some(zone) => zone.clone(),
             None => old.signed.zone.parse::<Zone>()?,
         };
-        let mut calendar = self.sold.calendar(&preset, zone);
+        let mut calendar = self.signing.sold.calendar(&preset, zone);
         if let (Ends::After(term), None) = (calendar.ends, calendar.begins) {
             let last = calendar.zone.day_of(license.expires_at.max(now));
             calendar.ends = Ends::Following(last, term);
         }
-        let customer = self.sold.customer.clone().unwrap_or_else(|| license.customer.clone());
+        let customer = self.signing.sold.customer.clone().unwrap_or_else(|| license.customer.clone());
         let plan = Plan::of(preset, customer, calendar.dates(now)?);
         let renewed = draft(request, plan, Id::generate()?, Weak::Accepted, now)?;
         let file = self.file.clone().unwrap_or_else(|| {
@@ -144,19 +122,19 @@ impl Renew {
         let issue = Issue {
             license: renewed,
             request: String::from_utf8_lossy(bytes).into_owned(), // one that was verified is JSON
-            plan: self.sold.plan.clone(),
+            plan: self.signing.sold.plan.clone(),
             zone: calendar.zone.name().to_owned(),
             replaces: vec![license.license_id],
             output: absolute(&file)?,
-            over: self.replace,
+            over: self.signing.replace,
         };
         Ok(Draft { source: PathBuf::from(&self.license), file, issue })
     }
 
     /// What the license says, but for how long: that is the plan's. Or all that a plan says, where one is named.
     fn preset(&self, plans: &Plans, license: &License) -> Result<Preset> {
-        let (_, plan) = plans.named(self.sold.plan.as_deref())?;
-        if self.sold.plan.is_some() {
+        let (_, plan) = plans.named(self.signing.sold.plan.as_deref())?;
+        if self.signing.sold.plan.is_some() {
             return Ok(plan);
         }
         let days = |from: Utc, to: Utc| u32::try_from(from.days_until(to)).unwrap_or(0);

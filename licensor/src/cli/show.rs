@@ -88,7 +88,12 @@ fn text(holding: &Holding, now: Utc) -> String {
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
         let _ = writeln!(text, "  {name:<11} {}", shown(value));
     };
-    line("spares", &license.spares);
+    match license.spares {
+        0 => line("spares", &0),
+        spares => {
+            line("spares", &format_args!("{spares}; how many of its machines run at once no check sees"));
+        }
+    }
     line("begins", &license.not_before);
     line("zone", &signed.zone);
     line("signed", &format_args!("{} by {}, entry {}", holding.at, holding.operator, holding.number));

@@ -4,10 +4,9 @@ use serde::Serialize;
 use wt_keys::console::{Done, Failure, Output, ask, is_interactive};
 use wt_keys::{Error as KeyError, Utc, Verified, durable};
 
-use super::desk::{Hand, Place, absolute};
+use super::desk::absolute;
 use super::interview::interview;
-use super::issuing::{Draft, Issuing, finished};
-use super::sold::Sold;
+use super::issuing::{Draft, Signing, finished};
 use super::summary::{grade, summary, warning};
 use crate::issue::{Plan, Weak, draft};
 use crate::ledger::Issue;
@@ -17,7 +16,6 @@ use crate::{Error, Grade, Id, License, Request};
 
 /// Sign a license for the machine that a hardware request describes
 #[derive(Debug, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(
     after_help = "Example:\n  wt-license sign hw.json --key keys/license.key --customer 'Acme GmbH' --seats 250 --term '1 year'\n  wt-license sign requests/ -o licenses/ --key keys/license.key --plan standard --yes\n\nOn a terminal it asks for what is missing, shows the license and asks before it signs; `--yes` does not ask."
 )]
@@ -28,27 +26,14 @@ pub struct Sign {
     /// The license to write (left out: license.json beside the request; of a folder: the folder `licenses` in it)
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Replace the license that is there
-    #[arg(long)]
-    replace: bool,
-    #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    hand: Hand,
-    #[command(flatten)]
-    sold: Sold,
     /// Sign although the fingerprint could be that of many machines
     #[arg(long)]
     accept_weak: bool,
     /// Sign although the machine has a license; the new one takes its place
     #[arg(long)]
     rehost: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    yes: bool,
-    /// Show the license and sign nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    signing: Signing,
 }
 
 #[derive(Serialize)]
@@ -81,26 +66,28 @@ impl Sign {
             Failure::from(error).or_hint("name the `hw.json` that `wt-install fingerprint` wrote at the site")
         })?;
         let request = &*read.0;
-        let plans = self.sold.plans(&self.place)?;
-        if !self.yes && !self.dry_run && is_interactive() {
-            interview(&mut self.sold, &plans, request, now, &mut |question| ask(question))?;
+        let plans = self.signing.sold.plans(&self.signing.place)?;
+        if !self.signing.yes && !self.signing.dry_run && is_interactive() {
+            interview(&mut self.signing.sold, &plans, request, now, &mut |question| ask(question))?;
         }
         let file = self.file.clone().unwrap_or_else(|| self.hw.with_file_name("license.json"));
         let mut draft = self.draft(&self.hw, &read, &plans, &file, now)?;
-        let issuing = self.issuing(output, now);
+        let issuing = self.signing.issuing(output, now, self.rehost);
         if let Some(license) = finished(&issuing.settle()?, &draft.issue.license, &file) {
             report(output, request, &license, Some(file));
             return Ok(());
         }
-        if !self.dry_run {
-            self.place.key()?;
+        if !self.signing.dry_run {
+            self.signing.place.key()?;
         }
         issuing.check(std::slice::from_mut(&mut draft))?;
         let license = &draft.issue.license;
-        let whose_product = if self.sold.product.is_some() { "" } else { ", as the request names it," };
+        let whose_product =
+            if self.signing.sold.product.is_some() { "" } else { ", as the request names it," };
         output.say(summary(request, license, whose_product).trim_end());
         warn(request, output);
-        let signed = !self.dry_run && issuing.sign(std::slice::from_ref(&draft), "Sign this license?")?;
+        let signed =
+            !self.signing.dry_run && issuing.sign(std::slice::from_ref(&draft), "Sign this license?")?;
         if signed {
             output.say(format_args!("license written to `{}`", file.display()));
         } else {
@@ -114,8 +101,8 @@ impl Sign {
     fn run_folder(self, output: Output, now: Utc) -> Done {
         let files = requests(&self.hw)?;
         let folder = self.file.clone().unwrap_or_else(|| self.hw.join("licenses"));
-        let plans = self.sold.plans(&self.place)?;
-        let issuing = self.issuing(output, now);
+        let plans = self.signing.sold.plans(&self.signing.place)?;
+        let issuing = self.signing.issuing(output, now, self.rehost);
         let settled = issuing.settle()?;
         let (mut reads, mut drafts, mut done) = (vec![], vec![], 0);
         for file in &files {
@@ -144,7 +131,7 @@ impl Sign {
             drafts.len()
         ));
         let mut signed = false;
-        if !self.dry_run {
+        if !self.signing.dry_run {
             durable::create_folder(&folder, 0o755)?;
             signed = issuing.sign(&drafts, "Sign these licenses?")?;
         }
@@ -163,11 +150,6 @@ impl Sign {
         Ok(())
     }
 
-    fn issuing(&self, output: Output, now: Utc) -> Issuing<'_> {
-        let Self { place, hand, rehost, yes, dry_run, .. } = self;
-        Issuing { place, hand, output, now, rehost: *rehost, yes: *yes, dry_run: *dry_run }
-    }
-
     fn draft(
         &self,
         source: &Path,
@@ -176,7 +158,7 @@ impl Sign {
         file: &Path,
         now: Utc,
     ) -> Result<Draft, Failure> {
-        let terms = self.sold.terms(plans, request)?;
+        let terms = self.signing.sold.terms(plans, request)?;
         let plan = Plan::of(terms.preset, terms.customer, terms.calendar.dates(now)?);
         let weak = if self.accept_weak { Weak::Accepted } else { Weak::Refused };
         let issue = Issue {
@@ -186,7 +168,7 @@ impl Sign {
             zone: terms.calendar.zone.name().to_owned(),
             replaces: vec![],
             output: absolute(file)?,
-            over: self.replace,
+            over: self.signing.replace,
         };
         Ok(Draft { source: source.to_owned(), file: file.to_owned(), issue })
     }

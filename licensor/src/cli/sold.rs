@@ -34,10 +34,10 @@ pub struct Sold {
     /// The modules that are switched on; `*` for all
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = plain)]
     pub modules: Option<Vec<String>>,
-    /// How many hosts were sold; a request of more is refused
+    /// How many hosts were sold; a request of more than these and the spares is refused
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub nodes: Option<u32>,
-    /// How many more may stand in for one that died
+    /// How many more may stand in for one that died; how many run at once no check sees
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=64))]
     pub spares: Option<u32>,
     /// How long it is good for: `1 year`, `18 months`, `90 days`, to the end of the last day

@@ -134,7 +134,7 @@ impl Walk {
         let Some(trust) = trusts.last() else {
             return Err(Trouble::Altered("a license without a trust document"));
         };
-        let certificate = trust.verify::<Certificate>(&chain.certificate)?;
+        let certificate = trust.certificate(&chain.certificate)?;
         let license = chain.document.verify::<License>(&certificate.key)?;
         if *license != signed.license {
             return Err(Trouble::Altered("its license is another one than its file says"));

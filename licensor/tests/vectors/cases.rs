@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use semver::{Version, VersionReq};
 use wt_keys::{Document as _, Envelope, Role, TrustDocument};
 use wt_licensor::drift::Drift;
-use wt_licensor::{Kind, License, Quality, Reason, State, Tag};
+use wt_licensor::{Environment, Kind, License, Quality, Reason, State, Tag};
 
 use super::world::{
-    PRODUCT, SIGNER, Site, at, bound, certificate, changed_machine, file, first_trust, id, key, license,
-    machine, machine_hiding, machine_with, next_year, now, other_machine, revoking_key, revoking_license,
-    seal, signed, signed_payload, trust_document,
+    PRODUCT, SIGNER, Site, at, bound, certificate, changed_machine, component, file, first_trust, id,
+    keeping, key, license, machine, machine_hiding, machine_with, next_year, now, other_machine,
+    revoking_key, revoking_license, seal, signed, signed_payload, trust_document,
 };
 use super::{Case, Vectors};
 
@@ -36,7 +36,9 @@ pub fn all() -> Vectors {
     several(&mut vectors);
     signatures(&mut vectors);
     scopes(&mut vectors);
+    clouds(&mut vectors);
     trusts(&mut vectors);
+    kept(&mut vectors);
     contents(&mut vectors);
     files(&mut vectors);
     vectors
@@ -384,6 +386,20 @@ fn trusts(vectors: &mut Vectors) {
     vectors.case("three rotations jumped", good, carrying(steps(), &[6]));
     vectors.case("a site in the middle of them", good, carrying(steps(), &[6]).trusting(&steps()[2]));
     vectors.case("a site at the end of them", good, carrying(steps(), &[6]).trusting(&steps()[3]));
+    // signed after the rotations, and something was revoked since
+    let mut revoking = trust_document(5, 1, &[6]);
+    revoking.revoked_licenses = revoking_license(5, id(8)).revoked_licenses;
+    let site = carrying(steps(), &[6]).trusting(&seal(&revoking, &[6]));
+    vectors.case("a site that is ahead of them by a revocation", good, site);
+    let mut many = steps();
+    for (version, root) in (5..=16).zip(7..) {
+        many.push(seal(&trust_document(version, 1, &[root]), &[root - 1, root]));
+    }
+    vectors.case("as many rotations jumped as there may be", good, carrying(many.clone(), &[18]));
+    vectors.case("a site in the midst of so many", good, carrying(many.clone(), &[18]).trusting(&many[9]));
+    many.remove(7);
+    let gap = (UNTRUSTED, Reason::IssuerUnknown);
+    vectors.case("one of so many is missing", gap, carrying(many, &[18]));
     let unknown = (UNTRUSTED, Reason::IssuerUnknown);
     let missing = vec![steps()[0].clone(), steps()[3].clone()];
     vectors.case("rotations are missing", unknown, carrying(missing, &[6]));
@@ -443,6 +459,129 @@ fn trusts(vectors: &mut Vectors) {
         (UNTRUSTED, Reason::Format),
         carrying(vec![first_trust(), none], &[1]),
     );
+}
+
+/// What a trust document keeps is good although the roots that signed it are gone, and nothing else is.
+fn kept(vectors: &mut Vectors) {
+    let (good, unknown) = ((State::Match, Reason::Ok), (UNTRUSTED, Reason::IssuerUnknown));
+    let (format, revoked) = ((UNTRUSTED, Reason::Format), (State::Revoked, Reason::KeyRevoked));
+    let next = |document: &TrustDocument| seal(document, &[1, 2]);
+    let keeps = || keeping(&[&certificate()]);
+    let carrying = |trust: Vec<Envelope>| {
+        Site::new().license(&file(seal(&license(), &[SIGNER]), seal(&certificate(), &[1]), trust))
+    };
+    vectors.case(
+        "a license from before, its root retired",
+        unknown,
+        Site::new().trusting(&next(&keeping(&[]))),
+    );
+    let site = Site::new().trusting(&next(&keeps()));
+    vectors.case("a license from before, its certificate kept", good, site);
+    let site = carrying(vec![first_trust(), next(&keeps())]);
+    vectors.case("a license that brings what keeps its certificate", good, site);
+    let site = carrying(vec![next(&keeps())]).trusting(&next(&keeps()));
+    vectors.case("a certificate of the root before beside what keeps it", good, site);
+    let mut third = keeping(&[&certificate()]);
+    (third.version, third.roots) = (3, vec![key(5).public()]);
+    let site = carrying(vec![first_trust(), next(&keeps())]).trusting(&seal(&third, &[2, 5]));
+    vectors.case("kept over two rotations, and the license knows of one", good, site);
+    let site = Site::new().trusting(&seal(&third, &[2, 5]));
+    vectors.case("kept over two rotations, and the license knows of none", good, site);
+    // the thief of a root that went signs for a key of his own, or for more than was allowed
+    let forged = |change: &dyn Fn(&mut wt_keys::Certificate)| {
+        let mut forged = certificate();
+        change(&mut forged);
+        let signer = if forged.key == key(4).public() { 4 } else { SIGNER };
+        let bytes = file(seal(&license(), &[signer]), seal(&forged, &[1]), vec![first_trust()]);
+        Site::new().license(&bytes).trusting(&next(&keeps()))
+    };
+    vectors.case(
+        "another key, certified by a root that went",
+        unknown,
+        forged(&|it| it.key = key(4).public()),
+    );
+    vectors.case(
+        "more than was allowed, by a root that went",
+        unknown,
+        forged(&|it| it.longest_term_days = None),
+    );
+    let bytes = file(seal(&license(), &[4]), seal(&certificate(), &[1]), vec![first_trust()]);
+    let site = Site::new().license(&bytes).trusting(&next(&keeps()));
+    vectors.case("a certificate that is kept, and another signer", unknown, site);
+    let mut revoking = keeps();
+    revoking.revoked_keys = revoking_key(2).revoked_keys;
+    vectors.case("kept, and its key revoked", revoked, Site::new().trusting(&next(&revoking)));
+    let bytes = file(seal(&license(), &[SIGNER]), seal(&certificate(), &[9]), vec![first_trust()]);
+    let site = Site::new().license(&bytes).trusting(&next(&keeps()));
+    vectors.case("kept, and signed by whom nobody knows", good, site);
+    // what was signed before the rotation is passed over where nobody needs it, and only there
+    let stranger = seal(&trust_document(1, 1, &[9]), &[9]);
+    let site = carrying(vec![stranger.clone()]).trusting(&next(&keeps()));
+    vectors.case("kept, and a trust document of strangers beside it", good, site);
+    vectors.case("not kept, and a trust document of strangers beside it", unknown, carrying(vec![stranger]));
+    let site = carrying(vec![first_trust(), seal(&keeps(), &[2])]);
+    vectors.case("what would keep it lacks the roots before", unknown, site);
+    let payload = serde_json::to_string(&keeps()).unwrap();
+    let typed = |payload: &str, payload_type: &str| {
+        let envelope = Envelope::seal_for_test(payload_type, payload.as_bytes(), &[&key(1), &key(2)]);
+        carrying(vec![first_trust(), envelope])
+    };
+    let later = TrustDocument::LATER_TYPE.unwrap();
+    vectors.case("certificates are kept in version 1", format, typed(&payload, TrustDocument::TYPE));
+    let plain = serde_json::to_string(&keeping(&[])).unwrap();
+    vectors.case("none are kept in version 2", format, typed(&plain, later));
+    let list = payload.split("\"kept_certificates\":[").nth(1).unwrap().split(']').next().unwrap();
+    let with = |other: &str| payload.replacen(&format!("[{list}]"), &format!("[{other}]"), 1);
+    vectors.case("an empty list is kept", format, typed(&with(""), later));
+    vectors.case("the same is kept twice", format, typed(&with(&format!("{list},{list}")), later));
+    vectors.case("what is kept is no digest", format, typed(&with(&list.to_uppercase()), later));
+}
+
+/// The kinds that the licensed machine does not have, and seats that a certificate limits.
+fn clouds(vectors: &mut Vectors) {
+    let (good, drift) = ((State::Match, Reason::Ok), (State::Drift, Reason::HwDrift));
+    let foreign = (State::Foreign, Reason::HwForeign);
+    let cloud = |instance: &str, endorsement: &str, id: &str| {
+        vec![
+            component(Kind::CloudInstance, &[instance]),
+            component(Kind::TpmEk, &[endorsement]),
+            component(Kind::MachineId, &[id]),
+        ]
+    };
+    let bound_to = |components: &[wt_licensor::Component]| {
+        let mut license = license();
+        license.binding.nodes = vec![bound("node-1", components)];
+        for bound in &mut license.binding.nodes[0].components {
+            bound.weight = bound.kind.weight(Environment::Cloud);
+        }
+        Site::new().license(&signed(&license))
+    };
+    let here = cloud("i-0fedcba9876543210", "ek=1", "a");
+    let host = |components| bound_to(&here).host(components);
+    vectors.case("the same instance of a cloud", good, host(here.clone()));
+    vectors.case("another system on it", good, host(cloud("i-0fedcba9876543210", "ek=1", "b")));
+    vectors.case("another TPM", drift, host(cloud("i-0fedcba9876543210", "ek=2", "b")));
+    vectors.case("another instance with its TPM", drift, host(cloud("i-0", "ek=1", "b")));
+    vectors.case("another instance with its disk", foreign, host(cloud("i-0", "ek=2", "a")));
+    let hidden = machine_hiding(&[Kind::TpmEk], cloud("i-0", "ek=1", "a"));
+    vectors.case("another instance whose TPM nobody can read", drift, host(hidden));
+    let under = |most_seats: Option<u32>, payload_type: &str| {
+        let certificate = wt_keys::Certificate { most_seats, ..certificate() };
+        let payload = serde_json::to_vec(&certificate).unwrap();
+        let envelope = Envelope::seal_for_test(payload_type, &payload, &[&key(1)]);
+        Site::new().license(&file(seal(&license(), &[SIGNER]), envelope, vec![first_trust()]))
+    };
+    let (first, later) = (wt_keys::Certificate::TYPE, wt_keys::Certificate::LATER_TYPE.unwrap());
+    vectors.case("as many seats as the key may sign", good, under(Some(250), later));
+    vectors.case(
+        "more seats than the key may sign",
+        (UNTRUSTED, Reason::IssuerScope),
+        under(Some(249), later),
+    );
+    let format = (UNTRUSTED, Reason::Format);
+    vectors.case("a limit of seats in version 1", format, under(Some(250), first));
+    vectors.case("no limit of seats in version 2", format, under(None, later));
+    vectors.case("a certificate of a version to come", format, under(Some(250), &later.replace("v2", "v3")));
 }
 
 type Spoil<'a> = &'a dyn Fn(&mut License);

@@ -42,6 +42,7 @@ pub fn trust_document(version: u64, threshold: u32, roots: &[u8]) -> TrustDocume
         roots: roots.iter().map(|seed| key(*seed).public()).collect(),
         revoked_keys: vec![],
         revoked_licenses: vec![],
+        kept_certificates: vec![],
         lowest_releases: vec![],
     }
 }
@@ -65,6 +66,19 @@ pub fn revoking_license(version: u64, license: Id) -> TrustDocument {
     document
 }
 
+/// What a trust document names it by.
+pub fn digest(certificate: &Certificate) -> wt_keys::Sha256Digest {
+    wt_keys::Sha256Digest::of(&serde_json::to_vec(certificate).unwrap())
+}
+
+/// Version 2, after root 1 was retired: of root 2, which keeps `certificates`.
+pub fn keeping(certificates: &[&Certificate]) -> TrustDocument {
+    let mut document = trust_document(2, 1, &[2]);
+    document.kept_certificates = certificates.iter().map(|certificate| digest(certificate)).collect();
+    document.kept_certificates.sort_unstable();
+    document
+}
+
 pub fn certificate() -> Certificate {
     Certificate {
         key: key(SIGNER).public(),
@@ -77,7 +91,7 @@ pub fn certificate() -> Certificate {
     }
 }
 
-fn component(kind: Kind, values: &[&str]) -> Component {
+pub fn component(kind: Kind, values: &[&str]) -> Component {
     let mut tags: Vec<Tag> = values.iter().map(|value| Tag::of(PRODUCT, kind, value)).collect();
     tags.sort();
     Component { kind, quality: Quality::Ok, tags, left_out: vec![] }
