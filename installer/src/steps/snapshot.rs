@@ -38,10 +38,23 @@ impl Step for WriteSnapshot {
 
 /// Takes the snapshot anew.
 pub fn write(places: &Places, product: &str, data_root: &Path, key: &SigningKey, now: Utc) -> Result<()> {
-    let snapshot = Snapshot::take(places.root(), data_root, product, &key.public(), now)?;
-    let latest = latest(places).unwrap_or(now);
-    let drift = drift(places, &snapshot, now.max(latest));
+    let snapshot = take(places, product, data_root, key, now)?;
+    let drift = drift(places, &snapshot, snapshot.latest);
+    let latest = snapshot.latest;
     Ok(snapshot.remembering(latest, drift).write(&places.snapshot(product))?)
+}
+
+/// What it would say now; nothing is written.
+pub fn take(
+    places: &Places,
+    product: &str,
+    data_root: &Path,
+    key: &SigningKey,
+    now: Utc,
+) -> Result<Snapshot> {
+    let snapshot = Snapshot::take(places.root(), data_root, product, &key.public(), now)?;
+    let drift = DriftRecord::read(&places.drift()).unwrap_or_default().into_drift();
+    Ok(snapshot.remembering(latest(places).unwrap_or(now), drift))
 }
 
 /// The latest time that a check has seen, by whatever clock.
