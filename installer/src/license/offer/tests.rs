@@ -2,7 +2,8 @@ use std::fs;
 
 use tempfile::TempDir;
 use wt_keys::console::{Exit, Explain as _};
-use wt_keys::testkit::Vendor;
+use wt_keys::issue::issue_trust;
+use wt_keys::testkit::{Vendor, insecure_key};
 use wt_keys::trust::RevokedLicense;
 use wt_keys::{Chain, Role, Signer, TrustDocument};
 use wt_licensor::license::{Binding, BoundComponent, BoundNode};
@@ -70,7 +71,10 @@ fn next(id: u8) -> License {
 }
 
 fn vendor(change: impl FnOnce(&mut TrustDocument)) -> Signer {
-    let vendor = Vendor::insecure(1).trusting(change);
+    certified(&Vendor::insecure(1).trusting(change))
+}
+
+fn certified(vendor: &Vendor) -> Signer {
     vendor.signer(2, Role::License, |certificate| {
         certificate.not_after = day("2040-01-01");
         certificate.longest_term_days = Some(4000);
@@ -302,4 +306,14 @@ fn a_newer_trust_document_is_taken_where_the_site_stays_licensed_under_it() {
     let site = Site { signer: vendor(newer), ..Site::new() };
     assert_eq!(site.offer(&license(1)).unwrap().trust.unwrap().document().version, 2);
     assert!(Site::new().offer(&license(1)).unwrap().trust.is_none(), "it is the pinned one");
+
+    // the present license has its certificate of a root that is retired
+    let mut site = Site::new().with("license.json", &license(1));
+    let (old, root) = (Vendor::insecure(1), insecure_key(3));
+    let mut document = old.trust.document().clone();
+    (document.version, document.roots) = (2, vec![root.public()]);
+    let trust = issue_trust(&document, &[old.root, insecure_key(3)]).unwrap();
+    site.signer = certified(&Vendor { root, trust });
+    let offer = site.offer(&next(2)).unwrap();
+    assert!(offer.is_next() && offer.verdict.is_licensed() && offer.trust.is_none());
 }
