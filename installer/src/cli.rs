@@ -9,6 +9,7 @@ mod init;
 mod init_data;
 mod install;
 mod let_go;
+mod license;
 mod lock;
 mod logs;
 mod open;
@@ -65,6 +66,7 @@ enum Verb {
     Remove(service::Services),
     Service(service::Service),
     Certificate(certificate::Certificate),
+    License(license::License),
     Rollback(rollback::Rollback),
     Backup(backup::Backup),
     Restore(restore::Restore),
@@ -95,6 +97,7 @@ impl Program for WtInstall {
             Some(Verb::Remove(verb)) => verb.run(Action::Remove, output, &places),
             Some(Verb::Service(verb)) => verb.run(output, &places),
             Some(Verb::Certificate(verb)) => verb.run(output, &places),
+            Some(Verb::License(verb)) => verb.run(output, &places),
             Some(Verb::Rollback(verb)) => verb.run(output, &places),
             Some(Verb::Backup(verb)) => verb.run(output, &places),
             Some(Verb::Restore(verb)) => verb.run(output, &places),

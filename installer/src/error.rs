@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use wt_keys::console::Size;
 use wt_keys::{KeyId, Sha256Digest, shown_path};
+use wt_licensor::{Id, Verdict};
 
 use crate::backup::plan::TimeSpan;
 use crate::engine::EngineVersion;
@@ -60,12 +61,16 @@ pub enum Error {
     Mail { server: String, problem: mail::Problem },
     #[error("there is no certificate that was in service before")]
     NoPreviousCertificate,
-    #[error("the certificate could not be put into service, and what was there before is back")]
-    CertificateBack { source: Box<Error> },
+    #[error("the {what} could not be put into service, and what was there before is back")]
+    ExchangeBack { what: &'static str, source: Box<Error> },
     #[error(
-        "the certificate could not be put into service, and what was there before could not be brought back: {back}"
+        "the {what} could not be put into service, and what was there before could not be brought back: {back}"
     )]
-    CertificateLost { back: Box<Error>, source: Box<Error> },
+    ExchangeLost { what: &'static str, back: Box<Error>, source: Box<Error> },
+    #[error("the license is refused: {} ({})", verdict.state, verdict.reason)]
+    LicenseRefused { verdict: Box<Verdict> },
+    #[error("another license of this site stays in force\n  expected {found}\n  found    {decides}, {why}")]
+    LicenseOutranked { found: Id, decides: Id, why: String },
     #[error("the template `{template}` cannot be rendered: {why}")]
     Template { template: String, why: String },
     #[error("`{step}` of the user journey failed: {why}")]

@@ -62,6 +62,11 @@ impl Places {
         self.state().join("tls")
     }
 
+    /// Licenses that others took the place of; 0700.
+    pub fn licenses(&self) -> PathBuf {
+        self.state().join("licenses")
+    }
+
     pub fn engine_configuration(&self) -> PathBuf {
         self.root.join("etc/docker/daemon.json")
     }

@@ -85,7 +85,8 @@ impl Verdict {
         }
     }
 
-    fn next_step(&self) -> Option<&'static str> {
+    /// What its reader does next; `None` where there is nothing to do.
+    pub fn next_step(&self) -> Option<&'static str> {
         Some(match self.reason {
             Reason::Ok | Reason::NotCompared => return None,
             Reason::ExpiresSoon | Reason::ExpiredGrace | Reason::Expired => {

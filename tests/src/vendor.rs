@@ -105,8 +105,13 @@ impl Draft {
     }
 
     pub fn build(&self) -> PathBuf {
+        self.build_with(&key("bundle.key"))
+    }
+
+    /// The same, signed with another key, under the trust document beside that.
+    pub fn build_with(&self, key: &Path) -> PathBuf {
         let output = self.folder.with_added_extension("tar.zst");
-        build(text(&self.folder), &world(), &output);
+        build(text(&self.folder), &world(), key, &output);
         output
     }
 }
@@ -115,26 +120,29 @@ impl Draft {
 pub fn first_bundle() -> PathBuf {
     let output = world().join("worktile-5.2.0-amd64.tar.zst");
     if !output.exists() {
-        build("v5.2", &repository(), &output);
+        build("v5.2", &repository(), &key("bundle.key"), &output);
     }
     output
 }
 
-fn build(release: &str, folder: &Path, output: &Path) {
-    let key = key("bundle.key");
-    run("wt-bundle", folder, ["build", release, "--key", text(&key), "--output", text(output)]).expect(0);
+fn build(release: &str, folder: &Path, key: &Path, output: &Path) {
+    run("wt-bundle", folder, ["build", release, "--key", text(key), "--output", text(output)]).expect(0);
 }
 
 /// A license for the machine whose `hw.json` lies there.
 pub fn license(request: &Path, more: &[&str]) -> PathBuf {
-    let (output, key) = (request.with_extension("license"), key("license.key"));
-    let mut line = vec!["sign", text(request), "--key", text(&key), "--output", text(&output)];
+    license_as(&request.with_extension("license"), request, &key("license.key"), more)
+}
+
+/// The same as another file, signed with another key.
+pub fn license_as(output: &Path, request: &Path, key: &Path, more: &[&str]) -> PathBuf {
+    let mut line = vec!["sign", text(request), "--key", text(key), "--output", text(output)];
     // a story has one machine licensed as often as it likes
     let ledger = world().join("ledger.db");
     line.extend(["--customer", "Example Ltd", "--yes", "--replace", "--rehost", "--ledger", text(&ledger)]);
     line.extend(more);
     run("wt-license", &world(), line).expect(0);
-    output
+    output.to_owned()
 }
 
 pub fn text(path: &Path) -> &str {

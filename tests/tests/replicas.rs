@@ -92,12 +92,12 @@ fn release(version: &str) -> Draft {
 fn a_license_and_an_edit_reach_every_one_of_them() {
     let site = site();
     let license = vendor::license(&site.take("/opt/worktile/hw.json"), &[]);
-    site.host.put(&license, "/opt/worktile/conf/apps/web/license.json");
+    let license = site.bring(&license);
     site.sh("sed -i 's/acme/edited/' /opt/worktile/conf/apps/web/independence.js").expect(0);
     assert!(!site.sh(COMPARE_EACH).stdout.contains("same"), "nobody was told yet");
     let answers = site.sh(ASK_EACH).expect(0).stdout;
     assert!(answers.lines().count() == 2 && answers.lines().all(|a| a.contains("\"MISSING\"")), "{answers}");
-    site.wt("restart web").expect(0);
+    site.wt(&format!("license {license}")).expect(0).says("MATCH (OK)").says("restarted and healthy: web");
     site.within(30, "test $(docker ps -qf name=worktile_web | wc -l) = 2");
     assert_eq!(site.sh(COMPARE_EACH).expect(0).stdout, "same\nsame\n");
     let answers = site.sh(ASK_EACH).expect(0).stdout;

@@ -1,40 +1,24 @@
-//! Another certificate for a site that is in service: put in place, handed to what uses it, and taken back where that does
-//! not become healthy.
-
-use std::time::Duration;
+//! Another certificate for a site that is in service.
 
 use wt_keys::console::Progress;
 
 use super::{Choice, Pair, store};
-use crate::conf::Conf;
-use crate::deployment::Deployment;
-use crate::engine::Engine;
-use crate::wanted::Wanted;
-use crate::{Error, Installation, Result, journey};
-
-const PATIENCE: Duration = Duration::from_mins(5);
-const JOURNEY_PATIENCE: Duration = Duration::from_mins(1);
+use crate::exchange::Exchange;
+use crate::{Installation, Result};
 
 /// Puts `pair` into service, or none. Returns the services that were restarted for it; none where everything is as it is to
-/// be. A run that was killed is run again.
+/// be. What does not become healthy is taken back; a run that was killed is run again.
 pub fn renew(installation: &Installation, pair: Option<&Pair>, progress: &Progress) -> Result<Vec<String>> {
-    let engine = installation.engine()?;
     let before = store::installed(&installation.places)?;
-    place(installation, pair)?;
-    let renewed = serve(installation, &engine, progress);
-    let Err(why) = renewed else {
-        remember(installation, pair)?;
-        return renewed;
+    let put_back = || place(installation, before.as_ref());
+    let exchange = Exchange {
+        what: "certificate",
+        put: &|| place(installation, pair),
+        put_back: (before.as_ref() != pair).then_some(&put_back),
     };
-    if before.as_ref() == pair {
-        return Err(why); // there is nothing to go back to
-    }
-    let source = Box::new(why);
-    let back = place(installation, before.as_ref()).and_then(|()| serve(installation, &engine, progress));
-    match back {
-        Ok(_) => Err(Error::CertificateBack { source }),
-        Err(back) => Err(Error::CertificateLost { back: Box::new(back), source }),
-    }
+    let restarted = exchange.carry_out(installation, progress)?;
+    remember(installation, pair)?;
+    Ok(restarted)
 }
 
 /// Where site.toml names that very pair, there is nothing left to be taken from there.
@@ -52,24 +36,4 @@ fn place(installation: &Installation, pair: Option<&Pair>) -> Result<()> {
         Some(pair) => store::put(&installation.places, pair),
         None => store::remove(&installation.places),
     }
-}
-
-/// Hands out what is in place; waits until a person could work with it. Configuration may say whether there is one.
-fn serve(installation: &Installation, engine: &Engine, progress: &Progress) -> Result<Vec<String>> {
-    Conf::render(installation, None)?.write()?;
-    let stack = installation.stack_name();
-    let before = engine.services(stack)?;
-    let deployment = Deployment::of(installation, engine)?;
-    let changed = deployment.changed(&before);
-    if !changed.is_empty() {
-        deployment.deploy(installation, engine)?;
-    }
-    let phase = progress.phase("waiting for the services", None);
-    engine.wait_healthy(stack, &before, PATIENCE, &phase)?;
-    drop(phase);
-    // what the operator stopped answers nobody
-    if Wanted::read(&installation.places)? == Wanted::default() {
-        journey::walk(installation, JOURNEY_PATIENCE)?;
-    }
-    Ok(changed)
 }

@@ -206,7 +206,7 @@ fn license(verdict: &Verdict) -> Finding {
     };
     let days = verdict.days_left.map_or_else(String::new, |days| format!(", {days} days left"));
     let found = format!("{} ({}){days}", verdict.state, verdict.reason);
-    let hint = if level == Level::Good { "" } else { "`wt-install status` explains it" };
+    let hint = if level == Level::Good { "" } else { "`wt-install license` explains it" };
     Finding {
         number: verdict.days_left,
         ..finding("license", level, found, format!("a license with more than {DAYS_WARN} days")).hint(hint)

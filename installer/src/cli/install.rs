@@ -82,14 +82,12 @@ fn next(installation: &Installation) -> String {
         installation.manifest().version,
         address(installation),
     );
-    match (&site.license, installation.license()) {
-        (Some(place), Some(license)) => format!(
-            "{up}\nnext: send {} to the vendor, put the license that comes back at {} and run `wt-install restart {}`",
+    match site.license {
+        Some(_) => format!(
+            "{up}\nnext: send {} to the vendor, and run `wt-install license FILE` with the license that comes back",
             installation.home().join("hw.json").display(),
-            license.display(),
-            place.service,
         ),
-        _ => up,
+        None => up,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The exit code of every error, and what to do about it.
 
 use wt_keys::console::{Exit, Explain};
+use wt_licensor::State;
 
 use super::Error;
 use crate::operation::Kind;
@@ -27,6 +28,8 @@ impl Explain for Error {
             | Self::BackupLength { .. }
             | Self::BackupDamaged { .. }
             | Self::BackupDiffers { .. } => Exit::NotTrusted,
+            Self::LicenseRefused { verdict } if verdict.state == State::Untrusted => Exit::NotTrusted,
+            Self::LicenseRefused { .. } | Self::LicenseOutranked { .. } => Exit::LicenseRefused,
             Self::Preflight { .. }
             | Self::Certificate { .. }
             | Self::CertificateRefused { .. }
@@ -57,12 +60,12 @@ impl Explain for Error {
             | Self::LoadRefused { .. }
             | Self::ImageMissing { .. }
             | Self::ImageDiffers { .. } => Exit::Engine,
-            Self::RolledBack { .. } | Self::CertificateBack { .. } | Self::RestoreUndone { .. } => {
+            Self::RolledBack { .. } | Self::ExchangeBack { .. } | Self::RestoreUndone { .. } => {
                 Exit::Unhealthy
             }
             // neither release could be brought into service for want of an engine
             Self::RollbackFailed { back, .. }
-            | Self::CertificateLost { back, .. }
+            | Self::ExchangeLost { back, .. }
             | Self::RestoreStuck { back, .. }
                 if back.exit() == Exit::Engine =>
             {
@@ -85,7 +88,7 @@ impl Explain for Error {
             | Self::UninstallUnderWay
             | Self::NoPrevious
             | Self::NoPreviousCertificate
-            | Self::CertificateLost { .. }
+            | Self::ExchangeLost { .. }
             | Self::Mail { .. }
             | Self::RollbackFailed { .. }
             | Self::NotHealthy { .. }
@@ -113,8 +116,9 @@ impl Explain for Error {
             Self::Keys(error) => error.hint(),
             Self::Bundle(error) => error.hint(),
             Self::License(error) => error.hint(),
+            Self::LicenseRefused { verdict } => verdict.next_step().map(str::to_owned),
             Self::Unwell { hint, .. } => hint.clone(),
-            Self::RolledBack { source, .. } | Self::CertificateBack { source } => source.hint(),
+            Self::RolledBack { source, .. } | Self::ExchangeBack { source, .. } => source.hint(),
             _ => self
                 .site_hint()
                 .or_else(|| self.engine_hint())
@@ -151,7 +155,10 @@ impl Error {
                 "`wt-install certificate CRT KEY --dry-run` looks at another pair".into()
             }
             Self::NoPreviousCertificate => "`wt-install certificate` shows the one in service".into(),
-            Self::CertificateLost { .. } => "run this again; `wt-install status` shows what runs".into(),
+            Self::LicenseOutranked { .. } => {
+                "the vendor's last word counts: to go back to this one, take the other out of the folder first".into()
+            }
+            Self::ExchangeLost { .. } => "run this again; `wt-install status` shows what runs".into(),
             Self::ConfTooLarge { .. } | Self::ConfEmpty { .. } => {
                 "put back what was there: `wt-install` with the bundle writes a file that is missing".into()
             }

@@ -37,7 +37,7 @@ fn row(state: State, reason: Reason, version: &Version) -> Row {
         Verdict::or_fail(state.is_licensed()),
         format_args!("{state} ({reason}) with this release"),
         format_args!("a license for {version}, under the keys that come with it"),
-        "ask the vendor for a license for this release, put it beside the one that is there, then upgrade",
+        "ask the vendor for a license that is good for this release, too, put it into service with `wt-install license FILE`, then upgrade",
     )
 }
 

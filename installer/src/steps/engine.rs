@@ -32,6 +32,8 @@ impl Step for InstallEngine {
         }
         engine_configuration::complete(&installation.places)?;
         packages::install(installation.release.bundle()?, &installation.places, progress)?;
+        // where a killed run's apt has come to its end meanwhile, nothing was missing, and its files still lie there
+        packages::remove_leftover(&installation.places)?;
         Ok(format!("Docker {} installed", installation.engine()?.info().version))
     }
 }

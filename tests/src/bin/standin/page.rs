@@ -1,6 +1,6 @@
 //! The page that people see.
 
-use crate::license::Standing;
+use crate::license::{MODULES, Standing};
 use crate::settings::Settings;
 
 pub fn front(settings: &Settings, standing: &Standing) -> String {
@@ -8,6 +8,15 @@ pub fn front(settings: &Settings, standing: &Standing) -> String {
     let version = escape(&settings.version);
     let licensed = if standing.licensed { "Licensed" } else { "Not licensed" };
     let words = escape(&standing.words);
+    let banner = standing.banner.as_deref().map(escape);
+    let banner =
+        banner.map_or_else(String::new, |text| format!("<p class=\"banner\" role=\"alert\">{text}</p>\n"));
+    let days = standing.days_left.map_or_else(String::new, |days| format!("<p>Days left: {days}</p>\n"));
+    let module = |name: &&str| match standing.modules.contains(name) {
+        true => format!("  <li><a href=\"/{name}\">{name}</a>\n"),
+        false => format!("  <li>{name}: switched off\n"),
+    };
+    let modules: String = MODULES.iter().map(module).collect();
     format!(
         r#"<!doctype html>
 <html lang="en">
@@ -16,11 +25,14 @@ pub fn front(settings: &Settings, standing: &Standing) -> String {
 <style>
   body {{ font: 16px/1.5 sans-serif; max-width: 32em; margin: 4em auto; padding: 0 1em }}
   .license {{ border-left: 4px solid; padding-left: 1em; white-space: pre-wrap }}
+  .banner {{ background: #fe9; padding: .5em 1em }}
   label {{ display: block; margin: .5em 0 }}
 </style>
-<h1>{product} {version}</h1>
+{banner}<h1>{product} {version}</h1>
 <div class="license"><strong>{licensed}</strong>
 {words}</div>
+{days}<ul>
+{modules}</ul>
 <h2>Log in</h2>
 <form id="login">
   <label>User <input name="user" autocomplete="username" required></label>

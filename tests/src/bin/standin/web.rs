@@ -3,12 +3,13 @@
 //! A message lies in three stores: its text in `mongodb`, what it is found by in `elasticsearch`, and, once those have it,
 //! its id in a list of Redis. So in every state that the stores were in together, what the list names is there.
 //!
-//! The license never closes a door: it is shown, and that is all.
+//! The license closes the pages of modules that it does not have, as a product would, and no other door: people log in and
+//! keep their data whatever it is worth.
 
 use serde::Deserialize;
 
 use crate::http::{self, Request, Response};
-use crate::license::License;
+use crate::license::{License, MODULES};
 use crate::redis::Client;
 use crate::settings::Settings;
 use crate::{account, page};
@@ -18,7 +19,7 @@ const LONGEST_MESSAGE: usize = 4096;
 const MOST_MESSAGES: usize = 100;
 
 pub fn serve(settings: Settings) -> crate::Outcome {
-    let license = License::new(settings.clone());
+    let license = License::new(&settings);
     let words = license.standing().words;
     println!(
         "web {} listens on {}; {}",
@@ -58,6 +59,9 @@ impl Web {
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/") => Ok(Response::html(page::front(&self.settings, &self.license.standing()))),
             ("GET", "/health") => self.health(),
+            ("GET", path) if path.strip_prefix('/').is_some_and(|name| MODULES.contains(&name)) => {
+                self.module(&path[1..])
+            }
             ("GET", "/api/license") => Ok(Response::json(200, &self.license.standing().verdict)),
             ("POST", "/api/login") => self.log_in(request),
             ("GET", "/api/me") => self.me(request),
@@ -78,6 +82,13 @@ impl Web {
                 "status": "ok", "service": "web", "product": self.settings.product, "version": self.settings.version,
             }),
         ))
+    }
+
+    fn module(&self, name: &str) -> Answer {
+        match self.license.standing().refuses(name) {
+            Some(why) => Err(Response::error(403, &why)),
+            None => Ok(Response::json(200, &serde_json::json!({ "module": name }))),
+        }
     }
 
     fn log_in(&self, request: &Request) -> Answer {
