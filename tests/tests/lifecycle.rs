@@ -2,16 +2,18 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::Value;
 use wt_keys::issue::issue_trust;
 use wt_keys::trust::LowestRelease;
 use wt_keys::{key_file, signed_file};
-use wt_tests::program::key;
+use wt_licensor::License;
+use wt_tests::program::{Ran, key, run};
 use wt_tests::site::Site;
-use wt_tests::vendor::{Draft, first_bundle, world};
+use wt_tests::vendor::{Draft, first_bundle, license_as, text, world};
 
 /// Installed once, for all stories of this file; each leaves it with the first release healthy.
 fn site() -> &'static Site {
@@ -30,6 +32,47 @@ fn trust_that_withdraws(version: &str) -> PathBuf {
     let path = world().join("withdrawing.json");
     std::fs::write(&path, trust.to_bytes()).unwrap();
     path
+}
+
+/// The vendor's keys a year later, twice: another key signs licenses and the license `sold_twice` was revoked; then the key
+/// that signed licenses before was.
+fn later_keys(before: &Path, sold_twice: &Path) -> [PathBuf; 2] {
+    let folders = ["keys-2", "keys-3"].map(|name| world().join(name));
+    if folders[0].exists() {
+        return folders;
+    }
+    let trust = signed_file::read_trust(&key("trust.json")).unwrap();
+    let verified = |path: &Path| License::verify(&std::fs::read(path).unwrap(), &trust).unwrap();
+    let key_id = verified(before).certificate.key.id().to_string();
+    let license_id = verified(sold_twice).document.license_id.to_string();
+    let keys = |folder: &Path, line: &[&str]| {
+        let roots = ["root-1.key", "root-2.key"].map(|name| folder.join(name));
+        let roots = roots.iter().flat_map(|root| ["--root", text(root)]);
+        run("wt-keys", folder, line.iter().copied().chain(roots)).expect(0);
+    };
+    let copy = |from: &Path, to: &Path| Ran::of(Command::new("cp").arg("-a").arg(from).arg(to)).expect(0);
+    let [second, third] = &folders;
+    copy(key("trust.json").parent().unwrap(), second);
+    keys(second, &["certify", "license-2.key", "--role", "license", "--no-passphrase"]);
+    keys(second, &["revoke", "--license", &license_id, "--reason", "sold twice", "--yes"]);
+    copy(second, third);
+    keys(third, &["revoke", "--key-id", &key_id, "--reason", "stolen", "--yes"]);
+    folders
+}
+
+/// Files in /root of a license that a site has, and of one that is sold twice; and the keys of later.
+fn licenses(site: &Site) -> ([String; 2], [PathBuf; 2]) {
+    let request = site.take("/opt/worktile/hw.json");
+    let sign = |name: &str| {
+        let path = world().join(name);
+        if !path.exists() {
+            license_as(&path, &request, &key("license.key"), &[]);
+        }
+        path
+    };
+    let files = ["old.license", "twice.license"].map(sign);
+    let keys = later_keys(&files[0], &files[1]);
+    (files.map(|file| site.bring(&file)), keys)
 }
 
 const CONF: &str = "/opt/worktile/conf/apps/web/independence.js";
@@ -78,6 +121,14 @@ fn an_upgrade_keeps_edits_and_rollback_brings_back_what_was() {
     let site = site();
     site.sh(&format!("sed -i 's/acme/edited/' {CONF} && sed -i 's/acme/conflict/' /opt/worktile/conf/apps/im/independence.js"))
         .expect(0);
+    let ([old, twice], [keys, _]) = licenses(site);
+    site.wt(&format!("license {old}")).expect(0);
+    let request = site.take("/opt/worktile/hw.json");
+    let new = license_as(&world().join("new.license"), &request, &keys.join("license-2.key"), &[]);
+    let new = site.bring(&new);
+    for good in [&twice, &new] {
+        site.wt(&format!("license {good} --dry-run")).expect(0).says("MATCH (OK)");
+    }
     site.wt("restart").expect(0);
     let conf = "cat /opt/worktile/conf/apps/*/*; ls /opt/worktile/conf/apps/*";
     let (before, images) = (site.sh(conf).stdout, "docker images -q --no-trunc | sort -u");
@@ -87,7 +138,7 @@ fn an_upgrade_keeps_edits_and_rollback_brings_back_what_was() {
     next.edit("conf/im/independence.js", |text| {
         text.replace("companyDomain\":", "companyDomain\": \"new\" +")
     });
-    let next = next.build();
+    let next = next.build_with(&keys.join("bundle.key"));
     let name = site.bring(&next);
     // what is new but lies in the engine is not sent again; Redis and nginx are the same images and need no restart
     let restarted = ["box", "elasticsearch", "hook", "im", "mongodb", "seaweedfs", "web"];
@@ -115,6 +166,11 @@ fn an_upgrade_keeps_edits_and_rollback_brings_back_what_was() {
     site.sh("cd /opt/worktile/conf/apps/im && grep conflict independence.js && grep new independence.js.new")
         .expect(0);
     site.wt("status").expect(0).says("worktile 5.3.0");
+    // the bundle brought a trust document: the old license is as good as one of the new key, a revoked one is not
+    site.wt("license").expect(0).says("MATCH (OK)");
+    site.wt(&format!("license {new} --dry-run")).expect(0).says("MATCH (OK)");
+    let refused = site.wt(&format!("license {twice} --yes")).expect(4);
+    refused.says("REVOKED (LICENSE_REVOKED): the license was revoked").says("sold twice").says("hint: ");
     site.wt(first_bundle().file_name().unwrap().to_str().unwrap())
         .expect(3)
         .says("older than what is installed");
@@ -151,7 +207,9 @@ fn an_upgrade_that_the_host_is_not_fit_for_changes_nothing() {
         let port = "[[port]]\nnumber = 4430\npurpose = \"new\"\n\n[[port]]\nnumber = 443\n";
         text.replace("memory = \"1 GiB\"", "memory = \"64 TiB\"").replace("[[port]]\nnumber = 443\n", port)
     });
-    let name = site.bring(&next.build());
+    let ([old, _], [_, keys]) = licenses(site);
+    site.wt(&format!("license {old}")).expect(0);
+    let name = site.bring(&next.build_with(&keys.join("bundle.key")));
     site.sh("systemd-run --quiet --unit=theirs systemd-socket-activate --listen=0.0.0.0:4430 /bin/cat")
         .expect(0);
     site.within(10, "ss -ltn | grep -q ':4430 '");
@@ -163,6 +221,8 @@ fn an_upgrade_that_the_host_is_not_fit_for_changes_nothing() {
             .says("64 TiB")
             .says("FAIL  port 4430")
             .says("in use by systemd-socket")
+            .says("FAIL  license")
+            .says("REVOKED (KEY_REVOKED) with this release")
             .says("hint: ");
         before.same(&site.state());
     }

@@ -12,9 +12,12 @@ pub fn front(settings: &Settings, standing: &Standing) -> String {
     let banner =
         banner.map_or_else(String::new, |text| format!("<p class=\"banner\" role=\"alert\">{text}</p>\n"));
     let days = standing.days_left.map_or_else(String::new, |days| format!("<p>Days left: {days}</p>\n"));
-    let module = |name: &&str| match standing.modules.contains(name) {
-        true => format!("  <li><a href=\"/{name}\">{name}</a>\n"),
-        false => format!("  <li>{name}: switched off\n"),
+    let module = |name: &&str| {
+        if standing.modules.contains(name) {
+            format!("  <li><a href=\"/{name}\">{name}</a>\n")
+        } else {
+            format!("  <li>{name}: switched off\n")
+        }
     };
     let modules: String = MODULES.iter().map(module).collect();
     format!(
