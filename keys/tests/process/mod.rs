@@ -1,6 +1,7 @@
 //! What the kernel shows of a program while it runs, to its own user and to root.
 #![allow(dead_code, reason = "no suite needs all of it")]
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -41,8 +42,17 @@ impl Terminal {
     /// Waits for its end; all that was said.
     pub fn end(mut self) -> String {
         drop(self.script.stdin.take());
-        self.script.wait().unwrap();
+        let ended = RefCell::new(&mut self.script);
+        until("it ends", || ended.borrow_mut().try_wait().unwrap());
         self.said()
+    }
+}
+
+/// A test that failed leaves nothing that runs.
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.script.kill();
+        let _ = self.script.wait();
     }
 }
 
@@ -83,10 +93,6 @@ impl Process {
         let stat = self.read("stat");
         let rest = stat.rsplit(") ").next().unwrap_or_default().to_owned();
         rest.split(' ').map(str::to_owned).collect::<Vec<_>>().into_iter()
-    }
-
-    pub fn wait_for_stop(&self) {
-        until("it is stopped", || self.state().next().filter(|state| matches!(&**state, "T" | "t")));
     }
 
     pub fn kill(&self, signal: &str) {

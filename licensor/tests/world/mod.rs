@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "no suite needs all of it")]
 
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -122,4 +123,13 @@ pub fn code(output: &Output) -> i32 {
 
 pub fn said(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+pub fn has_strace() -> bool {
+    if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
+        assert!(std::env::var_os("WT_TEST_WHOLE").is_none(), "no strace, and WT_TEST_WHOLE is set");
+        let _ = writeln!(std::io::stderr(), "SKIPPED: no strace; ./test installs it");
+        return false;
+    }
+    true
 }
