@@ -17,7 +17,7 @@ use wt_keys::{Chain, Signer, Utc};
 use wt_licensor::{License, Tag};
 use wt_tests::program::{Ran, key, run, shipped};
 use wt_tests::repository;
-use wt_tests::site::{PASSWORD, Site};
+use wt_tests::site::{PASSWORD, Site, State};
 use wt_tests::vendor::{self, first_bundle, text, world};
 
 const BUNDLE: &str = "worktile-5.2.0-amd64.tar.zst";
@@ -57,12 +57,19 @@ fn license(site: &Site) -> PathBuf {
     vendor::license(&site.take("/opt/worktile/hw.json"), &[])
 }
 
+/// Of the data root, by the manual of the product.
+const LAYOUT: &str = "mongodb/standalone/db 750 10001\nmongodb/standalone/logs 750 10001\n\
+    redis/standalone/db 750 10001\nredis/standalone/logs 750 10001\n\
+    elasticsearch/db 750 10001\nelasticsearch/logs 750 10001\nseaweedfs 750 10001\nnginx/logs 750 10001\n";
+
 const PLACE: &str = "/opt/worktile/conf/apps/web/license.json";
 
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_bare_host_goes_to_licensed_and_no_packet_leaves_it() {
     let host = &site().host;
+    let folders = host.sh("cd /data && stat -c '%n %a %u' */standalone/* elasticsearch/* seaweedfs nginx/*");
+    assert_eq!(folders.expect(0).stdout, LAYOUT);
     assert!(host.http("/api/license").contains("MISSING"));
     site().wt("license").expect(4).says("MISSING").says("hint: run `wt-install fingerprint`");
     let file = site().bring(&license(site()));
@@ -294,6 +301,7 @@ fn the_walk_of_the_readme_can_be_walked() {
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_reboot_brings_everything_back() {
     let host = &site().host;
+    let before = lasting(&site().state());
     host.reboot();
     let healthy = "for i in $(seq 90); do /opt/worktile/bin/wt-install status -q >/dev/null 2>&1 && exit 0; sleep 1; done; \
                    /opt/worktile/bin/wt-install status; exit 1";
@@ -307,6 +315,21 @@ fn a_reboot_brings_everything_back() {
     host.sh(&format!("systemctl start {unit}.service")).expect(0);
     assert_ne!(at_boot, inode(), "it was taken anew");
     host.sh(&format!("cd /root && ./wt-install {BUNDLE}")).expect(0).says("nothing to do");
+    before.same(&lasting(&site().state()));
+    // and one that is killed is back, too
+    host.sh("docker kill $(docker ps -qf name=worktile_im)").expect(0);
+    site().within(100, "docker ps --filter health=healthy | grep worktile_im");
+    host.sh("cd /root && ./wt-install check").expect(0);
+}
+
+/// What outlives a boot: not containers and the networks of this host, whose ids are lines of their own, not what lies in
+/// memory, and not what the lab gives a host when it is switched on.
+fn lasting(state: &State) -> State {
+    let is_id = |line: &str| line.len() == 64 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let of_a_boot = ["/run/", "/etc/resolv.conf ", "/etc/hosts ", "/etc/hostname "];
+    let lines =
+        state.0.lines().filter(|line| !is_id(line) && !of_a_boot.iter().any(|path| line.starts_with(path)));
+    State(lines.fold(String::new(), |all, line| all + line + "\n"))
 }
 
 #[test]
@@ -322,6 +345,30 @@ fn no_secret_is_in_a_readable_file_a_journal_or_a_log() {
     assert_eq!(found.trim(), "/var/lib/wt-install/site.toml");
     host.sh("test $(stat -c %a /var/lib/wt-install/site.toml) = 600 && test $(stat -c %a /var/lib/wt-install) = 700")
         .expect(0);
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn a_secret_reaches_its_service_as_the_engines_secret_and_by_no_other_way() {
+    let host = &site().host;
+    let secrets = host.sh("docker secret ls --format '{{.Name}}'").expect(0).stdout;
+    assert!(secrets.lines().any(|name| name.starts_with("worktile-admin-password-")), "{secrets}");
+    let file = "/proc/$(docker inspect -f '{{.State.Pid}}' $(docker ps -qf name=worktile_web))/root/run/secrets/admin-password";
+    let read = host
+        .sh(&format!("sha256sum <{file} && stat -c '%a %u' {file} && stat -f -c %T {file}"))
+        .expect(0)
+        .stdout;
+    let digest = wt_keys::Sha256Digest::of(PASSWORD.as_bytes());
+    assert_eq!(read, format!("{digest}  -\n400 10001\ntmpfs\n"));
+    let others = "for id in $(docker ps -q --filter name=worktile_ | grep -v $(docker ps -qf name=worktile_web)); do \
+                  ls /proc/$(docker inspect -f '{{.State.Pid}}' $id)/root/run/secrets 2>/dev/null; done";
+    assert_eq!(host.sh(others).stdout, "", "web alone is given it");
+    let told = host.sh("docker inspect $(docker ps -q); docker service inspect $(docker service ls -q); \
+         docker config inspect --pretty $(docker config ls -q); \
+         cat /proc/[0-9]*/environ | tr '\\0' '\\n'");
+    let told = told.says("VERSION=5.2.0").says("independence.js").stdout;
+    assert!(!told.contains(PASSWORD));
+    assert!(told.contains("worktile-admin-password-"), "which secret, and not what it says");
 }
 
 #[test]

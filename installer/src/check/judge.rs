@@ -390,6 +390,58 @@ mod tests {
         assert_eq!(levels(&Facts { certificate: None, ..facts() }), []);
     }
 
+    fn licensed(state: State, reason: Reason, days_left: Option<i64>) -> Facts {
+        let license = Verdict {
+            schema: Verdict::SCHEMA,
+            state,
+            reason,
+            judged_at: None,
+            days_left,
+            renewed_until: None,
+            drift_days_left: None,
+            clock_behind: false,
+            license: None,
+            node: None,
+            score_percent: None,
+            components: vec![],
+            detail: None,
+            others: vec![],
+        };
+        Facts { license: Some(license), ..facts() }
+    }
+
+    #[test]
+    fn a_license_is_told_of_before_it_expires() {
+        let with = |days: i64| licensed(State::Match, Reason::Ok, Some(days));
+        assert_eq!(levels(&with(31)), []);
+        one(&with(30), "license", Level::Warn);
+        one(&with(8), "license", Level::Warn);
+        one(&with(7), "license", Level::Bad);
+        assert_eq!(levels(&licensed(State::Match, Reason::Ok, None)), [], "it has no end");
+        let said = judge(&with(30), &CheckSettings::default());
+        let row = said.iter().find(|finding| finding.check == "license").unwrap();
+        assert_eq!((row.found.as_str(), row.number), ("MATCH (OK), 30 days left", Some(30)));
+        assert_eq!(row.hint, "`wt-install status` explains it");
+    }
+
+    #[test]
+    fn a_license_that_will_not_do_for_long_is_a_warning_and_one_that_does_not_do_is_bad() {
+        let of = |state, reason| licensed(state, reason, Some(300));
+        one(&of(State::Drift, Reason::HwDrift), "license", Level::Warn);
+        one(&of(State::Match, Reason::ExpiresSoon), "license", Level::Warn);
+        one(&licensed(State::Missing, Reason::LicenseMissing, None), "license", Level::Warn);
+        one(&licensed(State::Grace, Reason::ExpiredGrace, Some(-3)), "license", Level::Bad);
+        for (state, reason) in [
+            (State::Foreign, Reason::HwForeign),
+            (State::Expired, Reason::Expired),
+            (State::Revoked, Reason::LicenseRevoked),
+            (State::Untrusted, Reason::SigBad),
+            (State::Unreadable, Reason::SnapshotMissing),
+        ] {
+            one(&of(state, reason), "license", Level::Bad);
+        }
+    }
+
     #[test]
     fn a_daily_backup_that_did_not_come_is_told_of() {
         let with = |last: Option<&str>, asked: &str| Facts {
