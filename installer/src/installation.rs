@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wt_keys::Utc;
+use wt_licensor::licenses;
 use wt_manifests::Manifest;
 use wt_manifests::image::Image;
 
@@ -173,8 +174,7 @@ impl Installation {
         let mut found = Vec::new();
         for entry in entries {
             let path = entry.map_err(Error::io("read", &folder))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with("license") && name.ends_with(".json") {
+            if licenses::is_license(&path.file_name().unwrap_or_default().to_string_lossy()) {
                 found.push(path);
             }
         }

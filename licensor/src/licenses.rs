@@ -37,7 +37,7 @@ pub fn files(path: &Path) -> Vec<PathBuf> {
         .into_iter()
         .flatten()
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.starts_with("license") && is_json(Path::new(name)))
+        .filter(|name| is_license(name))
         .map(|name| folder.join(name))
         .collect();
     // named otherwise, or in a folder that cannot be listed
@@ -53,6 +53,11 @@ pub fn files(path: &Path) -> Vec<PathBuf> {
         files.sort();
     }
     files
+}
+
+/// Whether a file of this name counts.
+pub fn is_license(name: &str) -> bool {
+    name.starts_with("license") && is_json(Path::new(name))
 }
 
 fn is_json(path: &Path) -> bool {

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 use wt_keys::{capped, durable, folder_of};
+use wt_licensor::licenses;
 
 use crate::backup::bounds::{Tally, require_depth};
 use crate::backup::list::{BackupList, CONF, RENDERED};
@@ -92,8 +93,7 @@ fn is_in_the_way(path: &Path, theirs: &Texts) -> bool {
 }
 
 fn is_license(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().as_bytes();
-    name.starts_with(b"license") && name.ends_with(b".json")
+    licenses::is_license(&path.file_name().unwrap_or_default().to_string_lossy())
 }
 
 /// All files and links below a folder; none where there is no folder.
