@@ -38,7 +38,7 @@ pub struct License {
 struct Report<'a> {
     schema: &'static str,
     file: &'a Path,
-    /// Where the one is that lay there.
+    /// Where the one is, or would be, that lay there.
     kept: Option<PathBuf>,
     changes: &'a [Change],
     restarted: Vec<String>,
@@ -53,7 +53,7 @@ impl License {
         let offer = offer(output, places, &content)?.1;
         output.say(&offer);
         if self.dry_run {
-            output.report(&offer.verdict, offer.verdict.explain());
+            report(output, &offer, offer.kept(places)?, vec![], &offer.verdict);
             return Ok(());
         }
         let worse = offer.worse();
@@ -78,9 +78,7 @@ impl License {
             output.say(format_args!("what lay there is kept as {}", kept.display()));
         }
         let verdict = judged(&installation)?;
-        let (file, changes) = (&*offer.path, &*offer.changes);
-        let report = Report { schema: "wt.license.v1", file, kept, changes, restarted, verdict: &verdict };
-        output.report(&report, verdict.explain());
+        report(output, &offer, kept, restarted, &verdict);
         in_force(verdict)
     }
 }
@@ -94,6 +92,12 @@ fn offer(output: Output, places: &Places, content: &[u8]) -> Result<(Installatio
         output.report(verdict, verdict.explain());
     }
     Ok((installation, offer?))
+}
+
+fn report(output: Output, offer: &Offer, kept: Option<PathBuf>, restarted: Vec<String>, verdict: &Verdict) {
+    let (file, changes) = (&*offer.path, &*offer.changes);
+    let report = Report { schema: "wt.license.v1", file, kept, changes, restarted, verdict };
+    output.report(&report, verdict.explain());
 }
 
 fn show(output: Output, installation: &Installation) -> Done {
