@@ -1,5 +1,5 @@
-//! Killed at any moment, `wt-license sign` leaves a ledger and a license that agree: no license is anywhere that the ledger
-//! does not have, and what the ledger has gets its file from the next run.
+//! Killed at any moment, `wt-license sign` and `renew` leave a ledger and a license that agree: no license is anywhere that
+//! the ledger does not have, and what the ledger has gets its file from the next run. `revoke` has been, or has not.
 #![cfg(feature = "issue")]
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
@@ -7,13 +7,12 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use wt_licensor::Id;
 
-use world::{Desk, HERE, code, said};
+use world::{Desk, HERE, code, has_strace, said};
 
 /// How often a command is killed by the clock.
 const KILLS: usize = 14;
@@ -55,6 +54,9 @@ fn of_ledger(desk: &Desk) -> Vec<Vec<u8>> {
     };
     desk.listed("").iter().map(written).collect()
 }
+
+/// Looks at what a kill has left of a command line, and runs it once more; whether the ledger had what it was to write.
+type Agree = fn(&Desk, &str, &Files) -> bool;
 
 /// What must hold after a kill; then the same command once more. Tells whether the ledger had the license.
 fn agree(desk: &Desk, line: &str, before: &Files) -> bool {
@@ -115,8 +117,23 @@ fn killed_at(desk: &Desk, line: &str, name: &str, number: usize) -> bool {
     !traced(desk, line, &how).success()
 }
 
+/// What was revoked is, or is not, and is once in the end; the license's own file stays what it is.
+fn revoked_or_not(desk: &Desk, line: &str, before: &Files) -> bool {
+    let standing = || desk.listed("")[0]["standing"].clone();
+    desk.done("verify-ledger --ledger ledger.db --trust trust.json");
+    let had = standing() == "revoked";
+    assert!(had || standing() == "in_force", "{}", standing());
+    let again = desk.command(line).output().unwrap();
+    assert_eq!(code(&again), i32::from(had), "{}", said(&again));
+    let proven = desk.done("verify-ledger --ledger ledger.db --trust trust.json");
+    assert!(proven.starts_with("1 licenses and 1 revocations in 2 entries"), "{proven}");
+    assert_eq!(standing(), "revoked");
+    assert_eq!(fs::read(desk.path("license.json")).unwrap(), before["license.json"]);
+    had
+}
+
 /// Kills at every single call that changes a disk.
-fn by_the_call(desk: &Desk, line: &str) {
+fn by_the_call(desk: &Desk, line: &str, agree: Agree) {
     let prepared = snapshot(desk);
     let traced = |how: &str| traced(desk, line, how);
     assert!(traced(&format!("-o calls -e trace={CALLS}")).success(), "{line}");
@@ -137,7 +154,7 @@ fn by_the_call(desk: &Desk, line: &str) {
             }
         }
     }
-    assert!(before > 3 && after > 3, "{line}: {before} kills before the ledger had it, {after} after");
+    assert!(before > 3 && after > 0, "{line}: {before} kills before the ledger had it, {after} after");
     restore(desk, &prepared);
 }
 
@@ -150,7 +167,7 @@ fn a_killed_signature_leaves_a_ledger_and_a_license_that_agree() {
 #[test]
 fn so_does_one_that_is_killed_at_any_call() {
     if has_strace() {
-        by_the_call(&desk(), "sign hw.json --key license.key -q");
+        by_the_call(&desk(), "sign hw.json --key license.key -q", agree);
     }
 }
 
@@ -159,7 +176,27 @@ fn so_does_one_that_replaces_a_license() {
     if has_strace() {
         let desk = desk();
         desk.done("sign hw.json --key license.key -q");
-        by_the_call(&desk, "sign hw.json --key license.key -q --rehost --replace");
+        by_the_call(&desk, "sign hw.json --key license.key -q --rehost --replace", agree);
+    }
+}
+
+#[test]
+fn so_does_a_renewal_in_the_place_of_the_license_it_renews() {
+    if has_strace() {
+        let desk = desk();
+        desk.done("sign hw.json --key license.key --term 30d -q");
+        let renew = "renew license.json --key license.key --term 30d -o license.json --replace -q";
+        by_the_call(&desk, renew, agree);
+    }
+}
+
+#[test]
+fn a_revocation_that_is_killed_at_any_call_has_been_or_has_not() {
+    if has_strace() {
+        let desk = desk();
+        desk.done("sign hw.json --key license.key -q");
+        let id = desk.listed("")[0]["license_id"].as_str().unwrap().to_owned();
+        by_the_call(&desk, &format!("revoke {id} --reason sold --ledger ledger.db -q"), revoked_or_not);
     }
 }
 
@@ -200,13 +237,4 @@ fn a_folder_is_in_the_ledger_as_a_whole_and_gets_all_its_files() {
     for expected in [(0, 0), (3, 0), (3, 1), (3, 2)] {
         assert!(counts.contains_key(&expected), "never killed at {expected:?}: {counts:?}");
     }
-}
-
-fn has_strace() -> bool {
-    if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
-        assert!(std::env::var_os("WT_TEST_WHOLE").is_none(), "no strace, and WT_TEST_WHOLE is set");
-        let _ = writeln!(std::io::stderr(), "SKIPPED: no strace; ./test installs it");
-        return false;
-    }
-    true
 }
