@@ -71,5 +71,9 @@ pub fn carry_out(
     }
     let phase = progress.phase("waiting for the services", None);
     engine.wait_healthy(stack, &before, PATIENCE, &phase)?;
-    engine.wait_gone(stack, PATIENCE, &phase)
+    engine.wait_gone(stack, PATIENCE, &phase)?;
+    if action == Action::Remove {
+        engine.remove_containers(stack)?;
+    }
+    Ok(())
 }

@@ -181,8 +181,31 @@ fn a_file_system_without_room_or_without_leave_to_write_is_named_before_the_firs
     site.wt(&name).expect(5).says("/small").says("too few");
     site.sh("rm /small/filler").expect(0);
     before.same(&site.state());
-    site.wt(&name).expect(0);
+    fills_while_the_first_release_comes(&site, &name);
     site.host.down();
+}
+
+/// There was room when it began. Nothing is to be undone where there was nothing: it is said, and the next run goes on.
+fn fills_while_the_first_release_comes(site: &Site, bundle: &str) {
+    site.double(&format!("at 4000000 '{}'", fill("/small")));
+    site.wt(bundle).expect(6).says("no space left on device").says("hint: ");
+    assert_eq!(site.sh("docker ps -aq; docker service ls -q 2>/dev/null").stdout, "", "nothing was started");
+    site.sh("rm /small/filler").expect(0);
+    site.stop_double();
+    site.within(60, "docker version");
+    // as soon as the images are there, nothing else has room any more
+    let begun = "for i in $(seq 2000); do docker image inspect worktile/web:5.2.0 >/dev/null 2>&1 && break; sleep 0.05; done";
+    let filler = ["/opt/worktile", "/var/lib/wt-install"].map(fill).join("; ");
+    site.sh(&format!("cd /root; ({begun}; {filler}) & ./wt-install {bundle}"))
+        .expect(1)
+        .says("No space left on device");
+    site.wt("status").expect(1);
+    site.sh("rm /opt/worktile/filler /var/lib/wt-install/filler").expect(0);
+    site.wt(bundle).expect(0);
+    site.wt("status").expect(0).says("worktile 5.2.0");
+    let before = site.state();
+    site.wt(bundle).expect(0).says("nothing to do");
+    before.same(&site.state());
 }
 
 #[test]

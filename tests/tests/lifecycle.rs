@@ -293,7 +293,7 @@ fn the_scripts_of_old_do_what_they_did() {
     script("start.sh").expect(0);
     assert_eq!(names(), services);
     script("remove.sh").expect(0);
-    assert_eq!(site.sh("docker service ls -q; docker ps -q").expect(0).stdout, "");
+    assert_eq!(site.sh("docker service ls -q; docker ps -aq").expect(0).stdout, "", "no ended one either");
     script("script/run.sh").expect(0);
     assert_eq!(names(), services);
     assert_eq!(images, site.sh("docker images --no-trunc | sort").stdout);

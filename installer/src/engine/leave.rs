@@ -14,6 +14,7 @@ use wt_manifests::ImageName;
 use wt_manifests::image::Image;
 
 use super::discard::is_name;
+use super::services::SERVICE_NAME_LABEL;
 use super::swarm::{LABEL, SwarmState};
 use super::{Engine, STACK_LABEL};
 use crate::{Error, Result};
@@ -40,17 +41,24 @@ impl Engine {
         Ok(())
     }
 
-    /// The swarm takes those away that ended, too, but in its own time.
-    fn remove_containers(&self, stack: &str) -> Result<()> {
+    /// Takes away the containers of services that are no more. The swarm does so with those that ended, too, but in its own
+    /// time.
+    pub fn remove_containers(&self, stack: &str) -> Result<()> {
         let started = Instant::now();
         loop {
+            let services: Vec<String> =
+                self.services(stack)?.iter().map(|service| format!("{stack}_{}", service.name)).collect();
             let filters = HashMap::from([("label".to_owned(), vec![format!("{STACK_LABEL}={stack}")])]);
             let list = ListContainersOptions {
                 all: true,
                 filters: Some(filters),
                 ..ListContainersOptions::default()
             };
-            let found = self.ask("list its containers", self.docker.list_containers(Some(list)))?;
+            let mut found = self.ask("list its containers", self.docker.list_containers(Some(list)))?;
+            let of = |labels: &HashMap<String, String>| {
+                labels.get(SERVICE_NAME_LABEL).is_some_and(|name| services.contains(name))
+            };
+            found.retain(|container| !container.labels.as_ref().is_some_and(of));
             if found.is_empty() {
                 return Ok(());
             }
