@@ -10,6 +10,7 @@ mod client;
 pub mod daemon;
 mod discard;
 mod health;
+mod held_ports;
 mod images;
 mod layers;
 mod leave;
@@ -38,6 +39,7 @@ use wt_keys::Sha256Digest;
 use wt_manifests::image::Image;
 
 pub use self::discard::Discard;
+pub use self::held_ports::MADE_ANEW;
 pub use self::images::EngineImage;
 pub use self::layers::{ImagePlan, PresentLayers, chain_ids};
 pub use self::logs::{LogLine, LogRequest};

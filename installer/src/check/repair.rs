@@ -6,7 +6,7 @@ use wt_manifests::stack::Run;
 
 use super::facts::{self, ServiceFact};
 use crate::deployment::Deployment;
-use crate::engine::{Engine, SwarmState, daemon};
+use crate::engine::{Engine, MADE_ANEW, SwarmState, daemon};
 use crate::steps::snapshot;
 use crate::{Error, Installation, Result};
 
@@ -47,6 +47,8 @@ pub fn carry_out(installation: &Installation) -> Result<Vec<String>> {
     if !matches!(engine.swarm_state()?, SwarmState::Manager | SwarmState::NewManager) {
         return Ok(done);
     }
+    let freed = engine.free_held_ports(installation.stack_name())?;
+    done.extend(freed.iter().map(|name| format!("{name} {MADE_ANEW}")));
     let services = facts::services(installation, &engine)?;
     for repair in plan(&services) {
         done.extend(repair.carry_out(installation, &engine, &services)?);

@@ -10,6 +10,7 @@ use bollard::query_parameters::{
 use wt_keys::console::Phase;
 
 use super::health::{self, Wellness};
+use super::held_ports::MADE_ANEW;
 use super::{Engine, STACK_LABEL};
 use crate::{Error, Result};
 use wt_manifests::stack::{DIGEST_LABEL, SERVICE_LABEL};
@@ -101,7 +102,8 @@ impl Engine {
         Ok(state)
     }
 
-    /// Waits until every service of a stack is well. An update that the engine took back since `before` is a failure.
+    /// Waits until every service of a stack is well. An update that the engine took back since `before` is a failure; where it
+    /// keeps a port for a container that is gone, the service is made anew.
     pub fn wait_healthy(
         &self,
         stack: &str,
@@ -119,6 +121,9 @@ impl Engine {
             phase.detail(ill.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "));
             if ill.iter().any(|(_, wellness)| !matches!(wellness, Wellness::Waiting(_))) {
                 return Err(unhealthy(stack, ill));
+            }
+            for name in if ill.is_empty() { Vec::new() } else { self.free_held_ports(stack)? } {
+                phase.note(&format!("{name} {MADE_ANEW}"));
             }
             if ill.is_empty() {
                 let tasks = running(&services);

@@ -83,6 +83,18 @@ impl Phase {
             let _ = writeln!(std::io::stderr(), "  {}, {}", super::escaped(label), Size(bytes));
         }
     }
+
+    /// Something that happened on the way and is worth a line of its own.
+    pub fn note(&self, text: &str) {
+        let text = super::escaped(text);
+        match &self.kind {
+            PhaseKind::Bar(bar) => bar.println(format!("  {text}")),
+            PhaseKind::Line => {
+                let _ = writeln!(std::io::stderr(), "  {text}");
+            }
+            PhaseKind::Silent => {}
+        }
+    }
 }
 
 impl Drop for Phase {

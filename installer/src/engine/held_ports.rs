@@ -1,0 +1,119 @@
+//! Ports of this host that the swarm takes for used, and no container has.
+//!
+//! An engine that stands still for a quarter of a minute (a slow disk, a suspended machine) misses its own heartbeats, takes
+//! its own node for lost and begins every service anew. Its scheduler then counts the ports of the containers that ended as
+//! used for as long as it remembers them, and what is to follow them waits for ever. They are forgotten with their service:
+//! so that is made anew, from what the engine itself knows of it.
+
+use std::time::Duration;
+
+use bollard::models::{EndpointPortConfigPublishModeEnum, ServiceSpec};
+use bollard::query_parameters::{InspectServiceOptions, ListContainersOptions};
+
+use super::Engine;
+use super::services::{Service, Task};
+use crate::Result;
+
+/// What the scheduler says.
+const PORT_IN_USE: &str = "host-mode port already in use";
+/// What is said of a service that was made anew, behind its name.
+pub const MADE_ANEW: &str = "made anew: the engine kept its port for a container that is gone";
+/// A container that is just going has its port a moment longer.
+const SETTLE: Duration = Duration::from_secs(5);
+
+impl Engine {
+    /// Makes the services of a stack anew that wait for a port which no container has. Returns their names; in nearly every
+    /// case there are none.
+    pub fn free_held_ports(&self, stack: &str) -> Result<Vec<String>> {
+        let waiting = self.waiting_for_free_ports(stack)?;
+        if waiting.is_empty() {
+            return Ok(Vec::new());
+        }
+        std::thread::sleep(SETTLE);
+        let mut freed = Vec::new();
+        for (service, task, spec) in self.waiting_for_free_ports(stack)? {
+            if waiting.iter().any(|(_, waited, _)| *waited == task) {
+                self.ask_for("remove a service", self.docker.delete_service(&service.id))?;
+                self.ask("make a service anew", self.docker.create_service(spec, None))?;
+                freed.push(service.name);
+            }
+        }
+        Ok(freed)
+    }
+
+    /// With the task that waits, and what the engine knows of the service.
+    fn waiting_for_free_ports(&self, stack: &str) -> Result<Vec<(Service, String, ServiceSpec)>> {
+        let mut found = Vec::new();
+        for service in self.services(stack)? {
+            let Some(task) = waiting(&service).map(|task| task.id.clone()) else { continue };
+            let question = self.docker.inspect_service(&service.id, None::<InspectServiceOptions>);
+            let Some(spec) = self.ask_for("describe a service", question)?.and_then(|service| service.spec)
+            else {
+                continue;
+            };
+            let ports = host_ports(&spec);
+            if !ports.is_empty() && !self.published_ports()?.iter().any(|port| ports.contains(port)) {
+                found.push((service, task, spec));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Those of this host that containers have, whoever runs them.
+    fn published_ports(&self) -> Result<Vec<i64>> {
+        let list = None::<ListContainersOptions>;
+        let containers = self.ask("list its containers", self.docker.list_containers(list))?;
+        let ports = containers.into_iter().filter_map(|container| container.ports).flatten();
+        Ok(ports.filter_map(|port| port.public_port).map(i64::from).collect())
+    }
+}
+
+/// The task of a service that is not begun for want of a port. None where another one is on its way or there.
+fn waiting(service: &Service) -> Option<&Task> {
+    let wanted = || service.tasks.iter().filter(|task| task.wanted);
+    let waits = |task: &&Task| {
+        task.state == "pending" && task.error.as_deref().is_some_and(|error| error.contains(PORT_IN_USE))
+    };
+    wanted().find(waits).filter(|_| wanted().all(|task| waits(&task)))
+}
+
+fn host_ports(spec: &ServiceSpec) -> Vec<i64> {
+    let ports = spec.endpoint_spec.iter().flat_map(|endpoint| endpoint.ports.iter().flatten());
+    ports
+        .filter(|port| port.publish_mode == Some(EndpointPortConfigPublishModeEnum::HOST))
+        .filter_map(|port| port.published_port)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(state: &str, error: &str) -> Task {
+        let error = Some(error.to_owned()).filter(|error| !error.is_empty());
+        Task { id: state.into(), state: state.into(), wanted: true, error, ..Task::default() }
+    }
+
+    #[test]
+    fn a_service_waits_for_a_port_where_nothing_of_it_is_on_its_way() {
+        let of = |tasks: Vec<Task>| waiting(&Service { tasks, ..Service::default() }).cloned();
+        let waits = task("pending", "no suitable node (host-mode port already in use on 1 node)");
+        let ended = Task { wanted: false, ..task("shutdown", "") };
+        assert_eq!(of(vec![waits.clone(), ended.clone()]), Some(waits.clone()));
+        assert_eq!(of(vec![]), None);
+        assert_eq!(of(vec![ended]), None);
+        assert_eq!(of(vec![waits, task("starting", "")]), None);
+        assert_eq!(of(vec![task("pending", "no suitable node (insufficient resources on 1 node)")]), None);
+        assert_eq!(of(vec![task("running", "")]), None);
+    }
+
+    #[test]
+    fn only_ports_of_the_host_can_be_held() {
+        let spec = r#"{"EndpointSpec": {"Mode": "dnsrr", "Ports": [
+            {"Protocol": "tcp", "TargetPort": 8080, "PublishedPort": 80, "PublishMode": "host"},
+            {"Protocol": "tcp", "TargetPort": 8443, "PublishedPort": 443, "PublishMode": "ingress"},
+            {"Protocol": "tcp", "TargetPort": 9000, "PublishMode": "host"}]}}"#;
+        assert_eq!(host_ports(&serde_json::from_str(spec).unwrap()), [80]);
+        assert_eq!(host_ports(&ServiceSpec::default()), [0_i64; 0]);
+    }
+}
