@@ -29,12 +29,27 @@ impl Exchange<'_> {
     /// again.
     pub fn carry_out(&self, installation: &Installation, progress: &Progress) -> Result<Vec<String>> {
         let engine = installation.engine()?;
-        (self.put)()?;
-        let (why, put_back) = match (serve(installation, &engine, progress), self.put_back) {
-            (Err(why), Some(put_back)) => (why, put_back),
-            (served, _) => return served,
+        let Some(put_back) = self.put_back else {
+            (self.put)()?;
+            return serve(installation, &engine, progress);
         };
-        let back = put_back().and_then(|()| serve(installation, &engine, progress));
+        let work = || self.attempt(put_back, installation, &engine, progress);
+        installation.journaled(self.what, "", work, |restarted| format!("restarted {}", restarted.join(", ")))
+    }
+
+    fn attempt(
+        &self,
+        put_back: &dyn Fn() -> Result<()>,
+        installation: &Installation,
+        engine: &Engine,
+        progress: &Progress,
+    ) -> Result<Vec<String>> {
+        (self.put)()?;
+        let why = match serve(installation, engine, progress) {
+            Err(why) => why,
+            served => return served,
+        };
+        let back = put_back().and_then(|()| serve(installation, engine, progress));
         let (what, source) = (self.what, Box::new(why));
         match back {
             Ok(_) => Err(Error::ExchangeBack { what, source }),
