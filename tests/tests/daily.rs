@@ -168,7 +168,7 @@ fn after_a_reboot_all_is_there_and_checked_again() {
 
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
-fn logs_of_two_services_are_one_in_the_order_of_time() {
+fn logs_of_two_services_are_shown_together_and_followed() {
     let site = site();
     let said = site.wt("logs redis web -t --tail all").expect(0).stdout;
     for name in ["redis | ", "web   | "] {

@@ -439,7 +439,7 @@ fn a_copied_snapshot_is_refused(from: &Site, to: &Site) {
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_host_that_does_not_fit_is_refused_before_the_first_change() {
-    let host = &site().host;
+    let (host, before) = (&site().host, site().state());
     let install = |more: &str| host.sh(&format!("cd /root && {more}"));
     let plan = format!("./wt-install plan {BUNDLE} --site bad.toml");
     install(&format!("sed 's/{}/192.0.2/' site.toml >bad.toml; chmod 600 bad.toml; {plan}", host.address))
@@ -456,6 +456,7 @@ fn a_host_that_does_not_fit_is_refused_before_the_first_change() {
     host.put(&foreign_platform(), "/root/arm.tar.zst");
     install("./wt-install arm.tar.zst").expect(5).says("linux/arm64");
     install("rm arm.tar.zst").expect(0);
+    before.same(&site().state());
 }
 
 /// A bundle for another kind of machine.
