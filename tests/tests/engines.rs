@@ -191,7 +191,6 @@ fn an_engine_that_stops_before_the_deployment(site: &Site, release: &Path) {
     .expect(0);
     site.within(LONG, &format!("! docker ps -q | grep {}", nginx.trim()));
     site.within(LONG, &format!("{PROGRAM} check"));
-    println!("{}", site.sh("grep 'made anew' /var/log/wt-worktile/check.log").stdout);
     assert!(site.host.http("/").contains("Log in"));
 }
 
