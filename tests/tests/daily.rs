@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use wt_tests::mail::MailServer;
 use wt_tests::secrets;
 use wt_tests::site::{CHECK_PASSWORD, PASSWORD, PROGRAM, SMTP_PASSWORD, Site, State};
-use wt_tests::vendor::{Draft, first_bundle};
+use wt_tests::vendor::{Draft, first_bundle, license};
 
 /// Installed once, for all stories of this file but those that uninstall; each leaves it healthy. It has a mail server, and
 /// an account for its checks.
@@ -53,6 +53,16 @@ const ONE_CHECK: u32 = 100;
 /// Remembers when, so that a later check is told from one before.
 fn now(site: &Site) {
     site.sh("sleep 0.1; touch /root/since; sleep 0.1").expect(0);
+}
+
+/// No check by the timer until [`go_on_checking`].
+fn check_by_hand(site: &Site) {
+    site.sh("systemctl stop wt-worktile-check.timer").expect(0);
+    site.within(120, "systemctl show -P ActiveState wt-worktile-check.service | grep -x inactive");
+}
+
+fn go_on_checking(site: &Site) {
+    site.sh("systemctl start wt-worktile-check.timer").expect(0);
 }
 
 #[test]
@@ -138,6 +148,68 @@ fn a_check_that_finds_something_bad_says_so_and_tells_once_and_once_when_it_is_g
     }
 }
 
+/// A row of the report of a check: how good it is, what was found, and the number that is in it.
+fn row(site: &Site, check: &str) -> (String, String, Option<i64>) {
+    let said = site.wt("check --json").stdout;
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}: {said}"));
+    let row = report["findings"].as_array().unwrap().iter().find(|row| row["check"] == check);
+    let row = row.unwrap_or_else(|| panic!("no {check} in {said}"));
+    let text = |name: &str| row[name].as_str().unwrap().to_owned();
+    (text("level"), text("found"), row["number"].as_i64())
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn nobody_can_log_in_is_told_of_though_every_service_is_well() {
+    let site = site();
+    check_by_hand(site);
+    site.within(90, &format!("{PROGRAM} check && test ! -e /var/lib/wt-install/alarms.json"));
+    let earlier = mail().letters().len();
+    let redis = "docker exec $(docker ps -qf name=worktile_redis) redis-cli";
+    site.sh(&format!("{redis} rename account:check account:gone")).expect(0);
+    for _ in 0..2 {
+        site.wt("check").expect(1).says("is the account of `[check.account]` good?");
+    }
+    let (level, found, _) = row(site, "journey");
+    assert!(level == "bad" && found.contains("`log in` of the user journey"), "{level}: {found}");
+    assert_eq!(row(site, "service").0, "good");
+    site.sh(
+        "grep -qF 'wt_check_level{check=\"journey\",subject=\"\"} 2' /var/lib/wt-install/metrics/wt.prom",
+    )
+    .expect(0);
+    site.sh(&format!("{redis} rename account:gone account:check")).expect(0);
+    for _ in 0..2 {
+        site.wt("check").expect(0);
+    }
+    assert_eq!(row(site, "journey"), ("good".into(), "all 2 steps pass".into(), None));
+    let letters = mail().letters().split_off(earlier);
+    let told: Vec<_> = letters.iter().filter(|letter| letter.contains("bad: journey\n")).collect();
+    let again: Vec<_> = letters.iter().filter(|letter| letter.contains("Good again:\n  journey\n")).collect();
+    assert_eq!((told.len(), again.len(), letters.len()), (1, 1, 2), "{letters:?}");
+    assert!(letters.iter().all(|letter| !letter.contains(CHECK_PASSWORD)), "{letters:?}");
+    go_on_checking(site);
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn a_license_is_told_of_while_there_are_days_left() {
+    let site = site();
+    check_by_hand(site);
+    let request = site.take("/opt/worktile/hw.json");
+    for (days, level) in [(90, "good"), (20, "warn"), (5, "bad")] {
+        let license = license(&request, &["--days", &days.to_string()]);
+        site.host.put(&license, "/opt/worktile/conf/apps/web/license.json");
+        let (found_level, found, left) = row(site, "license");
+        assert_eq!((found_level.as_str(), left), (level, Some(days)), "{found}");
+        assert!(found.ends_with(&format!("{days} days left")), "{found}");
+        site.sh(&format!("grep -qx 'wt_license_days {days}' /var/lib/wt-install/metrics/wt.prom")).expect(0);
+    }
+    site.wt("check").expect(1).says("license").says("5 days left").says("hint: ");
+    site.sh("rm /opt/worktile/conf/apps/web/license.json").expect(0);
+    site.wt("check").expect(0);
+    go_on_checking(site);
+}
+
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn an_engine_that_is_killed_is_back_and_so_is_all_that_it_ran() {
@@ -206,6 +278,9 @@ fn whatever_services_and_checks_write_their_logs_have_a_bound() {
     assert_eq!(sizes.len(), 3, "{sizes:?}");
     assert!(sizes.iter().all(|size| *size < 10_500_000), "{sizes:?}");
     site.wt("logs im --tail 1").expect(0).says("the last line");
+    // what they write below the data root stays little: starts, ends and troubles
+    site.sh("grep -q 'start worker process' /data/nginx/logs/error.log").expect(0);
+    site.sh("grep -q mongodb /data/mongodb/standalone/logs/mongodb.log").expect(0);
 
     site.sh("systemctl stop wt-worktile-check.timer; systemctl is-active wt-worktile-check.service | grep inactive")
         .expect(0);
