@@ -44,8 +44,7 @@ impl Exchange<'_> {
         engine: &Engine,
         progress: &Progress,
     ) -> Result<Vec<String>> {
-        (self.put)()?;
-        let why = match serve(installation, engine, progress) {
+        let why = match (self.put)().and_then(|()| serve(installation, engine, progress)) {
             Err(why) => why,
             served => return served,
         };

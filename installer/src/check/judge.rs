@@ -421,7 +421,7 @@ mod tests {
         let said = judge(&with(30), &CheckSettings::default());
         let row = said.iter().find(|finding| finding.check == "license").unwrap();
         assert_eq!((row.found.as_str(), row.number), ("MATCH (OK), 30 days left", Some(30)));
-        assert_eq!(row.hint, "`wt-install status` explains it");
+        assert_eq!(row.hint, "`wt-install license` explains it");
     }
 
     #[test]

@@ -65,7 +65,12 @@ impl License {
         }
         let _lock = Lock::take(places)?;
         // what lies there may be another by now
+        let agreed = offer;
         let (installation, offer) = self::offer(output, places, &content)?;
+        if !offer.is_same(&agreed) {
+            let found = "what lies there has changed meanwhile: nothing was changed";
+            return Err(Failure::usage(found, "run this again, and see what changes now"));
+        }
         Operation::check(&installation)?;
         let kept = offer.kept(places)?;
         let restarted = offer.put(&installation, &output.progress())?;

@@ -31,18 +31,21 @@ pub(super) fn of(old: &License, new: &License, known: &[String]) -> Vec<Change> 
     let all = [
         Change::new("signed", old.issued_at, new.issued_at)
             .worse(new.issued_at < old.issued_at, "before the one in force"),
-        Change::new("customer", &old.customer, &new.customer),
+        Change::new("customer", &old.customer, &new.customer)
+            .worse(new.customer != old.customer, "somebody else's"),
         Change::new("edition", &old.edition, &new.edition),
         Change::new("begins", old.not_before, new.not_before),
         Change::new("warns", old.notify_at, new.notify_at),
         Change::new("expires", old.expires_at, new.expires_at),
-        Change::new("restricted", old.restrict_at, new.restrict_at),
+        Change::new("restricted", old.restrict_at, new.restrict_at)
+            .worse(new.restrict_at < old.restrict_at, "sooner"),
         Change::new("seats", old.seats, new.seats).worse(new.seats < old.seats, "fewer"),
         Change::new("nodes", old.nodes, new.nodes).worse(new.nodes < old.nodes, "fewer"),
         Change::new("spares", old.spares, new.spares).worse(new.spares < old.spares, "fewer"),
         Change::new("modules", modules(old), modules(new))
             .worse(!off.is_empty(), &format!("switched off: {}", off.join(", "))),
-        Change::new("releases", &old.releases, &new.releases),
+        Change::new("releases", &old.releases, &new.releases)
+            .worse(new.releases != old.releases, "see whether the next release is among them"),
         Change::new("drift days", old.binding.drift_grace_days, new.binding.drift_grace_days).worse(
             new.binding.drift_grace_days < old.binding.drift_grace_days,
             "fewer for a machine that has changed",

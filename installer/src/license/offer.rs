@@ -2,7 +2,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use wt_keys::{Trust, Utc, shown};
-use wt_licensor::check::{Bench, Host, judge};
+use wt_licensor::check::{Bench, CLOCK_TOLERANCE_DAYS, Host, judge};
 use wt_licensor::licenses::{self, Candidate, judge_all};
 use wt_licensor::request::Usage;
 use wt_licensor::{Id, License, Request, State, Verdict, install_key};
@@ -64,7 +64,9 @@ impl Offer {
         }
         let trusted = License::verify(&content, bench.trust)?;
         let license = (*trusted.document).clone();
-        let is_next = alone.state == State::NotYet;
+        // by this clock, too: the product counts what the host has seen before, by whatever clock, until that is forgotten
+        let by_clock = bench.now.plus_days(CLOCK_TOLERANCE_DAYS);
+        let is_next = alone.state == State::NotYet || by_clock < license.not_before;
         let mut all = licenses::read(place);
         let before = judge_all(&all, host, bench);
         let old = before.license.as_ref().and_then(|terms| find(&all, terms.license_id, bench.trust));
@@ -73,13 +75,16 @@ impl Offer {
         all.push(Candidate { name: name.clone(), content: Ok(content.clone()) });
         let verdict = judge_all(&all, host, bench);
         check_it_counts(&license, &name, is_next, &begun, &verdict)?;
-        let changes = match old.filter(|(old, _)| old.license_id != license.license_id) {
+        let mut changes = match old.filter(|(old, _)| old.license_id != license.license_id) {
             Some((old, _)) => changes(&old, &license, modules, &before, &verdict),
             None => vec![],
         };
-        let is_newer = trusted.trust.document().version > bench.trust.document().version;
+        let (pinned, brought) = (bench.trust.document().version, trusted.trust.document().version);
         let under_it = || judge_all(&all, host, &Bench { trust: &trusted.trust, ..*bench });
-        let trust = (is_newer && under_it().state == verdict.state).then_some(trusted.trust);
+        let trust = (brought > pinned && is_as_good(&under_it(), &verdict)).then_some(trusted.trust);
+        if trust.is_some() {
+            changes.push(Change::new("trust", pinned, brought));
+        }
         Ok(Self { path: place.with_file_name(name), content, license, verdict, before, changes, trust })
     }
 
@@ -97,10 +102,23 @@ impl Offer {
         self.verdict.license.as_ref().is_none_or(|terms| terms.license_id != self.license.license_id)
     }
 
+    /// Whether the other one does what was said of this.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.path, &self.content, &self.changes) == (&other.path, &other.content, &other.changes)
+    }
+
     /// What somebody may not want of it.
     pub fn worse(&self) -> Vec<&Change> {
         self.changes.iter().filter(|change| change.worse.is_some()).collect()
     }
+}
+
+/// Whether the site has the same of its licenses, those of later terms among them.
+fn is_as_good(under_it: &Verdict, verdict: &Verdict) -> bool {
+    let what = |verdict: &Verdict| {
+        (verdict.state, verdict.renewed_until, verdict.license.as_ref().map(|terms| terms.license_id))
+    };
+    what(under_it) == what(verdict)
 }
 
 fn refused(verdict: Verdict) -> Error {
@@ -137,7 +155,7 @@ fn check_it_counts(
         Some(other) => (other.state, other.reason),
         None => (verdict.state, verdict.reason),
     };
-    let is_as_expected = if is_next { state == State::NotYet } else { state.is_licensed() };
+    let is_as_expected = state.is_licensed() || (is_next && state == State::NotYet);
     if !is_as_expected {
         return Err(refused(Verdict { state, reason, ..begun.clone() }));
     }

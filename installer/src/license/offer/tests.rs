@@ -102,13 +102,18 @@ impl Site {
     }
 
     fn offered(&self, content: Vec<u8>, uuid: &str, now: &str) -> Result<Offer> {
+        self.offered_after(Utc::START, content, uuid, now)
+    }
+
+    /// On a host that has seen `past`.
+    fn offered_after(&self, past: Utc, content: Vec<u8>, uuid: &str, now: &str) -> Result<Offer> {
         let (place, modules) = (self.folder.path().join("license.json"), ["messages", "drive", "goals"]);
         let bench = Bench {
             trust: &vendor(|_| {}).trust,
             product: Some(PRODUCT),
             release: Some("5.2.0"),
             now: day(now),
-            past: Utc::START,
+            past,
         };
         let components = host(uuid);
         Offer::judge(&place, content, &modules.map(str::to_owned), &Host::Components(&components), &bench)
@@ -203,6 +208,9 @@ fn what_a_license_takes_away_is_named() {
     assert_eq!(worse_of(&|license| license.modules = vec!["goals".into(), "messages".into()]), ["modules"]);
     assert_eq!(worse_of(&|license| license.issued_at = day("2026-01-05")), ["signed"]);
     assert_eq!(worse_of(&|license| license.binding.drift_grace_days = 1), ["drift days"]);
+    assert_eq!(worse_of(&|license| license.restrict_at = day("2027-01-01")), ["restricted"]);
+    assert_eq!(worse_of(&|license| license.customer = "Another Ltd".into()), ["customer"]);
+    assert_eq!(worse_of(&|license| license.releases = ">=5".into()), ["releases"]);
     let short = |license: &mut License| {
         (license.notify_at, license.expires_at) = (day("2026-10-01"), day("2026-11-30"));
     };
@@ -256,6 +264,24 @@ fn a_next_term_lies_beside_the_one_in_force_until_it_begins() {
         "2026-06-01",
     );
     assert_eq!(refused_as(foreign).0, State::Foreign);
+}
+
+/// The product counts what the host has seen, until an operator says that the clock is right.
+#[test]
+fn a_next_term_lies_beside_also_where_the_hosts_clock_was_once_ahead() {
+    let site = Site::new().with("license.json", &license(1));
+    let offer =
+        site.offered_after(day("2027-06-01"), site.sign(&next(2)), "this machine", "2026-06-01").unwrap();
+    assert_eq!(name(&offer), format!("license-{}.json", "02".repeat(16)));
+}
+
+#[test]
+fn what_was_agreed_to_is_told_from_what_came_meanwhile() {
+    let site = Site::new().with("license.json", &license(1));
+    let agreed = site.offer(&license(3)).unwrap();
+    assert!(agreed.is_same(&site.offer(&license(3)).unwrap()));
+    let site = site.with("license.json", &License { seats: 250, ..license(2) });
+    assert!(!agreed.is_same(&site.offer(&license(3)).unwrap()));
 }
 
 #[test]
@@ -316,4 +342,10 @@ fn a_newer_trust_document_is_taken_where_the_site_stays_licensed_under_it() {
     site.signer = certified(&Vendor { root, trust });
     let offer = site.offer(&next(2)).unwrap();
     assert!(offer.is_next() && offer.verdict.is_licensed() && offer.trust.is_none());
+    // the next term that lies there has
+    let site = site.with("license.json", &license(4));
+    let old = Chain::seal(&next(5), &vendor(|_| {})).unwrap().to_bytes();
+    fs::write(site.folder.path().join("license-5.json"), old).unwrap();
+    let offer = site.offer(&license(6)).unwrap();
+    assert!(offer.verdict.is_licensed() && offer.trust.is_none());
 }
