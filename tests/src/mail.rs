@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct MailServer {
     folder: PathBuf,
-    port: String,
+    pub port: String,
 }
 
 impl MailServer {

@@ -5,15 +5,22 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use wt_tests::lab::outside;
+use wt_tests::mail::MailServer;
 use wt_tests::program::Ran;
-use wt_tests::site::{self, PASSWORD, Site};
+use wt_tests::site::{self, PASSWORD, SMTP_PASSWORD, Site};
 use wt_tests::vendor::{Draft, first_bundle, text, world};
 
 const NAMES: &str = "DNS:worktile.example.com,DNS:worktile-box.example.com,DNS:worktile-hook.example.com,\
                      DNS:worktile-im.example.com";
 const BUNDLE: &str = "worktile-5.2.0-amd64.tar.zst";
+
+fn mail() -> &'static MailServer {
+    static SERVER: OnceLock<MailServer> = OnceLock::new();
+    SERVER.get_or_init(|| MailServer::start(env!("CARGO_BIN_EXE_mail-server")))
+}
 
 /// Brings `NAME.crt` and `NAME.key` to a site.
 fn certificate(site: &Site, name: &str, names: &str) {
@@ -88,6 +95,24 @@ fn a_good_host_is_described_and_what_is_wrong_with_one_is_said_at_once_before_th
     assert!(json["preflight"]["rows"].as_array().unwrap().iter().all(|row| row["verdict"] != "fail"));
 
     let answers = site.sh("cat /root/site.toml").stdout;
+    mail().serve(&site);
+    let mail_row = || {
+        let said = site.wt(&format!("plan {bundle} --json")).expect(0).stdout;
+        let json: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let rows = json["preflight"]["rows"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["what"] == "mail server").unwrap().clone();
+        ["verdict", "found", "hint"].map(|field| row[field].as_str().unwrap_or_default().to_owned())
+    };
+    let server = format!("mail.example.com:{}", mail().port);
+    let good = format!("{server} lets worktile@example.com in");
+    assert_eq!(mail_row(), ["ok".to_owned(), good, String::new()]);
+    let with_mail = site.sh("cat /root/site.toml").stdout;
+    site.answer(&with_mail.replace(SMTP_PASSWORD, "another password"));
+    let refused = format!("{server}: it refuses the log-in: 535 5.7.8 no such account");
+    let hint = "correct `user` and `password` in `[smtp]` of site.toml";
+    assert_eq!(mail_row(), ["warn".to_owned(), refused, hint.to_owned()]);
+    site.wt(&format!("plan {bundle}")).expect(0).says("warn  mail server").says(hint);
+
     certificate(&site, "right", NAMES);
     certificate(&site, "other", "DNS:somewhere.example.org");
     site.answer(&format!(
@@ -120,6 +145,9 @@ fn a_good_host_is_described_and_what_is_wrong_with_one_is_said_at_once_before_th
 fn the_answers_are_asked_for_at_a_terminal_and_flags_say_them_elsewhere() {
     let site = Site::bare("asked");
     site.bring(&first_bundle());
+    certificate(&site, "right", &format!("{NAMES},DNS:im.example.org"));
+    certificate(&site, "other", "DNS:somewhere.example.org");
+    mail().serve(&site);
     site.sh("rm /root/site.toml").expect(0);
     site.wt(&format!("init {BUNDLE} --company-domain acme"))
         .expect(2)
@@ -130,8 +158,10 @@ fn the_answers_are_asked_for_at_a_terminal_and_flags_say_them_elsewhere() {
     assert_ne!(site.sh("test -e /root/site.toml").code, 0);
 
     // company, node, address, roles, four names, certificate, folders, administrator, mail server, write?
+    let certificates = "other.crt\\nright.key\\nother.key\\nright.crt\\nright.key\\n";
     let typed = format!(
-        "a b\\nacme\\n\\n192.0.2.77\\n{address}\\n\\nworktile.example.com\\n\\n\\n\\n\\n\\n\\nadmin@example.com\\nadmin\\n\
+        "a b\\nacme\\n\\n192.0.2.77\\n{address}\\n\\nworktile.example.com\\n\
+         worktile-box.example.com\\nworktile-hook.example.com\\nworktile-im.example.com\\n{certificates}\\n\\nadmin@example.com\\nadmin\\n\
          Site Administrator\\n{PASSWORD}\\nanother\\n{PASSWORD}\\n{PASSWORD}\\n\\ny\\n",
         address = site.host.address
     );
@@ -141,12 +171,26 @@ fn the_answers_are_asked_for_at_a_terminal_and_flags_say_them_elsewhere() {
         .says("no: `a b` is not a short name")
         .says("no: `192.0.2.77` is not an address of this host")
         .says("no: they are not the same")
+        .says("no: it belongs to another certificate")
+        .says("somewhere.example.org, not worktile-box.example.com")
         .says("site.toml is written");
     let prompts = ran.stdout.split("site.toml is written").next().unwrap();
     let after_password = prompts.rsplit("first password of the administrator").next().unwrap();
     assert!(!after_password.contains(PASSWORD), "a password is not shown: {prompts}");
     site.sh("stat -c '%a %U' /root/site.toml | grep -x '600 root'").expect(0);
-    site.wt(&format!("plan {BUNDLE}")).expect(0);
+    site.wt(&format!("plan {BUNDLE}")).expect(0).says("ok    certificate: names");
+
+    let file = world().join("smtp-password");
+    fs::write(&file, SMTP_PASSWORD).unwrap(); // not by a command, which would be seen
+    site.host.put(&file, "/root/smtp-password");
+    site.sh("chmod 600 /root/smtp-password").expect(0);
+    site.wt(&format!(
+        "init {BUNDLE} --smtp-host mail.example.com --smtp-port {} --smtp-user worktile@example.com --smtp-ca mail.crt \
+         --smtp-password-file smtp-password",
+        mail().port
+    ))
+    .expect(0);
+    site.wt(&format!("plan {BUNDLE}")).expect(0).says("lets worktile@example.com in");
 
     // again, elsewhere: what it says is kept, and a flag changes one answer
     let before = site.sh("cat /root/site.toml").stdout;
@@ -157,6 +201,9 @@ fn the_answers_are_asked_for_at_a_terminal_and_flags_say_them_elsewhere() {
         after.lines().filter(|line| !before.lines().any(|other| other == *line)).collect();
     assert_eq!(changed, ["im = \"im.example.org\""]);
     site.wt(&format!("init {BUNDLE} --domain im=im_")).expect(2).says("`im_` is not a host name");
+    site.wt(&format!("init {BUNDLE} --certificate other.crt --key other.key"))
+        .expect(2)
+        .says("somewhere.example.org, not worktile-box.example.com");
     assert_eq!(after, site.sh("cat /root/site.toml").stdout);
     site.host.down();
 }

@@ -50,7 +50,10 @@ pub fn carry_out(installation: &Installation) -> Result<Vec<String>> {
     let freed = engine.free_held_ports(installation.stack_name())?;
     done.extend(freed.iter().map(|name| format!("{name} {MADE_ANEW}")));
     let services = facts::services(installation, &engine)?;
-    for repair in plan(&services) {
+    // the engine has only just been told to begin those
+    let coming = |fact: &&ServiceFact| freed.contains(&fact.name);
+    let others: Vec<ServiceFact> = services.iter().filter(|fact| !coming(fact)).cloned().collect();
+    for repair in plan(&others) {
         done.extend(repair.carry_out(installation, &engine, &services)?);
     }
     Ok(done)
