@@ -40,7 +40,7 @@ fn bundle() -> PathBuf {
 fn site() -> &'static Site {
     static SITE: OnceLock<Site> = OnceLock::new();
     SITE.get_or_init(|| {
-        let site = Site::bare("kept");
+        let site = Site::bare_as("kept", "debian-13");
         // not while the stories run
         let at = site.sh("date -d '12 hours' +%H:%M").expect(0).stdout;
         let answers = site.sh("cat /root/site.toml").expect(0).stdout;

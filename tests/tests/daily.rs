@@ -14,7 +14,7 @@ use wt_tests::vendor::{Draft, first_bundle, license};
 fn site() -> &'static Site {
     static SITE: OnceLock<Site> = OnceLock::new();
     SITE.get_or_init(|| {
-        let site = Site::bare("daily");
+        let site = Site::bare_as("daily", "debian-13");
         mail().serve(&site);
         site.install(&first_bundle()).expect(0);
         have_an_account_for_checks(&site);
@@ -387,15 +387,24 @@ fn upgrades_leave_images_behind_until_prune() {
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn an_uninstall_leaves_the_host_as_it_was() {
-    for (name, system) in [("gone12", "debian-12"), ("gone13", "debian-13")] {
+    for (name, system, has_engine_configuration) in
+        [("gone12", "debian-12", false), ("gone13", "debian-13", true)]
+    {
         let site = Site::bare_as(name, system);
         mail().serve(&site);
         site.bring(&first_bundle());
         have_apt_sources(&site);
+        if has_engine_configuration {
+            site.sh(&format!("mkdir /etc/docker && echo '{ENGINE_CONFIGURATION}' >/etc/docker/daemon.json"))
+                .expect(0);
+        }
         let (before, sources) = (everything(&site), apt_sources(&site));
         secrets::watch(&site);
         site.install(&first_bundle()).expect(0);
         sources.same(&apt_sources(&site));
+        if has_engine_configuration {
+            the_engine_has_what_both_want(&site);
+        }
         site.wt("restart redis").expect(0);
         site.within(ONE_CHECK, &format!("test -e {REPORT}"));
         secrets::none_was_seen(&site);
@@ -482,6 +491,22 @@ fn everything(site: &Site) -> State {
     let rules = site.host.firewall();
     let rules = rules.lines().filter(|line| !(line.contains(" :") && line.ends_with(" ACCEPT")));
     State(rules.fold(said.expect(0).stdout, |all, line| all + line + "\n"))
+}
+
+/// What a customer wrote before there was an engine.
+const ENGINE_CONFIGURATION: &str = r#"{"labels": ["of=customer"], "log-opts": {"max-size": "1m"}}"#;
+
+/// It started with what the customer wrote, and with what that does not say.
+fn the_engine_has_what_both_want(site: &Site) {
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let found = json(&site.sh("cat /etc/docker/daemon.json").expect(0).stdout);
+    let mut both = json(ENGINE_CONFIGURATION);
+    both["log-driver"] = "json-file".into();
+    assert_eq!(found, both);
+    let copy = site.sh("cat /var/lib/wt-install/daemon.json.before").expect(0).stdout;
+    assert_eq!(copy.trim(), ENGINE_CONFIGURATION);
+    let said = site.sh("docker info --format '{{json .Labels}} {{.LoggingDriver}}'").expect(0).stdout;
+    assert_eq!(said.trim(), r#"["of=customer"] json-file"#);
 }
 
 /// What a customer has of apt: sources, a pin, settings, and the lists of an update.

@@ -211,7 +211,7 @@ fn the_answers_are_asked_for_at_a_terminal_and_flags_say_them_elsewhere() {
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn another_certificate_reaches_every_container_that_uses_one() {
-    let site = Site::bare("tls");
+    let site = Site::bare_as("tls", "debian-13");
     // somebody else's network, where ours would have been
     site.sh("ip route add 10.213.7.0/24 dev eth0").expect(0);
     for name in ["one", "two"] {

@@ -105,30 +105,56 @@ fn a_license_and_an_edit_reach_every_one_of_them() {
     assert_the_data_was_filled_once(site);
 }
 
+/// Somebody who asks for the page all the time, until told to stop; each answer is three lines.
+fn visit(site: &Site) {
+    let ask = r#"exec 3<>/dev/tcp/127.0.0.1/80; printf "GET / HTTP/1.1\r\nHost: worktile.example.com\r\nConnection: close\r\n\r\n" >&3; cat <&3"#;
+    site.sh(&format!(
+        "rm -f /root/stop; nohup bash -c 'until test -e /root/stop; do echo asked; ({ask}) | tr -d \"\\r\" | grep -o \"^HTTP/1.1.*\\|5[.][234][.][01]\" | sort -u; sleep 0.05; done' \
+         > /root/answers 2>&1 &"
+    ))
+    .expect(0);
+    site.within(30, "test $(grep -c asked /root/answers) -ge 20");
+}
+
+/// Ends it; every request was answered well. Returns how often which version answered.
+fn all_were_answered<const N: usize>(site: &Site, versions: [&str; N]) -> [usize; N] {
+    let count = |pattern: &str| -> usize {
+        site.sh(&format!("grep -c '{pattern}' /root/answers")).stdout.trim().parse().unwrap()
+    };
+    site.sh("sleep 6; touch /root/stop; sleep 1").expect(0);
+    let (asked, answered) = (count("^asked"), count("^HTTP/1.1 200"));
+    let others = site.sh("grep -v '^asked\\|^HTTP/1.1 200\\|^5[.]' /root/answers").stdout;
+    assert_eq!((asked, others.as_str()), (answered, ""), "asked, and answered otherwise");
+    versions.map(|version| count(&format!("^{version}")))
+}
+
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn an_upgrade_with_two_of_a_service_loses_no_request() {
     let site = site();
     let next: PathBuf = release("5.3.0").without_packages().build();
     let name = site.bring(&next);
-    let ask = r#"exec 3<>/dev/tcp/127.0.0.1/80; printf "GET / HTTP/1.1\r\nHost: worktile.example.com\r\nConnection: close\r\n\r\n" >&3; cat <&3"#;
-    let count = |pattern: &str| -> usize {
-        site.sh(&format!("grep -c '{pattern}' /root/answers")).stdout.trim().parse().unwrap()
-    };
-    site.sh(&format!(
-        "nohup bash -c 'until test -e /root/stop; do echo asked; ({ask}) | tr -d \"\\r\" | grep -o \"^HTTP/1.1.*\\|5[.][23][.][01]\" | sort -u; sleep 0.05; done' \
-         > /root/answers 2>&1 &"
-    ))
-    .expect(0);
-    site.within(30, "test $(grep -c asked /root/answers) -ge 20");
+    visit(site);
     site.wt(&name).expect(0).says("5.3.0 is up");
-    site.sh("sleep 6; touch /root/stop; sleep 1").expect(0);
-    let (asked, answered) = (count("^asked"), count("^HTTP/1.1 200"));
-    let others = site.sh("grep -v '^asked\\|^HTTP/1.1 200\\|^5[.]' /root/answers").stdout;
-    assert_eq!((asked, others.as_str()), (answered, ""), "asked, and answered otherwise");
-    assert!(count("^5.2.1") >= 20 && count("^5.3.0") >= 20, "both were asked");
+    let [before, after] = all_were_answered(site, ["5.2.1", "5.3.0"]);
+    assert!(before >= 20 && after >= 20, "both were asked: {before}, {after}");
     assert_the_data_was_filled_once(site);
     site.wt("rollback --yes").expect(0);
     site.within(60, &format!("{PROGRAM} status"));
+    assert_the_data_was_filled_once(site);
+}
+
+#[test]
+#[ignore = "needs root and a lab of site hosts: ./test runs it"]
+fn an_upgrade_whose_new_one_never_becomes_healthy_goes_back_and_loses_no_request() {
+    let site = site();
+    let next = release("5.4.0").without_packages();
+    next.make_unhealthy("web");
+    let name = site.bring(&next.build());
+    visit(site);
+    site.wt(&name).expect(7).says("`/never` answered 404").says("5.2.1 is back in service");
+    let [old, new] = all_were_answered(site, ["5.2.1", "5.4.0"]);
+    assert!(old >= 20 && new == 0, "{old}, {new}");
+    site.wt("status").expect(0).says("worktile 5.2.1");
     assert_the_data_was_filled_once(site);
 }
