@@ -17,7 +17,6 @@ pub mod folder;
 pub mod last;
 pub mod list;
 pub mod path;
-pub mod plan;
 pub mod retention;
 pub mod source;
 pub mod tar;

@@ -8,11 +8,11 @@ use wt_keys::console::Size;
 use wt_keys::{KeyId, Sha256Digest, shown_path};
 use wt_licensor::{Id, Verdict};
 
-use crate::backup::plan::TimeSpan;
 use crate::engine::EngineVersion;
 use crate::file_system::room_in_words;
 use crate::mail;
 use crate::operation::Kind;
+use crate::site::backup::TimeSpan;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

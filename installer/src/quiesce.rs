@@ -13,10 +13,10 @@ use wt_keys::{Utc, durable};
 use wt_manifests::site::{Quiesce, Site};
 use wt_manifests::stack::Run;
 
-use crate::backup::plan::TimeSpan;
 use crate::deployment::Deployment;
 use crate::engine::Engine;
 use crate::guard::Guard;
+use crate::site::backup::TimeSpan;
 use crate::wanted::Wanted;
 use crate::{Error, Installation, Places, Result, hook, record_file};
 

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use wt_keys::{durable, folder_of};
 
-use crate::backup::plan::TimeOfDay;
 use crate::command::Command;
 use crate::engine::daemon;
+use crate::site::backup::TimeOfDay;
 use crate::{Installation, Places, Result, home};
 
 const LIMIT: Duration = Duration::from_mins(1);

@@ -2,6 +2,7 @@
 //!
 //! Every answer has one check, in the type or the function that reads it; `wt-install init` asks with the same ones.
 
+pub mod backup;
 mod certificate_files;
 mod domain;
 mod kept;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 use wt_keys::folder_of;
 use zeroize::Zeroizing;
 
+pub use self::backup::BackupSettings;
 pub use self::certificate_files::CertificateFiles;
 pub use self::check::{Account, CheckSettings};
 pub use self::domain::{Domain, is_host_name};
@@ -35,7 +37,6 @@ pub use self::node::Node;
 pub use self::secret::Secret;
 pub use self::short_name::ShortName;
 pub use self::smtp::{Security, Smtp};
-use crate::backup::plan::BackupPlan;
 use crate::{Error, Result};
 
 const SITE_FILE_LIMIT: u64 = 1 << 20;
@@ -58,7 +59,7 @@ pub struct SiteFile {
     pub administrator: Administrator,
     pub smtp: Option<Smtp>,
     #[serde(default)]
-    pub backup: BackupPlan,
+    pub backup: BackupSettings,
     #[serde(default)]
     pub check: CheckSettings,
     #[serde(rename = "node")]

@@ -7,8 +7,7 @@ use wt_manifests::stack::Run;
 use super::facts::{self, ServiceFact};
 use crate::deployment::Deployment;
 use crate::engine::{Engine, MADE_ANEW, SwarmState, daemon};
-use crate::steps::snapshot;
-use crate::{Error, Installation, Result};
+use crate::{Error, Installation, Result, host_snapshot};
 
 /// Something to be done about a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +28,11 @@ pub enum Repair {
 /// Does what there is to do, and says what was done. Whoever calls holds the lock, and nothing is under way.
 pub fn carry_out(installation: &Installation) -> Result<Vec<String>> {
     let mut done = Vec::new();
-    if !snapshot::is_of_this_boot(installation)? || snapshot::is_ahead(installation) {
+    if !host_snapshot::is_of_this_boot(installation)? || host_snapshot::is_ahead(installation) {
         let places = &installation.places;
         let key = install_key::load_or_make(&places.installation_key())?;
         let (product, data_root) = (installation.product(), &installation.site.data_root);
-        snapshot::write(places, product, data_root, &key, (installation.clock)())?;
+        host_snapshot::write(places, product, data_root, &key, (installation.clock)())?;
         done.push("wrote the host snapshot".to_owned());
     }
     let engine = match Engine::connect() {

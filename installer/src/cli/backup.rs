@@ -10,9 +10,9 @@ use super::lock::Lock;
 use crate::backup::encryption::Recipient;
 use crate::backup::last::LastBackup;
 use crate::backup::list::{Kind, LeftOut};
-use crate::backup::plan::BackupPlan;
 use crate::backup::retention::{self, Found, What};
 use crate::backup::{self, Made, Order};
+use crate::site::backup::BackupSettings;
 use crate::{Installation, Places, Result, quiesce};
 
 /// Back up the site's data, its configuration and its licenses, all of one moment
@@ -56,11 +56,11 @@ impl Backup {
         Ok(backup::await_health(&installation, &output.progress())?)
     }
 
-    fn folder(&self, plan: &BackupPlan, product: &str) -> PathBuf {
+    fn folder(&self, plan: &BackupSettings, product: &str) -> PathBuf {
         self.output.clone().unwrap_or_else(|| plan.folder(product))
     }
 
-    fn order(&self, plan: &BackupPlan, product: &str) -> Order {
+    fn order(&self, plan: &BackupSettings, product: &str) -> Order {
         let named = if self.recipient.is_empty() { &plan.recipients } else { &self.recipient };
         Order { folder: self.folder(plan, product), logs: self.logs || plan.logs, recipients: named.clone() }
     }

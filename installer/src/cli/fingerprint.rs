@@ -7,9 +7,8 @@ use wt_licensor::request::{Occasion, Usage, merge};
 use wt_licensor::{Grade, Id, Request, fingerprint, install_key};
 
 use crate::installed::Installed;
-use crate::steps::request::{self, Applicant};
-use crate::steps::snapshot;
-use crate::{Error, Places, Result, SiteFile, home, site};
+use crate::license_request::{self, Applicant};
+use crate::{Error, Places, Result, SiteFile, home, host_snapshot, site};
 
 /// Write the request for a license, `hw.json`, anew: what identifies this host, for the vendor
 #[derive(Debug, clap::Args)]
@@ -51,7 +50,8 @@ impl Fingerprint {
         super::require_root()?;
         let installed = Installed::read(places)?.ok_or(Error::NotInstalled)?;
         let (key, now) = (install_key::load_or_make(&places.installation_key())?, now());
-        let take_snapshot = || snapshot::write(places, &installed.product, &installed.data_root, &key, now);
+        let take_snapshot =
+            || host_snapshot::write(places, &installed.product, &installed.data_root, &key, now);
         if self.snapshot {
             return Ok(take_snapshot()?);
         }
@@ -63,7 +63,7 @@ impl Fingerprint {
         }
         take_snapshot()?;
         let path = self.output.unwrap_or_else(|| home::request(&installed.home));
-        request::write(&request, &key, &path)?;
+        license_request::write(&request, &key, &path)?;
         output.say(format_args!("{} is written: send it to the vendor", path.display()));
         Ok(())
     }
@@ -185,7 +185,7 @@ mod tests {
 
         fn write(&self, name: &str, request: &Request) -> String {
             let path = self.folder.path().join(name);
-            request::write(request, &self.key, &path).unwrap();
+            license_request::write(request, &self.key, &path).unwrap();
             path.display().to_string()
         }
     }

@@ -8,8 +8,7 @@ use wt_licensor::request::Usage;
 use wt_licensor::{Id, License, Request, State, Verdict, install_key};
 
 use super::difference::{self, Change};
-use crate::steps::snapshot;
-use crate::{Error, Installation, Result, home, trust_store};
+use crate::{Error, Installation, Result, home, host_snapshot, trust_store};
 
 /// A license that may be put in place here.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ impl Offer {
         let (places, product, now) = (&installation.places, installation.product(), (installation.clock)());
         let trust = trust_store::load(places, None)?;
         let key = install_key::load_or_make(&places.installation_key())?;
-        let snapshot = snapshot::take(places, product, &installation.site.data_root, &key, now)?;
+        let snapshot = host_snapshot::take(places, product, &installation.site.data_root, &key, now)?;
         let release = installation.manifest().version.to_string();
         let bench =
             Bench { trust: &trust, product: Some(product), release: Some(&release), now, past: Utc::START };

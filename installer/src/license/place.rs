@@ -6,8 +6,7 @@ use wt_licensor::install_key;
 
 use super::Offer;
 use crate::exchange::Exchange;
-use crate::steps::snapshot;
-use crate::{Installation, Places, Result, trust_store};
+use crate::{Installation, Places, Result, host_snapshot, trust_store};
 
 const LARGEST: u64 = 16 << 20;
 
@@ -32,7 +31,7 @@ impl Offer {
         // a host that differs from it has the days of it from now on
         let key = install_key::load_or_make(&installation.places.installation_key())?;
         let (product, data_root) = (installation.product(), &installation.site.data_root);
-        snapshot::write(&installation.places, product, data_root, &key, (installation.clock)())?;
+        host_snapshot::write(&installation.places, product, data_root, &key, (installation.clock)())?;
         Ok(restarted)
     }
 

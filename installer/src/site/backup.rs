@@ -8,12 +8,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use wt_keys::written_as_string;
 
-use super::Recipient;
+use crate::backup::encryption::Recipient;
 
 /// What a site says about its backups.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct BackupPlan {
+pub struct BackupSettings {
     /// Left out: `/var/backups/<product>`.
     pub folder: Option<PathBuf>,
     /// How many are kept; left out: all.
@@ -62,7 +62,7 @@ impl Default for TimeSpan {
     }
 }
 
-impl BackupPlan {
+impl BackupSettings {
     pub fn folder(&self, product: &str) -> PathBuf {
         self.folder.clone().unwrap_or_else(|| Path::new("/var/backups").join(product))
     }
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_plan_says_what_is_wrong_with_it() {
-        let plan = |text: &str| toml::from_str::<BackupPlan>(text).map_err(|error| error.to_string());
+        let plan = |text: &str| toml::from_str::<BackupSettings>(text).map_err(|error| error.to_string());
         assert!(plan("").unwrap().recipients.is_empty());
         assert_eq!(plan("").unwrap().folder("acme"), Path::new("/var/backups/acme"));
         assert!(plan("keep = 0").unwrap().check().is_err());
