@@ -10,13 +10,18 @@ use crate::Result;
 /// Reads the key, or makes it: unencrypted, mode 0600, since it must serve without anybody typing a passphrase.
 pub fn load_or_make(path: &Path) -> Result<SigningKey> {
     if path.try_exists().map_err(KeyError::io("look for", path))? {
-        let no_passphrase = |path: &Path| Err(KeyError::PassphraseNeeded { path: path.to_owned() });
-        return Ok(key_file::read(path, &no_passphrase)?);
+        return load(path);
     }
     let key = SigningKey::generate()?;
     durable::create_folder(&folder_of(path), 0o700)?;
     key_file::write(path, &key, &Protection::None)?;
     Ok(key)
+}
+
+/// Reads the key that is there.
+pub fn load(path: &Path) -> Result<SigningKey> {
+    let no_passphrase = |path: &Path| Err(KeyError::PassphraseNeeded { path: path.to_owned() });
+    Ok(key_file::read(path, &no_passphrase)?)
 }
 
 #[cfg(test)]
@@ -27,6 +32,7 @@ mod tests {
     fn the_key_is_made_once_and_read_afterwards() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/install.key");
+        assert!(load(&path).is_err() && !path.exists());
         let made = load_or_make(&path).unwrap().public();
         assert_eq!(load_or_make(&path).unwrap().public(), made);
     }

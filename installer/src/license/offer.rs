@@ -31,7 +31,7 @@ impl Offer {
     pub fn of(installation: &Installation, place: &Path, content: Vec<u8>) -> Result<Self> {
         let (places, product, now) = (&installation.places, installation.product(), (installation.clock)());
         let trust = trust_store::load(places, None)?;
-        let key = install_key::load_or_make(&places.installation_key())?;
+        let key = install_key::load(&places.installation_key())?;
         let snapshot = host_snapshot::take(places, product, &installation.site.data_root, &key, now)?;
         let release = installation.manifest().version.to_string();
         let bench =
