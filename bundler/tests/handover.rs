@@ -13,7 +13,7 @@ use clap::Parser as _;
 use wt_keys::cli::WtKeys;
 use wt_keys::console::Program as _;
 use wt_keys::issue::issue_trust;
-use wt_keys::trust::{LowestRelease, RevokedKey};
+use wt_keys::trust::{LowestRelease, RevokedKey, RevokedLicense};
 use wt_keys::{Sha256Digest, SigningKey, Trust, TrustDocument, key_file};
 
 use world::World;
@@ -244,6 +244,56 @@ fn the_page_refuses_a_revoked_key_and_an_older_trust_document() {
     let output = follow(&world.path("out"));
     assert!(text(&output.stdout).contains("NOT GOOD: the trust document is not older"));
     assert!(!output.status.success());
+}
+
+fn signed_digest(world: &World, name: &str) -> Sha256Digest {
+    let payload = r#"sed 's/.*"payload":"\([^"]*\)".*/\1/' NAME | base64 -d"#.replace("NAME", name);
+    Sha256Digest::of(&bash(&world.path("."), &payload).stdout)
+}
+
+/// The vendor's `keys/trust.json` after its root was retired.
+fn retire_root(world: &World, kept: Option<&str>, change: impl FnOnce(&mut TrustDocument)) {
+    let mut document = Trust::parse(&world.read("keys/trust-1.json")).unwrap().document().clone();
+    let next = SigningKey::from_seed(&[9; 32]);
+    (document.version, document.roots) = (2, vec![next.public()]);
+    document.kept_certificates = kept.map(|name| signed_digest(world, name)).into_iter().collect();
+    change(&mut document);
+    let after = issue_trust(&document, &[next]).unwrap();
+    fs::write(world.path("keys/trust.json"), after.to_bytes()).unwrap();
+}
+
+#[test]
+fn the_page_knows_a_certificate_that_outlives_its_root_and_no_other() {
+    let world = built();
+    world.done(HANDOVER);
+    certify(&world, "elsewhere", &[]);
+    fs::copy(world.path("keys/trust.json"), world.path("keys/trust-1.json")).unwrap();
+    let (why, bundle) = ("the roots signed the certificate, or keep it", "keys/bundle.cert");
+    let digest = signed_digest(&world, bundle).to_string();
+    for kept in [None, Some("keys/license.cert")] {
+        // a digest that stands somewhere else names nothing
+        retire_root(&world, kept, |document| {
+            document
+                .revoked_licenses
+                .push(RevokedLicense { license: digest.clone(), reason: digest.clone() });
+        });
+        let said = with_new_trust(&world);
+        assert!(said.ends_with(&format!("NOT GOOD: {why}\n")), "{said}");
+    }
+    let key = vendors_key(&world, "bundle").public().id();
+    retire_root(&world, Some(bundle), |document| {
+        document.revoked_keys.push(RevokedKey { key, reason: "stolen".into() });
+    });
+    let said = with_new_trust(&world);
+    assert!(said.ends_with("NOT GOOD: its key was not revoked\n"), "{said}");
+    retire_root(&world, Some(bundle), |_| {});
+    let said = with_new_trust(&world);
+    assert!(said.contains(&format!("good: {why}\n")) && said.contains("all of it is good"), "{said}");
+    assert!(world.run("verify b.tar.zst --trust keys/trust.json").status.success());
+    refuses(&world, &["untrusted"], why);
+    // the thief of the root that went
+    refuses(&world, &["signed", "keys/elsewhere.key", "keys/elsewhere.cert"], why);
+    refuses(&world, &["signed", "keys/elsewhere.key", bundle], "the certified key signed the manifest");
 }
 
 #[test]

@@ -106,14 +106,14 @@ impl Chain {
         Ok(Trusted { document, certificate, trust })
     }
 
-    /// The trust that is in force, and the version of the last document that counts. Where the one that is pinned keeps the
-    /// certificate, and its roots know none of those that came with it, these are from before a rotation: it has all that
-    /// they said, and they are passed over unread.
+    /// The trust that is in force, and the version of the last document that counts. Documents that the roots in force do not
+    /// lead on from, and that end before the one that is pinned, are from before a rotation: it has all that they said, and
+    /// whether the certificate is good is for its roots alone to say.
     fn forward(&self, pinned: &Trust) -> Result<(Trust, u64)> {
-        if pinned.keeps(&self.certificate) && pinned.first_known(&self.trust).is_none() {
-            return Ok((pinned.clone(), pinned.document().version));
+        match pinned.follow(&self.trust) {
+            Err(_) if pinned.is_past(&self.trust) => Ok((pinned.clone(), pinned.document().version)),
+            followed => followed,
         }
-        pinned.follow(&self.trust)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod certify;
 mod init;
+mod kept;
 mod next_trust;
 mod revoke;
 mod rotate;

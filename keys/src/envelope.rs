@@ -181,6 +181,13 @@ impl Envelope {
         self.content()
     }
 
+    /// Whether `key` signed a document of type `D`, whoever else did.
+    #[cfg(all(feature = "certify", feature = "console"))]
+    pub(crate) fn is_signed_by<D: Document>(&self, key: &PublicKey) -> bool {
+        self.check_type::<D>().is_ok()
+            && self.check_signatures(D::NAME, std::slice::from_ref(key), 1, Strangers::Ignored).is_ok()
+    }
+
     /// Verifies a document by its digest, which a document that was verified names; `None` where it is not named. Nobody
     /// vouches for the bytes of its signatures.
     pub(crate) fn verify_named<D: Document>(&self, digests: &[Sha256Digest]) -> Option<Result<Verified<D>>> {

@@ -126,6 +126,8 @@ pub enum Error {
     Validity { not_before: Utc, not_after: Utc, issued: Utc },
     #[error("`{}` is for another key than `{}`", shown_path(certificate), shown_path(key))]
     CertificateKey { certificate: PathBuf, key: PathBuf },
+    #[error("only roots that went have signed `{}`", shown_path(certificate))]
+    CertificateEnded { certificate: PathBuf },
     #[error("the certificate limits licenses to {limit} days\n  found    {found} days")]
     TermTooLong { limit: u32, found: u32 },
     #[error("the certificate limits licenses to {limit} seats\n  found    {found} seats")]
@@ -222,6 +224,10 @@ impl crate::console::Explain for Error {
             ),
             Self::TooManySeats { limit, .. } => format!(
                 "sign at most {limit}, or have the roots certify a key for more: `wt-keys certify --most-seats N`"
+            ),
+            Self::CertificateEnded { certificate } => format!(
+                "who stole one of those could have made it; put its key beside it, as `{}`, or certify that key anew",
+                shown_path(&certificate.with_extension("key"))
             ),
             Self::CertificateKey { .. } => "put the certificate of this key beside it".into(),
             _ => return None,

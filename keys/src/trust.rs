@@ -133,7 +133,9 @@ impl Trust {
     /// force vouch for must have led up to it; nothing that they say is used. Returns the version of the last one, too.
     pub fn follow(&self, chain: &[Envelope]) -> Result<(Self, u64)> {
         let first = self.first_known(chain).unwrap_or(0);
-        check_predecessors(&chain[..chain.len().min(first + 1)])?;
+        if first > 0 {
+            last_of(&chain[..=first])?;
+        }
         let (mut trust, mut last) = (self.clone(), 0);
         for envelope in &chain[first..] {
             let next = trust.check(envelope)?;
@@ -144,9 +146,15 @@ impl Trust {
     }
 
     /// The first document that is the one in force, or else that its roots vouch for.
-    pub(crate) fn first_known(&self, chain: &[Envelope]) -> Option<usize> {
+    fn first_known(&self, chain: &[Envelope]) -> Option<usize> {
         let in_force = chain.iter().position(|envelope| envelope.holds(&self.document));
         in_force.or_else(|| chain.iter().position(|envelope| self.check(envelope).is_ok()))
+    }
+
+    /// Whether the documents, oldest first, led up to one that is older than the one in force. Who stole their roots makes
+    /// such documents, too: nothing that they say is used.
+    pub(crate) fn is_past(&self, chain: &[Envelope]) -> bool {
+        last_of(chain).is_ok_and(|last| last.is_some_and(|last| last < self.document.version))
     }
 
     /// A document that goes before or after the one in force is signed by a threshold of the roots in force, which is
@@ -194,11 +202,6 @@ impl Trust {
         }
     }
 
-    /// Whether the document in force names it; nothing of it is read.
-    pub(crate) fn keeps(&self, certificate: &Envelope) -> bool {
-        certificate.is_named(&self.document.kept_certificates)
-    }
-
     pub fn document(&self) -> &TrustDocument {
         &self.document
     }
@@ -238,18 +241,16 @@ impl Trust {
     }
 }
 
-/// Each document after the first follows the one before it, by a threshold of its roots.
-fn check_predecessors(chain: &[Envelope]) -> Result<()> {
-    let Some((first, others)) = chain.split_first().filter(|(_, others)| !others.is_empty()) else {
-        return Ok(());
-    };
+/// The version of the last document, where each after the first follows the one before it by a threshold of its roots.
+fn last_of(chain: &[Envelope]) -> Result<Option<u64>> {
+    let Some((first, others)) = chain.split_first() else { return Ok(None) };
     let mut trust = Trust::pin(first.clone())?;
     for envelope in others {
         let next = trust.check(envelope)?;
         next.above(trust.document.version)?;
         trust = next;
     }
-    Ok(())
+    Ok(Some(trust.document.version))
 }
 
 #[cfg(test)]

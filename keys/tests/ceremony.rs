@@ -328,41 +328,86 @@ fn a_rotation_that_was_killed_before_the_certificates_is_finished_with_them_alon
     assert_eq!(nothing.status.code(), Some(2));
 }
 
+/// What `rotate` says on the way to its question.
+fn said(world: &World, line: &str) -> String {
+    let output = world.run(&format!("{line} --dry-run"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    said.split("  dated ").next().unwrap().to_owned()
+}
+
+/// What `show` says of a certificate, as it stands in a list.
+fn shown(world: &World, path: &str) -> String {
+    let text = world.done(&format!("show {path}"));
+    format!("    {}\n", text.trim_end().replace('\n', "\n    "))
+}
+
 #[test]
 fn a_certificate_that_is_named_outlives_its_root_and_of_another_one_is_warned() {
     let world = World::with_keys();
     let before = certificates(&world, "keys");
+    let put_back = |name: &str, old: &[u8]| fs::write(world.path(&format!("keys/{name}.cert")), old).unwrap();
     let first = roots(&world)[0].clone();
-    let trust = || fs::read_to_string(world.path("keys/trust.json")).unwrap();
-    // one that the new roots have signed already needs no keeping
-    world.done(&format!("{ROTATE} {CERTIFICATES} -q"));
-    assert!(trust().contains("vnd.wt.trust.v1+json") && !world.done("show keys/trust.json").contains("kept"));
-    for (name, old) in ["license", "bundle"].iter().zip(&before) {
-        fs::write(world.path(&format!("keys/{name}.cert")), old).unwrap();
-    }
-    let retire = format!("rotate --retire {first} --root keys/root-1.key --root keys/root-2.key");
-    let said = world.run(&format!("{retire} --certificate keys/license.cert --dry-run")).stderr;
-    let said = String::from_utf8(said).unwrap();
-    assert_eq!(
-        said.split("  dated ").next().unwrap(),
-        format!(
-            "warning: `keys/bundle.cert` ends with this document, and every bundle that carries it; to keep it, name it: \
-             `--certificate FILE`\ntrust document version 3:\n  root {first} is retired\n  `keys/license.cert` stays good \
-             with the signatures that it has\n"
-        )
+    let text = shown(&world, "keys/license.cert");
+    let license = |stays: &str, signed: &str| format!("  `keys/license.cert` {stays}:\n{text}{signed}");
+    let by_first = format!("    signed by    root {first}");
+    let rotate = format!("{ROTATE} --certificate keys/license.cert");
+    assert!(
+        said(&world, &rotate).ends_with(&license("stays good, whoever signed it", &format!("{by_first}\n")))
     );
-    world.done(&format!("{retire} --certificate keys/license.cert -q"));
-    assert!(trust().contains("vnd.wt.trust.v2+json"));
-    let shown = world.done("show keys/trust.json");
-    assert!(shown.contains("\nkept         certificate "), "{shown}");
-    fs::write(world.path("keys/license.cert"), &before[0]).unwrap();
+    world.done(&format!("{rotate} -q"));
+    let second = roots(&world)[1].clone();
+    let trust = fs::read_to_string(world.path("keys/trust.json")).unwrap();
+    assert!(trust.contains("vnd.wt.trust.v2+json"));
+    world.done("certify keys/other.key --role license --root keys/root-2.key --no-passphrase -q");
+    let retire = format!("rotate --retire {first} --root keys/root-1.key --root keys/root-2.key");
+    let warning = |name: &str, ends: &str, role: &str| {
+        format!(
+            "warning: `keys/{name}.cert` {ends} with this document, and every {role} that carries it; to keep it, name \
+             it: `--certificate FILE`\n"
+        )
+    };
+    // what is in the field may carry the other one as a root signed it that goes
+    let warnings = warning("bundle", "ends", "bundle") + &warning("other", "may end", "license");
+    let changes = format!("trust document version 3:\n  root {first} is retired\n");
+    assert_eq!(said(&world, &retire), format!("{warnings}{changes}"));
+    let signed = format!("{by_first}, which goes\n    signed by    root {second}\n");
+    assert_eq!(
+        said(&world, &format!("{retire} --certificate keys/license.cert")),
+        format!("{warnings}{changes}{}", license("is kept already", &signed))
+    );
+    // it was named once, and its file has been signed by both roots since
+    world.done(&format!("{retire} -q"));
+    put_back("license", &before[0]);
     world.done("show keys/license.cert");
     assert_eq!(world.run("show keys/bundle.cert").status.code(), Some(3), "nobody named it");
+    let by_nobody = license("is kept already", "    signed by    only roots that went\n");
+    let alone = "rotate --root keys/root-2.key --certificate keys/license.cert";
+    let heading = "the roots stay as they are; certificates are signed again:\n";
+    assert_eq!(said(&world, alone), format!("{heading}{by_nobody}nothing was written\n"));
     // it is not too late
     world.done("rotate --root keys/root-2.key --certificate keys/bundle.cert -q");
-    fs::write(world.path("keys/bundle.cert"), &before[1]).unwrap();
+    put_back("bundle", &before[1]);
     world.done("show keys/bundle.cert");
-    assert_eq!(world.done("show keys/trust.json").matches("\nkept ").count(), 2);
+    assert_eq!(world.done("show keys/trust.json").matches("\nkept         certificate ").count(), 2);
+}
+
+#[test]
+fn a_certificate_that_only_roots_have_signed_that_went_is_named_with_its_key_alone() {
+    let world = World::with_keys();
+    world.done(&format!("{ROTATE} --retire {} -q", roots(&world)[0]));
+    let name = "rotate --root keys/root-2.key --certificate keys/bundle.cert -q --dry-run";
+    world.done(name);
+    let refused = "error: only roots that went have signed `keys/bundle.cert`\n\
+                   hint: who stole one of those could have made it; put its key beside it, as `keys/bundle.key`, or \
+                   certify that key anew\n";
+    // who stole the root that went certifies a key of his own, and puts it on the stick
+    let thief = "certify keys/thief.key --role bundle --root keys/root-1.key --trust keys/trust-1.json";
+    world.done(&format!("{thief} --no-passphrase -q"));
+    fs::rename(world.path("keys/thief.cert"), world.path("keys/bundle.cert")).unwrap();
+    world.refused(name, 3, refused);
+    fs::remove_file(world.path("keys/bundle.key")).unwrap();
+    world.refused(name, 3, refused);
 }
 
 #[test]

@@ -1,14 +1,17 @@
-//! The request of format 2, the license of format 1 and the host snapshot of version 2, as they are written today.
-//! `WT_BLESS=1` writes them anew: a change to them
-//! belongs under "Format" in the CHANGELOG, and licenses that customers have must still open.
+//! The request of format 2, the license of format 1, the trust document and the host snapshot of version 2, as they are written
+//! today. `WT_BLESS=1` writes them anew: a change to them belongs under "Format" in the CHANGELOG, and licenses that customers
+//! have must still open.
 #![cfg(feature = "issue")]
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use wt_keys::testkit::Vendor;
-use wt_keys::{Envelope, Role, Signer, SigningKey, Trust, Utc};
+use wt_keys::issue::issue_next_trust;
+use wt_keys::testkit::{Vendor, insecure_key};
+use wt_keys::{
+    Certificate, Chain, Document as _, Envelope, Role, Signer, SigningKey, Trust, TrustDocument, Utc,
+};
 use wt_licensor::check::{Bench, Host, judge};
 use wt_licensor::drift::Drift;
 use wt_licensor::issue::{Plan, Weak, draft, issue_license};
@@ -121,6 +124,33 @@ fn the_golden_license_of_format_1_opens_and_fits_the_machine_of_its_request() {
         Bench { trust: &trust, product: Some(PRODUCT), release: Some("1.0.0"), now: now(), past: Utc::START };
     let verdict = judge(&license, &Host::Components(&request.nodes[0].components), &bench);
     assert_eq!((verdict.state, verdict.reason, verdict.score_percent), (State::Match, Reason::Ok, Some(100)));
+}
+
+/// Version 2 of the format, after the root of the golden license was retired: its root is key 2, and it keeps the certificate.
+fn later_trust(license: &[u8]) -> TrustDocument {
+    let certificate = Chain::parse(license, License::NAME).unwrap().certificate;
+    let certificate = signer().trust.certificate(&certificate).unwrap();
+    let (roots, kept) = (vec![insecure_key(2).public()], vec![certificate.payload_digest()]);
+    TrustDocument { version: 2, roots, kept_certificates: kept, ..signer().trust.document().clone() }
+}
+
+#[test]
+fn the_golden_trust_document_of_version_2_is_written_so_today_and_keeps_the_golden_license() {
+    let license = fs::read(golden("license-1.json")).unwrap();
+    let first = signer().trust;
+    let keys = [insecure_key(1), insecure_key(2)];
+    let bytes = issue_next_trust(&first, &later_trust(&license), &keys).unwrap().to_bytes();
+    if std::env::var_os("WT_BLESS").is_some() {
+        fs::write(golden("trust-2.json"), &bytes).unwrap();
+    }
+    assert!(fs::read(golden("trust-2.json")).unwrap() == bytes, "trust-2.json is not what version 2 says");
+    let trust = Trust::parse(&bytes).unwrap();
+    assert!(String::from_utf8_lossy(&bytes).contains("vnd.wt.trust.v2+json"));
+    assert!(
+        trust.verify::<Certificate>(&Chain::parse(&license, License::NAME).unwrap().certificate).is_err()
+    );
+    assert_eq!(License::verify(&license, &trust).unwrap().document.seats, 250);
+    assert_eq!(first.advance(trust.envelope()).unwrap().document().version, 2);
 }
 
 #[test]

@@ -102,6 +102,81 @@ fn what_was_signed_before_a_rotation_stays_good_where_its_certificate_is_kept() 
     assert!(matches!(refused(&forged, &keeps), Error::UntrustedKey { .. }));
 }
 
+fn trust(version: u64, threshold: u32, roots: &[u8], by: &[u8]) -> Trust {
+    let roots = roots.iter().map(|seed| crate::testkit::insecure_key(*seed).public()).collect();
+    let first = Vendor::insecure(1).trust.document().clone();
+    Trust::pin(sealed(&TrustDocument { version, threshold, roots, ..first }, by)).unwrap()
+}
+
+fn sealed<D: Document>(document: &D, by: &[u8]) -> Envelope {
+    let keys: Vec<_> = by.iter().map(|seed| crate::testkit::insecure_key(*seed)).collect();
+    Envelope::seal(document, &keys.iter().collect::<Vec<_>>()).unwrap()
+}
+
+/// A note by key 8, which the roots `by` have certified.
+fn carrying(by: &[u8], trust: &[&Trust]) -> Chain {
+    let certificate = Vendor::insecure(1).signer(8, Role::Bundle, |_| {}).certificate;
+    let trust = trust.iter().map(|trust| trust.envelope().clone()).collect();
+    Chain { document: sealed(&NOTE, &[8]), certificate: sealed(&certificate, by), trust }
+}
+
+#[test]
+fn what_the_roots_in_force_certified_is_good_beside_documents_that_roots_that_went_have_signed() {
+    // what was revoked by roots 1 and 2, and what root 1 alone has signed, is known to nobody after root 1
+    let second = trust(2, 2, &[1, 2, 3], &[1, 2]);
+    let third = trust(3, 2, &[2, 3, 4], &[1, 2, 3, 4]);
+    assert!(carrying(&[2, 3], &[&second]).verify::<Note>(&third).is_ok());
+    let (second, third) = (trust(2, 1, &[1, 2], &[1]), trust(3, 1, &[2], &[1, 2]));
+    assert!(carrying(&[2], &[&second]).verify::<Note>(&third).is_ok());
+    let refused = carrying(&[1], &[&second]).verify::<Note>(&third);
+    assert!(matches!(refused, Err(Error::UntrustedKey { what: Certificate::NAME, .. })));
+}
+
+#[test]
+fn a_certificate_that_is_kept_is_good_beside_documents_of_which_some_are_known() {
+    let second = trust(2, 2, &[1, 2, 4], &[1, 2, 4]);
+    let third = trust(3, 2, &[1, 2, 4], &[1, 4]);
+    let chain = carrying(&[1, 2], &[&second, &third]);
+    let mut document = trust(4, 2, &[2, 4, 5], &[2, 4]).document().clone();
+    let refused = chain.verify::<Note>(&Trust::pin(sealed(&document, &[2, 4])).unwrap());
+    assert!(matches!(refused, Err(Error::UntrustedKey { .. })));
+    document.kept_certificates = vec![chain.certificate.payload_digest()];
+    let site = Trust::pin(sealed(&document, &[1, 2, 4])).unwrap();
+    assert!(site.follow(&chain.trust).is_err(), "one of the two is known");
+    assert_eq!(chain.verify::<Note>(&site).unwrap().trust.document().version, 4);
+    let key = crate::testkit::insecure_key(8).public().id();
+    document.revoked_keys = vec![RevokedKey { key, reason: "stolen".into() }];
+    let refused = chain.verify::<Note>(&Trust::pin(sealed(&document, &[2, 4])).unwrap());
+    assert!(matches!(refused, Err(Error::KeyRevoked { .. })));
+}
+
+/// Nothing in a head changes unnoticed, and nothing that a site has not heard is passed over.
+#[test]
+fn documents_that_are_not_from_before_the_one_in_force_are_not_passed_over() {
+    let site = trust(3, 1, &[2], &[2]);
+    let good = carrying(&[2], &[&trust(1, 1, &[1], &[1]), &trust(2, 1, &[1, 2], &[1])]);
+    assert!(good.verify::<Note>(&site).is_ok());
+    let refused = |trust: &[&Trust]| carrying(&[2], trust).verify::<Note>(&site).unwrap_err();
+    // as old as the one in force, later, of strangers after one of ours, not in order
+    for strange in [3, 4] {
+        let strange = trust(strange, 1, &[1], &[1]);
+        assert!(matches!(refused(&[&strange]), Error::UntrustedKey { .. }));
+        assert!(matches!(refused(&[&trust(2, 1, &[1], &[1]), &strange]), Error::UntrustedKey { .. }));
+    }
+    refused(&[&trust(1, 1, &[1], &[1]), &trust(2, 1, &[9], &[9])]);
+    refused(&[&trust(2, 1, &[1], &[1]), &trust(1, 1, &[1], &[1])]);
+    assert!(matches!(refused(&[&trust(3, 1, &[1, 2], &[2])]), Error::TrustFork { version: 3 }));
+    // a byte of a signature
+    let bytes = good.to_bytes();
+    let at = bytes.len() - 20;
+    let flipped = [&bytes[..at], if bytes[at] == b'A' { b"B" } else { b"A" }, &bytes[at + 1..]].concat();
+    assert!(Chain::parse(&flipped, "the head").unwrap().verify::<Note>(&site).is_err());
+    // it says that its signer had a later one
+    let later = Note { trust_version: Some(4) };
+    let later = Chain { document: sealed(&later, &[8]), ..good };
+    assert!(matches!(later.verify::<Note>(&site), Err(Error::TrustOlder { expected: 4, found: 3 })));
+}
+
 #[test]
 fn a_root_that_was_certified_is_called_that() {
     let vendor = Vendor::insecure(1);

@@ -1,20 +1,18 @@
 use std::path::{Path, PathBuf};
 
+use super::kept::{Kept, certify_again, keep};
 use super::next_trust::{self, NextTrust};
 use crate::console::{Done, Failure, Output};
-use crate::issue::issue_certificate;
 use crate::key_file::{self, Protection};
-use crate::signed_file::{self, to_file};
-use crate::{
-    Certificate, Envelope, KeyId, SigningKey, Trust, TrustDocument, Utc, durable, folder_of, shown_path,
-};
+use crate::{KeyId, SigningKey, Trust, TrustDocument, Utc, durable, folder_of, shown_path, signed_file};
 
 /// Write the next trust document, with other roots
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  wt-keys rotate --new keys/root-4.key --retire 9b1c… --root keys/root-1.key --root keys/root-2.key \\\n      --certificate keys/license.cert --certificate keys/bundle.cert\n\nA threshold of the roots in force signs, and one of the new roots. Certificates are signed again with the new roots, in \
                   their place, or beside `-o`, and the new document keeps them: licenses and bundles that carry them with the \
-                  signatures of roots that went stay good. One that is not named ends."
+                  signatures of roots that went stay good. One that is not named ends, or may end. What \
+                  each may sign, and who has signed it, is shown first: compare the id of its key."
 )]
 pub struct Rotate {
     /// A root to add; made if the file is not there
@@ -35,14 +33,6 @@ pub struct Rotate {
     /// Write roots that are made now unencrypted
     #[arg(long)]
     no_passphrase: bool,
-}
-
-/// A certificate with the place that it will have.
-#[derive(Debug)]
-struct Kept {
-    path: PathBuf,
-    envelope: Envelope,
-    certificate: Certificate,
 }
 
 impl Rotate {
@@ -74,11 +64,12 @@ impl Rotate {
             changes.push(format!("{threshold} roots must sign, not {}", document.threshold));
             document.threshold = threshold;
         }
-        changes.extend(keep(&certificates, &mut document));
-        if changes.is_empty() {
+        let is_kept_anew = keep(&certificates, &mut document);
+        if changes.is_empty() && !is_kept_anew {
             return self.certify_only(&certificates, &keys, &trust, output);
         }
         let next = next_trust::sign(&trust, &document, &keys)?;
+        changes.extend(certificates.iter().flat_map(|kept| kept.lines(trust.document(), &document)));
         let certificates = certify_again(&certificates, &keys, &next)?;
         self.warn_of_others(&trust, &next, output);
         if self.next.is_agreed(&trust, &next, &changes, output)? {
@@ -103,30 +94,38 @@ impl Rotate {
                 "say what changes: `--new FILE`, `--retire ID`, `--threshold K`",
             ));
         }
-        let certificates = certify_again(certificates, keys, trust)?;
-        output.say("the roots stay as they are; certificates are signed again");
+        let files = certify_again(certificates, keys, trust)?;
+        output.say("the roots stay as they are; certificates are signed again:");
+        for line in certificates.iter().flat_map(|kept| kept.lines(trust.document(), trust.document())) {
+            output.say(format_args!("  {line}"));
+        }
         if self.next.is_wanted("Write them?", output)? {
-            self.write_certificates(&certificates, output)?;
+            self.write_certificates(&files, output)?;
         }
         Ok(())
     }
 
-    /// What lies beside the document in force and ends with the next one.
+    /// What lies beside the document in force and ends with the next one, or may end where it was carried with the signatures
+    /// of other roots.
     fn warn_of_others(&self, trust: &Trust, next: &Trust, output: Output) {
+        let is_narrower = !self.retired.is_empty() || next.document().threshold > trust.document().threshold;
         let folder = folder_of(&self.next.path());
         let mut paths: Vec<PathBuf> =
             folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()).collect();
         paths.sort();
         for path in paths.iter().filter(|path| path.extension().is_some_and(|name| name == "cert")) {
             let Ok((envelope, certificate)) = signed_file::read_certificate(path, trust) else { continue };
-            if next.certificate(&envelope).is_err() {
-                output.say(format_args!(
-                    "warning: `{}` ends with this document, and every {} that carries it; to keep it, name it: \
-                     `--certificate FILE`",
-                    shown_path(path),
-                    certificate.role
-                ));
-            }
+            let ends = match next.certificate(&envelope) {
+                Err(_) => "ends",
+                Ok(_) if is_narrower && !envelope.is_named(&next.document().kept_certificates) => "may end",
+                Ok(_) => continue,
+            };
+            output.say(format_args!(
+                "warning: `{}` {ends} with this document, and every {} that carries it; to keep it, name it: \
+                 `--certificate FILE`",
+                shown_path(path),
+                certificate.role
+            ));
         }
     }
 
@@ -163,11 +162,7 @@ impl Rotate {
         let before = self.before(trust);
         let mut certificates: Vec<Kept> = Vec::new();
         for path in &self.certificates {
-            let (envelope, certificate) = signed_file::read_certificate(path, trust).or_else(|error| {
-                let before =
-                    before.as_ref().and_then(|before| signed_file::read_certificate(path, before).ok());
-                before.ok_or(error)
-            })?;
+            let (envelope, certificate) = Kept::read(path, trust, before.as_ref(), &self.next.passphrase)?;
             let target = match self.next.elsewhere() {
                 Some(file) => folder_of(file).join(path.file_name().unwrap_or_default()),
                 None => path.clone(),
@@ -207,37 +202,4 @@ impl Rotate {
         }
         Ok(())
     }
-}
-
-/// Names the certificates that the roots of `document` have not signed as they are; in words, which are new.
-fn keep(certificates: &[Kept], document: &mut TrustDocument) -> Vec<String> {
-    let mut changes = Vec::new();
-    for Kept { path, envelope, .. } in certificates {
-        let digest = envelope.payload_digest();
-        let signed = envelope.verify_threshold::<Certificate>(&document.roots, document.threshold).is_ok();
-        if !signed && !document.kept_certificates.contains(&digest) {
-            document.kept_certificates.push(digest);
-            changes.push(format!("`{}` stays good with the signatures that it has", shown_path(path)));
-        }
-    }
-    document.kept_certificates.sort_unstable();
-    changes
-}
-
-/// With those of the keys that are roots now; as they are kept in files.
-fn certify_again(
-    certificates: &[Kept],
-    keys: &[SigningKey],
-    trust: &Trust,
-) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
-    let is_root = |key: &&SigningKey| trust.document().roots.contains(&key.public());
-    let seeds: Vec<SigningKey> =
-        keys.iter().filter(is_root).map(|key| SigningKey::from_seed(&key.seed())).collect();
-    let certify = |Kept { path, certificate, .. }: &Kept| {
-        let envelope = issue_certificate(certificate, &seeds, trust).map_err(|error| {
-            Failure::from(error).or_hint("repeat `--root FILE` until a threshold of the new roots is reached")
-        })?;
-        Ok((path.clone(), to_file(&envelope)))
-    };
-    certificates.iter().map(certify).collect()
 }

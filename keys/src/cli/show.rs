@@ -1,4 +1,4 @@
-use std::fmt::Write as _;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -85,9 +85,7 @@ impl What {
 
     fn to_text(&self) -> String {
         let mut text = String::new();
-        let mut line = |name: &str, value: &dyn std::fmt::Display| {
-            let _ = writeln!(text, "{name:<12} {value}");
-        };
+        let mut line = |name: &str, value: &dyn fmt::Display| text.push_str(&line(name, value));
         match self {
             Self::Trust(trust) => {
                 line("trust", &format_args!("version {}, issued {}", trust.version, trust.issued));
@@ -111,22 +109,31 @@ impl What {
                     line("lowest", &format_args!("{} {}", shown(&lowest.product), shown(&lowest.version)));
                 }
             }
-            Self::Certificate(certificate) => {
-                line("certificate", &format_args!("for {} signatures", certificate.role));
-                line("key", &certificate.key.id());
-                line("product", &shown(&certificate.product));
-                line("valid", &format_args!("{} to {}", certificate.not_before, certificate.not_after));
-                if let Some(days) = certificate.longest_term_days {
-                    line("longest", &format_args!("licenses of {days} days"));
-                }
-                if let Some(seats) = certificate.most_seats {
-                    line("most", &format_args!("{seats} seats"));
-                }
-            }
+            Self::Certificate(certificate) => return certificate_text(certificate),
             Self::Key { id, .. } => line("key", id),
         }
         text
     }
+}
+
+/// A name and what stands behind it.
+pub fn line(name: &str, value: &dyn fmt::Display) -> String {
+    format!("{name:<12} {value}\n")
+}
+
+/// What a certificate says, a line for each.
+pub fn certificate_text(certificate: &Certificate) -> String {
+    let mut text = line("certificate", &format_args!("for {} signatures", certificate.role));
+    text += &line("key", &certificate.key.id());
+    text += &line("product", &shown(&certificate.product));
+    text += &line("valid", &format_args!("{} to {}", certificate.not_before, certificate.not_after));
+    if let Some(days) = certificate.longest_term_days {
+        text += &line("longest", &format_args!("licenses of {days} days"));
+    }
+    if let Some(seats) = certificate.most_seats {
+        text += &line("most", &format_args!("{seats} seats"));
+    }
+    text
 }
 
 #[cfg(test)]

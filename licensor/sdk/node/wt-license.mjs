@@ -470,11 +470,23 @@ function parseEnvelope(bytes, kind) {
   return { spelling: bytes, type: spelling.payloadType, payload, signatures }
 }
 
-/** The trust that is in force. Where the pinned one keeps the certificate, and its roots know none of the documents that came
- *  with it, these are from before a rotation, and are passed over unread. */
-function forward(pinned, { certificate, trust }) {
-  const isBefore = isKept(certificate, pinned) && firstKnown(pinned, trust) < 0
-  return isBefore ? pinned : follow(pinned, trust)
+/** The trust that is in force. Documents that its roots do not lead on from, and that end before the pinned one, are from before
+ *  a rotation: it has all that they said, and whether the certificate is good is for its roots alone to say. */
+function forward(pinned, { trust }) {
+  return attempt(() => follow(pinned, trust), (refusal) => {
+    if (isPast(pinned, trust)) return pinned
+    throw refusal
+  })
+}
+
+/** What is proven, or what is made of the refusal. */
+function attempt(work, refused) {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof Refusal) return refused(error)
+    throw error
+  }
 }
 
 /** The roots signed it, or the document in force keeps it; then nobody asks who signed it. */
@@ -562,7 +574,7 @@ function pin(envelope) {
  *  up to it; nothing that they say is used. */
 function follow(pinned, chain) {
   const first = Math.max(firstKnown(pinned, chain), 0)
-  checkPredecessors(chain.slice(0, first + 1))
+  if (first > 0) lastOf(chain.slice(0, first + 1))
   let [trust, last] = [pinned, 0]
   for (const envelope of chain.slice(first)) {
     const next = nextTrust(trust, envelope)
@@ -578,23 +590,25 @@ function firstKnown(pinned, chain) {
   return inForce >= 0 ? inForce : chain.findIndex((envelope) => isVouched(pinned, envelope))
 }
 
-function checkPredecessors([first, ...others]) {
-  if (others.length === 0) return
+/** Whether the documents led up to one that is older than the pinned one. Who stole their roots makes such documents, too:
+ *  nothing that they say is used. */
+function isPast(pinned, chain) {
+  return attempt(() => lastOf(chain) < pinned.document.version, () => false)
+}
+
+/** The version of the last one, where each after the first follows the one before it by a threshold of its roots. */
+function lastOf([first, ...others]) {
   let trust = pin(first)
   for (const envelope of others) {
     const next = nextTrust(trust, envelope)
     checkAbove(next, trust.document.version)
     trust = next
   }
+  return trust.document.version
 }
 
 function isVouched(trust, envelope) {
-  try {
-    return nextTrust(trust, envelope) !== undefined
-  } catch (error) {
-    if (error instanceof Refusal) return false
-    throw error
-  }
+  return attempt(() => nextTrust(trust, envelope) !== undefined, () => false)
 }
 
 /** A copy of the one in force, or a document that a threshold of its roots has signed, before or after it. One that brought

@@ -8,7 +8,7 @@ use wt_licensor::drift::Drift;
 use wt_licensor::{Environment, Kind, License, Quality, Reason, State, Tag};
 
 use super::world::{
-    PRODUCT, SIGNER, Site, at, bound, certificate, changed_machine, component, file, first_trust, id,
+    PRODUCT, SIGNER, Site, at, bound, certificate, changed_machine, component, digest, file, first_trust, id,
     keeping, key, license, machine, machine_hiding, machine_with, next_year, now, other_machine,
     revoking_key, revoking_license, seal, signed, signed_payload, trust_document,
 };
@@ -514,6 +514,7 @@ fn kept(vectors: &mut Vectors) {
     let bytes = file(seal(&license(), &[SIGNER]), seal(&certificate(), &[9]), vec![first_trust()]);
     let site = Site::new().license(&bytes).trusting(&next(&keeps()));
     vectors.case("kept, and signed by whom nobody knows", good, site);
+    rotated(vectors);
     // what was signed before the rotation is passed over where nobody needs it, and only there
     let stranger = seal(&trust_document(1, 1, &[9]), &[9]);
     let site = carrying(vec![stranger.clone()]).trusting(&next(&keeps()));
@@ -535,6 +536,40 @@ fn kept(vectors: &mut Vectors) {
     vectors.case("an empty list is kept", format, typed(&with(""), later));
     vectors.case("the same is kept twice", format, typed(&with(&format!("{list},{list}")), later));
     vectors.case("what is kept is no digest", format, typed(&with(&list.to_uppercase()), later));
+}
+
+/// Documents beside a license that too few of the roots of today have signed, or of which some are known.
+fn rotated(vectors: &mut Vectors) {
+    let (good, unknown) = ((State::Match, Reason::Ok), (UNTRUSTED, Reason::IssuerUnknown));
+    let carrying = |by: &[u8], trust: &[&Envelope]| {
+        let trust = trust.iter().map(|trust| (*trust).clone()).collect();
+        Site::new().license(&file(seal(&license(), &[SIGNER]), seal(&certificate(), by), trust))
+    };
+    let both = seal(&trust_document(2, 1, &[1, 2]), &[1]);
+    let site = |version| seal(&trust_document(version, 1, &[2]), &[2]);
+    let after = |by: &[u8], version| carrying(by, &[&both]).trusting(&site(version));
+    vectors.case("certified by a root that stays, under one that went", good, after(&[2], 3));
+    vectors.case("certified by a root that went, under one that went", unknown, after(&[1], 3));
+    vectors.case("as new as what is pinned, of a root that went", unknown, after(&[2], 2));
+    let second = seal(&trust_document(2, 2, &[1, 2, 4]), &[1, 2, 4]);
+    let third = seal(&trust_document(3, 2, &[1, 2, 4]), &[1, 4]);
+    let mut fourth = trust_document(4, 2, &[2, 4, 5]);
+    let pinned =
+        |fourth: &TrustDocument| carrying(&[1, 2], &[&second, &third]).trusting(&seal(fourth, &[1, 2, 4]));
+    vectors.case("one of two documents is known", unknown, pinned(&fourth));
+    fourth.kept_certificates = vec![digest(&certificate())];
+    vectors.case("kept, and one of two documents is known", good, pinned(&fourth));
+    fourth.revoked_keys = revoking_key(2).revoked_keys;
+    let revoked = (State::Revoked, Reason::KeyRevoked);
+    vectors.case("kept, revoked, and one of two documents is known", revoked, pinned(&fourth));
+    let unordered = carrying(&[2], &[&both, &first_trust()]).trusting(&site(3));
+    vectors.case("from before a rotation, and not in order", unknown, unordered);
+    let torn = seal(&trust_document(2, 2, &[1, 2]), &[1]);
+    vectors.case(
+        "from before a rotation, and too few have signed it",
+        unknown,
+        carrying(&[2], &[&torn]).trusting(&site(3)),
+    );
 }
 
 /// The kinds that the licensed machine does not have, and seats that a certificate limits.
