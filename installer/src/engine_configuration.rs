@@ -76,6 +76,29 @@ pub fn restore(places: &Places) -> Result<bool> {
     Ok(unchanged)
 }
 
+/// Before the engine's packages are removed: their scripts take away what a customer wrote there, too.
+pub fn set_aside(places: &Places) -> Result<()> {
+    let found = read(places)?;
+    if found != NOTHING {
+        durable::write(&places.engine_configuration_aside(), &found, 0o600)?;
+    }
+    Ok(())
+}
+
+/// When they are gone.
+pub fn bring_back(places: &Places) -> Result<()> {
+    let (aside, path) = (places.engine_configuration_aside(), places.engine_configuration());
+    if !aside.exists() {
+        return Ok(());
+    }
+    if fs::symlink_metadata(&path).is_err() {
+        let found = capped::read(&aside, "the engine's configuration", LIMIT)?;
+        durable::create_folder(&folder_of(&path), 0o755)?;
+        durable::write(&path, &found, 0o644)?;
+    }
+    Ok(durable::remove_file(&aside)?)
+}
+
 fn read(places: &Places) -> Result<Vec<u8>> {
     let path = places.engine_configuration();
     match fs::symlink_metadata(&path) {
@@ -130,6 +153,24 @@ mod tests {
             let back = fs::read_to_string(places.engine_configuration()).ok();
             assert_eq!(back.unwrap_or_default(), content.unwrap_or_default());
         }
+    }
+
+    #[test]
+    fn what_the_packages_take_away_comes_back_also_where_a_run_was_killed_in_between() {
+        let content = "{\"debug\": true}";
+        let (_root, places) = host(Some(content));
+        fs::create_dir_all(places.state()).unwrap();
+        for killed in [false, true] {
+            set_aside(&places).unwrap();
+            fs::remove_dir_all(folder_of(&places.engine_configuration())).unwrap();
+            if killed {
+                set_aside(&places).unwrap();
+            }
+            bring_back(&places).unwrap();
+            assert_eq!(fs::read_to_string(places.engine_configuration()).unwrap(), content);
+            assert!(!places.engine_configuration_aside().exists());
+        }
+        bring_back(&places).unwrap();
     }
 
     #[test]

@@ -76,6 +76,11 @@ impl Places {
         self.state().join("daemon.json.before")
     }
 
+    /// While the engine's packages are removed, which take that file with them.
+    pub fn engine_configuration_aside(&self) -> PathBuf {
+        self.state().join("daemon.json.aside")
+    }
+
     /// The digest of what we made of it.
     pub fn engine_configuration_ours(&self) -> PathBuf {
         self.state().join("daemon.json.ours")

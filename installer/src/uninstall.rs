@@ -193,7 +193,9 @@ fn packages(
     let phase = progress.phase("removing Docker", None);
     let removal = Removal::plan(places, &record)?;
     scope.reach(Stage::EngineGone, places)?;
+    engine_configuration::set_aside(places)?;
     removal.carry_out(places, &record)?;
+    engine_configuration::bring_back(places)?;
     drop(phase);
     if !removal.needed.is_empty() {
         left.push(format!("packages that others need by now: {}", removal.needed.join(", ")));

@@ -48,13 +48,18 @@ impl MailServer {
     /// Has a bare site use it, and log in for its checks as somebody who is there for them alone.
     pub fn serve(&self, site: &Site) {
         site.host.put(&self.folder.join("mail.crt"), "/root/mail.crt");
-        site.sh(&format!("echo {WIRE} {NAME} >>/etc/hosts")).expect(0);
+        self.name(site);
         let answers = site.sh("cat /root/site.toml").expect(0).stdout;
         site.answer(&format!(
             "{answers}\n[smtp]\nhost = \"{NAME}\"\nport = {}\nuser = \"{USER}\"\npassword = \"{SMTP_PASSWORD}\"\nca = \"mail.crt\"\n\
              [check]\nmail-to = [\"ops@example.com\"]\naccount = {{ username = \"check\", password = \"{CHECK_PASSWORD}\" }}\n",
             self.port
         ));
+    }
+
+    /// Has the host know its name; a host of the lab forgets that when it is switched on.
+    pub fn name(&self, site: &Site) {
+        site.sh(&format!("echo {WIRE} {NAME} >>/etc/hosts")).expect(0);
     }
 
     /// What it has taken so far, in order.

@@ -232,6 +232,7 @@ fn an_engine_that_is_killed_is_back_and_so_is_all_that_it_ran() {
 fn after_a_reboot_all_is_there_and_checked_again() {
     let site = site();
     site.host.reboot();
+    mail().name(site);
     now(site);
     site.within(2 * ONE_CHECK, WELL);
     site.wt("status").expect(0);
