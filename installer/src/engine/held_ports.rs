@@ -7,15 +7,15 @@
 
 use std::time::Duration;
 
-use bollard::models::{EndpointPortConfigPublishModeEnum, ServiceSpec};
-use bollard::query_parameters::{InspectServiceOptions, ListContainersOptions};
+use bollard::models::{EndpointPortConfigPublishModeEnum, NodeSpecAvailabilityEnum, NodeState, ServiceSpec};
+use bollard::query_parameters::{InspectServiceOptions, ListContainersOptions, ListNodesOptions};
 
 use super::Engine;
 use super::services::{Service, Task};
 use crate::Result;
 
-/// What the scheduler says.
-const PORT_IN_USE: &str = "host-mode port already in use";
+/// What the scheduler says; the second of the time when it took the node for lost, and it looks at such a task no more.
+const SAID: [&str; 2] = ["host-mode port already in use", "not available for new tasks"];
 /// What is said of a service that was made anew, behind its name.
 pub const MADE_ANEW: &str = "made anew: the engine kept its port for a container that is gone";
 /// A container that is just going has its port a moment longer.
@@ -26,7 +26,7 @@ impl Engine {
     /// case there are none.
     pub fn free_held_ports(&self, stack: &str) -> Result<Vec<String>> {
         let waiting = self.waiting_for_free_ports(stack)?;
-        if waiting.is_empty() {
+        if waiting.is_empty() || !self.has_ready_node()? {
             return Ok(Vec::new());
         }
         std::thread::sleep(SETTLE);
@@ -59,6 +59,15 @@ impl Engine {
         Ok(found)
     }
 
+    /// Without one the swarm is right to wait.
+    fn has_ready_node(&self) -> Result<bool> {
+        let nodes = self.ask("list the nodes", self.docker.list_nodes(None::<ListNodesOptions>))?;
+        Ok(nodes.into_iter().any(|node| {
+            node.status.and_then(|status| status.state) == Some(NodeState::READY)
+                && node.spec.and_then(|spec| spec.availability) == Some(NodeSpecAvailabilityEnum::ACTIVE)
+        }))
+    }
+
     /// Those of this host that containers have, whoever runs them.
     fn published_ports(&self) -> Result<Vec<i64>> {
         let list = None::<ListContainersOptions>;
@@ -72,7 +81,8 @@ impl Engine {
 fn waiting(service: &Service) -> Option<&Task> {
     let wanted = || service.tasks.iter().filter(|task| task.wanted);
     let waits = |task: &&Task| {
-        task.state == "pending" && task.error.as_deref().is_some_and(|error| error.contains(PORT_IN_USE))
+        let said = task.error.as_deref().unwrap_or_default();
+        task.state == "pending" && SAID.iter().any(|words| said.contains(words))
     };
     wanted().find(waits).filter(|_| wanted().all(|task| waits(&task)))
 }
@@ -100,6 +110,8 @@ mod tests {
         let waits = task("pending", "no suitable node (host-mode port already in use on 1 node)");
         let ended = Task { wanted: false, ..task("shutdown", "") };
         assert_eq!(of(vec![waits.clone(), ended.clone()]), Some(waits.clone()));
+        let late = task("pending", "no suitable node (1 node not available for new tasks)");
+        assert_eq!(of(vec![late.clone(), ended.clone()]), Some(late));
         assert_eq!(of(vec![]), None);
         assert_eq!(of(vec![ended]), None);
         assert_eq!(of(vec![waits, task("starting", "")]), None);
