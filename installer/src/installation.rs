@@ -10,7 +10,7 @@ use wt_manifests::image::Image;
 use crate::engine::Engine;
 use crate::floor::Floor;
 use crate::installed::Installed;
-use crate::journal::{Event, Journal};
+use crate::journal::{Journal, journaled};
 use crate::redact::Redactor;
 use crate::release::Release;
 use crate::uninstall::scope::Scope;
@@ -109,19 +109,7 @@ impl Installation {
         done: impl FnOnce(&T) -> String,
     ) -> Result<T> {
         let record = |event, detail: &str| self.journal.record((self.clock)(), name, event, detail);
-        record(Event::Began, detail)?;
-        match work() {
-            Ok(value) => {
-                record(Event::Done, &done(&value))?;
-                Ok(value)
-            }
-            Err(error) => {
-                // the failure itself is what the operator must see, also where the journal cannot be written
-                let why = Redactor::of(&self.site).redact(&error.to_string());
-                let _ = record(Event::Failed, why.text());
-                Err(error)
-            }
-        }
+        journaled(record, &Redactor::of(&self.site), detail, work, done)
     }
 
     pub fn manifest(&self) -> &Manifest {

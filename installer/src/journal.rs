@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use wt_keys::{Utc, durable, folder_of};
 
+use crate::redact::Redactor;
 use crate::{Error, Places, Result};
 
 /// A line of the journal.
@@ -106,8 +107,32 @@ impl Journal {
     }
 }
 
+/// Does `work`, and tells `record` that it began and how it ended, without secrets.
+pub fn journaled<T>(
+    record: impl Fn(Event, &str) -> Result<()>,
+    redactor: &Redactor,
+    detail: &str,
+    work: impl FnOnce() -> Result<T>,
+    done: impl FnOnce(&T) -> String,
+) -> Result<T> {
+    record(Event::Began, detail)?;
+    match work() {
+        Ok(value) => {
+            record(Event::Done, &done(&value))?;
+            Ok(value)
+        }
+        Err(error) => {
+            // the failure itself is what the operator must see, also where the journal cannot be written
+            let _ = record(Event::Failed, redactor.redact(&error.to_string()).text());
+            Err(error)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
 
     #[test]
@@ -145,5 +170,28 @@ mod tests {
             journal.record(Utc::from_unix(0).unwrap(), "engine", event, "").unwrap();
             assert_eq!(journal.was_left("engine").unwrap(), left, "{event:?}");
         }
+    }
+
+    #[test]
+    fn how_something_ended_is_written_down_and_a_failure_without_secrets() {
+        let site: toml::Table = "[administrator]\npassword = \"correct horse\"".parse().unwrap();
+        let redactor = Redactor::of_site(&site);
+        let lines = RefCell::new(Vec::new());
+        let record = |event, detail: &str| {
+            lines.borrow_mut().push((event, detail.to_owned()));
+            Ok(())
+        };
+        let fails = || Err(Error::LoadRefused { said: "no to correct horse".into() });
+        let failed: Result<()> = journaled(record, &redactor, "a", fails, |()| String::new());
+        assert!(
+            failed.unwrap_err().to_string().contains("correct horse"),
+            "whoever is at the terminal sees it"
+        );
+        assert_eq!(journaled(record, &redactor, "b", || Ok(7), ToString::to_string).unwrap(), 7);
+        let [began, failed, again, done] = &lines.borrow()[..] else { panic!("{lines:?}") };
+        assert_eq!((began, again), (&(Event::Began, "a".into()), &(Event::Began, "b".into())));
+        assert_eq!(done, &(Event::Done, "7".into()));
+        assert!(failed.0 == Event::Failed && failed.1.contains("no to "), "{failed:?}");
+        assert!(!failed.1.contains("correct horse"), "{failed:?}");
     }
 }
