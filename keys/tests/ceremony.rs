@@ -441,4 +441,10 @@ fn a_file_that_is_not_there_is_answered_with_those_that_are_shown() {
         "error: cannot open `missing`\n  because: No such file or directory (os error 2)\n\
          hint: name a file that `wt-keys` wrote: trust.json, NAME.cert or NAME.key\n",
     );
+    World::new().refused(
+        "rotate --root elsewhere/root-1.key",
+        1,
+        "error: cannot open `elsewhere/trust.json`\n  because: No such file or directory (os error 2)\n\
+         hint: `--trust FILE` names the one in force, where it is not beside the root\n",
+    );
 }

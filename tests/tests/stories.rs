@@ -121,6 +121,10 @@ fn a_license_is_checked_before_it_is_put_into_service() {
         site.bring(&vendor::license_as(&world().join(name), &request, &key("license.key"), more))
     };
     let web = "docker ps -q --no-trunc -f name=worktile_web";
+    site.wt("license none.json")
+        .expect(1)
+        .says("`none.json`")
+        .says("hint: name the file that the vendor sent");
     let good = sign("good.license", &["--seats", "100", "--modules", "messages,drive"]);
     site.wt(&format!("license {good} --yes")).expect(0).says("MATCH (OK)");
     assert!(host.http("/drive").contains("\"module\":\"drive\""));

@@ -49,7 +49,9 @@ impl License {
     pub fn run(self, output: Output, places: &Places) -> Done {
         super::require_root()?;
         let Some(file) = &self.file else { return show(output, &Installation::current(places, now)?) };
-        let content = capped::read(file, "a license", LARGEST)?;
+        let content = capped::read(file, "a license", LARGEST).map_err(|error| {
+            Failure::from(error).or_hint("name the file that the vendor sent for this site's hw.json")
+        })?;
         let offer = offer(output, places, &content)?.1;
         output.say(&offer);
         if self.dry_run {

@@ -33,8 +33,11 @@ impl NextTrust {
     }
 
     /// The document in force, and the one that follows it and says the same so far.
-    pub fn read(&self, now: Utc) -> crate::Result<(Trust, TrustDocument)> {
-        let trust = signed_file::read_trust(&self.path())?;
+    pub fn read(&self, now: Utc) -> Result<(Trust, TrustDocument), Failure> {
+        let trust = signed_file::read_trust(&self.path()).map_err(|error| {
+            Failure::from(error)
+                .or_hint("`--trust FILE` names the one in force, where it is not beside the root")
+        })?;
         let mut next = trust.document().clone();
         next.version += 1;
         // not after the one before, perhaps: versions order them, and a clock that was ahead once would date all that follow
