@@ -26,13 +26,19 @@ const SAMPLE: usize = 5;
 /// A line is one write.
 const JOURNAL: &str = "/var/lib/wt-install/journal.jsonl";
 
-/// One service, one configuration file, a script at every point where there can be one.
+/// Where a release can have a script.
+const AT_INSTALL: [&str; 3] = ["before-install", "init-data", "after-install"];
+const AT_UPGRADE: [&str; 2] = ["before-upgrade", "after-upgrade"];
+
+/// One service, one configuration file, at each of these points a script that notes that it has run.
 fn release(version: &str) -> PathBuf {
     let folder = world().join(format!("small-{version}"));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(folder.join("conf")).unwrap();
     fs::create_dir_all(folder.join("scripts")).unwrap();
     let standin = wt_tests::repository().join("manifests/v5.2/rootfs/standin");
+    let points = AT_INSTALL.iter().chain(&AT_UPGRADE);
+    let hooks = points.fold(String::new(), |all, point| all + &format!("{point} = \"scripts/{point}\"\n"));
     fs::write(
         folder.join("release.toml"),
         format!(
@@ -40,8 +46,7 @@ fn release(version: &str) -> PathBuf {
              [[image]]\nname = \"small/one:{version}\"\nsource = \"rootfs:{}\"\nentrypoint = [\"/standin\", \"im\"]\n\
              env = [\"VERSION={version}\"]\n\
              healthcheck = {{ test = [\"CMD\", \"/standin\", \"probe\"], interval = \"500ms\", timeout = \"3s\", retries = 10 }}\n\
-             [hooks]\ninit-data = \"scripts/note\"\nbefore-install = \"scripts/note\"\nafter-install = \"scripts/note\"\n\
-             before-upgrade = \"scripts/note\"\nafter-upgrade = \"scripts/note\"\n\
+             [hooks]\n{hooks}\
              [[data]]\npath = \"db\"\nowner = \"10001:10001\"\nmode = \"0750\"\n\
              [[conf]]\ntemplate = \"one.conf\"\n\
              [[port]]\nnumber = 80\npurpose = \"web\"\n\
@@ -63,9 +68,12 @@ fn release(version: &str) -> PathBuf {
     .unwrap();
     fs::write(folder.join("conf/one.conf"), format!("# {version}\nname = {{{{ site.company_domain }}}}\n"))
         .unwrap();
-    let script = "#!/bin/sh\nmkdir -p \"$WT_DATA/noted\" && touch \"$WT_DATA/noted/once\"\n";
-    fs::write(folder.join("scripts/note"), script).unwrap();
-    Ran::of(std::process::Command::new("chmod").arg("755").arg(folder.join("scripts/note"))).expect(0);
+    for point in AT_INSTALL.iter().chain(&AT_UPGRADE) {
+        let script = format!("#!/bin/sh\nmkdir -p \"$WT_DATA/noted\" && touch \"$WT_DATA/noted/{point}\"\n");
+        let path = folder.join("scripts").join(point);
+        fs::write(&path, script).unwrap();
+        Ran::of(std::process::Command::new("chmod").arg("755").arg(path)).expect(0);
+    }
     let (output, key) = (folder.with_added_extension("tar.zst"), key("bundle.key"));
     run("wt-bundle", &world(), ["build", text(&folder), "--key", text(&key), "--output", text(&output)])
         .expect(0);
@@ -172,8 +180,16 @@ impl Sweep<'_> {
         was_killed
     }
 
-    fn run(&mut self, what: &str) {
+    /// `points` are those whose scripts it runs.
+    fn run(&mut self, what: &str, points: &[&str]) {
         let (lines, calls) = self.points();
+        for point in points {
+            assert!(
+                self.end.contains(&format!("/data/noted/{point} ")),
+                "{point} has not run:\n{}",
+                self.end
+            );
+        }
         let (lines_killed, lines_tried) = self.kill_at_some(&lines);
         assert_eq!(lines_killed, lines_tried, "{what}: every run writes these lines");
         let (calls_killed, calls_tried) = self.kill_at_some(&calls);
@@ -220,13 +236,14 @@ fn site() -> Site {
 fn a_kill_at_any_step_or_system_call_is_mended_by_the_next_run() {
     let site = site();
     let (first, second) = (site.bring(&release("1.0.0")), site.bring(&release("1.1.0")));
-    Sweep { site: &site, bundle: first.clone(), back: FORGET.into(), end: String::new() }.run("installation");
+    Sweep { site: &site, bundle: first.clone(), back: FORGET.into(), end: String::new() }
+        .run("installation", &AT_INSTALL);
     site.wt(&first).expect(0);
     let kept = site.sh("ls /var/lib/wt-install/releases").expect(0).stdout;
     let back = format!(
         "cd /root && ./wt-install rollback --yes >/dev/null 2>&1
-         cd /var/lib/wt-install/releases && ls | grep -v {} | xargs -r rm -r; docker container prune -f >/dev/null; docker image rm small/one:1.1.0 >/dev/null",
+         rm -f /data/noted/*-upgrade; cd /var/lib/wt-install/releases && ls | grep -v {} | xargs -r rm -r; docker container prune -f >/dev/null; docker image rm small/one:1.1.0 >/dev/null",
         kept.trim()
     );
-    Sweep { site: &site, bundle: second, back, end: String::new() }.run("upgrade");
+    Sweep { site: &site, bundle: second, back, end: String::new() }.run("upgrade", &AT_UPGRADE);
 }
