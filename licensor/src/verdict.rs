@@ -133,7 +133,8 @@ impl State {
 impl Verdict {
     pub const SCHEMA: &str = "wt.verdict.v1";
 
-    pub(crate) fn new(state: State, reason: Reason) -> Self {
+    /// Without anything that led to it.
+    pub fn new(state: State, reason: Reason) -> Self {
         Self {
             schema: Self::SCHEMA,
             state,

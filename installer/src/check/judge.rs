@@ -391,22 +391,7 @@ mod tests {
     }
 
     fn licensed(state: State, reason: Reason, days_left: Option<i64>) -> Facts {
-        let license = Verdict {
-            schema: Verdict::SCHEMA,
-            state,
-            reason,
-            judged_at: None,
-            days_left,
-            renewed_until: None,
-            drift_days_left: None,
-            clock_behind: false,
-            license: None,
-            node: None,
-            score_percent: None,
-            components: vec![],
-            detail: None,
-            others: vec![],
-        };
+        let license = Verdict { days_left, ..Verdict::new(state, reason) };
         Facts { license: Some(license), ..facts() }
     }
 
