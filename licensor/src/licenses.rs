@@ -17,7 +17,8 @@ use crate::refusal::unreadable;
 use crate::verdict::Other;
 use crate::{License, Reason, State, Verdict};
 
-const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+/// A file that is larger is no license.
+pub const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 /// More than a site has; of more, the one that was named and the newest others are looked at.
 const MOST_LICENSES: usize = 32;
 

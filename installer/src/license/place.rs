@@ -3,12 +3,11 @@ use std::path::{Path, PathBuf};
 use wt_keys::console::Progress;
 use wt_keys::{Error as KeyError, Sha256Digest, capped, durable, folder_of};
 use wt_licensor::install_key;
+use wt_licensor::licenses::LARGEST_FILE;
 
 use super::Offer;
 use crate::exchange::Exchange;
 use crate::{Installation, Places, Result, host_snapshot, trust_store};
-
-const LARGEST: u64 = 16 << 20;
 
 impl Offer {
     /// Puts it in place and hands it to the services that read it; returns those that were restarted, none where everything
@@ -61,7 +60,7 @@ fn kept_at(places: &Places, content: &[u8]) -> PathBuf {
 
 /// `None` where there is no file.
 fn content(path: &Path) -> Result<Option<Vec<u8>>> {
-    match capped::read(path, "a license", LARGEST) {
+    match capped::read(path, "a license", LARGEST_FILE) {
         Err(KeyError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
         content => Ok(Some(content?)),
     }
