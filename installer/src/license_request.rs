@@ -6,7 +6,7 @@ use std::path::Path;
 use semver::Version;
 use wt_keys::{SigningKey, Trust, Utc, capped, durable};
 use wt_licensor::fingerprint::collect;
-use wt_licensor::licenses::LARGEST_FILE;
+use wt_licensor::licenses::LARGEST_LICENSE;
 use wt_licensor::request::{Node, Occasion};
 use wt_licensor::{Component, Id, License, Request, install_key};
 
@@ -65,7 +65,7 @@ impl<'a> Applicant<'a> {
 
 /// Of a license that can be believed; there is no other to name.
 fn id_of(license: &Path, trust: &Trust) -> Option<Id> {
-    let license = capped::read(license, "a license", LARGEST_FILE).ok()?;
+    let license = capped::read(license, "a license", LARGEST_LICENSE).ok()?;
     Some(License::verify(&license, trust).ok()?.document.license_id)
 }
 

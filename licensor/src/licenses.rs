@@ -18,7 +18,7 @@ use crate::verdict::Other;
 use crate::{License, Reason, State, Verdict};
 
 /// A file that is larger is no license.
-pub const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+pub const LARGEST_LICENSE: u64 = 16 * 1024 * 1024;
 /// More than a site has; of more, the one that was named and the newest others are looked at.
 const MOST_LICENSES: usize = 32;
 
@@ -73,7 +73,7 @@ pub fn read(path: &Path) -> Vec<Candidate> {
 /// `None` where there is no file.
 pub fn read_file(file: &Path) -> Option<Candidate> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    match capped::read(file, "a license", LARGEST_FILE) {
+    match capped::read(file, "a license", LARGEST_LICENSE) {
         Err(KeyError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
         content => Some(Candidate { name, content: content.map_err(|error| Box::new(unreadable(&error))) }),
     }

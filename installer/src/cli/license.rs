@@ -4,7 +4,7 @@ use serde::Serialize;
 use wt_keys::capped;
 use wt_keys::console::{Done, Failure, Output, confirm, now};
 use wt_licensor::Verdict;
-use wt_licensor::licenses::LARGEST_FILE;
+use wt_licensor::licenses::LARGEST_LICENSE;
 
 use super::lock::Lock;
 use crate::check::facts;
@@ -48,7 +48,7 @@ impl License {
     pub fn run(self, output: Output, places: &Places) -> Done {
         super::require_root()?;
         let Some(file) = &self.file else { return show(output, &Installation::current(places, now)?) };
-        let content = capped::read(file, "a license", LARGEST_FILE).map_err(|error| {
+        let content = capped::read(file, "a license", LARGEST_LICENSE).map_err(|error| {
             Failure::from(error).or_hint("name the file that the vendor sent for this site's hw.json")
         })?;
         let offer = offer(output, places, &content)?.1;

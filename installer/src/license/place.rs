@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use wt_keys::console::Progress;
 use wt_keys::{Error as KeyError, Sha256Digest, capped, durable, folder_of};
 use wt_licensor::install_key;
-use wt_licensor::licenses::LARGEST_FILE;
+use wt_licensor::licenses::LARGEST_LICENSE;
 
 use super::Offer;
 use crate::exchange::Exchange;
@@ -60,7 +60,7 @@ fn kept_at(places: &Places, content: &[u8]) -> PathBuf {
 
 /// `None` where there is no file.
 fn content(path: &Path) -> Result<Option<Vec<u8>>> {
-    match capped::read(path, "a license", LARGEST_FILE) {
+    match capped::read(path, "a license", LARGEST_LICENSE) {
         Err(KeyError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
         content => Ok(Some(content?)),
     }

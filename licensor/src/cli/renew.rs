@@ -1,8 +1,7 @@
 use std::path::{Path, PathBuf};
 
-use wt_keys::Utc;
-use wt_keys::capped;
 use wt_keys::console::{Done, Failure, Output};
+use wt_keys::{Utc, capped};
 
 use super::desk::absolute;
 use super::issuing::{Draft, Signing, finished};
@@ -10,11 +9,10 @@ use super::summary::summary;
 use crate::diff::{Difference, differences};
 use crate::issue::{Plan, Weak, draft};
 use crate::ledger::{Holding, Issue, Ledger};
+use crate::licenses::LARGEST_LICENSE;
 use crate::plans::{Plans, Preset};
 use crate::term::{Ends, Zone};
 use crate::{Error, Id, License, Request, Result};
-
-const LARGEST_LICENSE: u64 = 16 * 1024 * 1024;
 
 /// Sign the next term of a license
 #[derive(Debug, clap::Args)]

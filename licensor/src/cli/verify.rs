@@ -4,9 +4,8 @@ use wt_keys::console::{Done, Output};
 use wt_keys::{Trust, Utc, capped, signed_file};
 
 use crate::check::{Bench, Host, check_alone, judge};
+use crate::licenses::LARGEST_LICENSE;
 use crate::{Error, LicenseInputs, Request, Result, Snapshot, Verdict, snapshot};
-
-const LARGEST_LICENSE: u64 = 16 * 1024 * 1024;
 
 /// Check a license, and whether it fits a machine
 #[derive(Debug, clap::Args)]
