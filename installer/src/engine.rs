@@ -10,7 +10,6 @@ mod client;
 pub mod daemon;
 mod discard;
 mod health;
-mod held_ports;
 mod images;
 mod layers;
 mod leave;
@@ -21,6 +20,7 @@ mod pause;
 mod services;
 mod setup;
 mod stores;
+mod stuck;
 mod swarm;
 
 use std::collections::HashMap;
@@ -35,11 +35,10 @@ use bollard::models::SystemInfo;
 use bollard::query_parameters::ListContainersOptions;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use tokio::runtime::{Builder, Runtime};
-use wt_keys::Sha256Digest;
+use wt_keys::{Sha256Digest, Utc};
 use wt_manifests::image::Image;
 
 pub use self::discard::Discard;
-pub use self::held_ports::MADE_ANEW;
 pub use self::images::EngineImage;
 pub use self::layers::{ImagePlan, PresentLayers, chain_ids};
 pub use self::logs::{LogLine, LogRequest};
@@ -47,6 +46,7 @@ pub use self::pause::UpContainer;
 pub use self::services::{Service, Task};
 pub use self::setup::Setup;
 pub use self::stores::{Stores, layout};
+pub use self::stuck::MADE_ANEW;
 pub use self::swarm::SwarmState;
 use crate::{Error, Result};
 
@@ -226,6 +226,12 @@ fn io_kind(error: &bollard::errors::Error) -> Option<ErrorKind> {
     let error: &(dyn StdError + 'static) = error;
     let causes = std::iter::successors(Some(error), |&error| error.source());
     causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind).last()
+}
+
+/// The whole seconds since 1970 of a time as the engine spells it, with a fraction.
+fn second(at: &str) -> Option<i64> {
+    let whole = at.split(['.', 'Z']).next()?;
+    Some(format!("{whole}Z").parse::<Utc>().ok()?.unix())
 }
 
 fn is_installed(root: &Path) -> bool {

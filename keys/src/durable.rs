@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use crate::nameless::Nameless;
@@ -46,7 +46,8 @@ pub fn create_folder(path: &Path, mode: u32) -> Result<()> {
     }
     let parent = folder_of(path);
     create_folder(&parent, mode)?;
-    match fs::create_dir(path) {
+    // closed from the first moment on: whoever is killed before the next call leaves no folder that others can read
+    match fs::DirBuilder::new().mode(mode).create(path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
             return Err(Error::io("create the folder", path)(error));
         }

@@ -127,11 +127,10 @@ impl Site {
             .expect(0);
     }
 
-    /// Asks until it succeeds, for at most so many seconds.
+    /// Asks until it succeeds, for at most so many seconds; how long an answer takes counts.
     pub fn within(&self, seconds: u32, line: &str) {
         let ask = format!(
-            "for i in $(seq {}); do ({line}) >/dev/null 2>&1 && exit 0; sleep 0.5; done; ({line})",
-            2 * seconds
+            "while ((SECONDS < {seconds})); do ({line}) >/dev/null 2>&1 && exit 0; sleep 0.5; done; ({line})"
         );
         self.sh(&ask).expect(0);
     }

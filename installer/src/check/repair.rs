@@ -46,11 +46,11 @@ pub fn carry_out(installation: &Installation) -> Result<Vec<String>> {
     if !matches!(engine.swarm_state()?, SwarmState::Manager | SwarmState::NewManager) {
         return Ok(done);
     }
-    let freed = engine.free_held_ports(installation.stack_name())?;
-    done.extend(freed.iter().map(|name| format!("{name} {MADE_ANEW}")));
+    let made_anew = engine.make_stuck_anew(installation.stack_name())?;
+    done.extend(made_anew.iter().map(|name| format!("{name} {MADE_ANEW}")));
     let services = facts::services(installation, &engine)?;
     // the engine has only just been told to begin those
-    let coming = |fact: &&ServiceFact| freed.contains(&fact.name);
+    let coming = |fact: &&ServiceFact| made_anew.contains(&fact.name);
     let others: Vec<ServiceFact> = services.iter().filter(|fact| !coming(fact)).cloned().collect();
     for repair in plan(&others) {
         done.extend(repair.carry_out(installation, &engine, &services)?);

@@ -15,7 +15,7 @@ use futures_util::stream::BoxStream;
 use tokio::sync::mpsc;
 use wt_keys::Utc;
 
-use super::{Engine, STACK_LABEL};
+use super::{Engine, STACK_LABEL, second};
 use crate::{Error, Result};
 
 /// Lines that are on their way.
@@ -273,12 +273,6 @@ impl Seen {
         }
         new
     }
-}
-
-/// The whole seconds of a time with a fraction.
-fn second(at: &str) -> Option<i64> {
-    let whole = at.split(['.', 'Z']).next()?;
-    Some(format!("{whole}Z").parse::<Utc>().ok()?.unix())
 }
 
 #[cfg(test)]

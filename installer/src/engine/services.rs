@@ -10,7 +10,7 @@ use bollard::query_parameters::{
 use wt_keys::console::Phase;
 
 use super::health::{self, Wellness};
-use super::held_ports::MADE_ANEW;
+use super::stuck::MADE_ANEW;
 use super::{Engine, STACK_LABEL};
 use crate::{Error, Result};
 use wt_manifests::stack::{DIGEST_LABEL, SERVICE_LABEL};
@@ -102,8 +102,8 @@ impl Engine {
         Ok(state)
     }
 
-    /// Waits until every service of a stack is well. An update that the engine took back since `before` is a failure; where it
-    /// keeps a port for a container that is gone, the service is made anew.
+    /// Waits until every service of a stack is well. An update that the engine took back since `before` is a failure; a
+    /// service that it does not come to begin is made anew.
     pub fn wait_healthy(
         &self,
         stack: &str,
@@ -122,7 +122,7 @@ impl Engine {
             if ill.iter().any(|(_, wellness)| !matches!(wellness, Wellness::Waiting(_))) {
                 return Err(unhealthy(stack, ill));
             }
-            for name in if ill.is_empty() { Vec::new() } else { self.free_held_ports(stack)? } {
+            for name in if ill.is_empty() { Vec::new() } else { self.make_stuck_anew(stack)? } {
                 phase.note(&format!("{name} {MADE_ANEW}"));
             }
             if ill.is_empty() {

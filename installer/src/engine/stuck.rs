@@ -1,58 +1,68 @@
-//! Ports of this host that the swarm takes for used, and no container has.
+//! Services that the swarm never comes to begin, though nothing is in their way.
 //!
 //! An engine that stands still for a quarter of a minute (a slow disk, a suspended machine) misses its own heartbeats, takes
 //! its own node for lost and begins every service anew. Its scheduler then counts the ports of the containers that ended as
-//! used for as long as it remembers them, and what is to follow them waits for ever. They are forgotten with their service:
-//! so that is made anew, from what the engine itself knows of it.
+//! used for as long as it remembers them, and what is to follow them waits for ever; or it loses a task, and says nothing of
+//! it. Both are forgotten with their service: so that is made anew, from what the engine itself knows of it.
 
 use std::time::Duration;
 
 use bollard::models::{EndpointPortConfigPublishModeEnum, NodeSpecAvailabilityEnum, NodeState, ServiceSpec};
 use bollard::query_parameters::{InspectServiceOptions, ListContainersOptions, ListNodesOptions};
+use wt_keys::console;
 
-use super::Engine;
 use super::services::{Service, Task};
+use super::{Engine, second};
 use crate::Result;
 
-/// What the scheduler says; the second of the time when it took the node for lost, and it looks at such a task no more.
+/// What the scheduler says of a port; the second of the time when it took the node for lost, and it looks at such a task no more.
 const SAID: [&str; 2] = ["host-mode port already in use", "not available for new tasks"];
 /// What is said of a service that was made anew, behind its name.
-pub const MADE_ANEW: &str = "made anew: the engine kept its port for a container that is gone";
+pub const MADE_ANEW: &str = "made anew: the engine did not begin it, and nothing was in its way";
 /// A container that is just going has its port a moment longer.
 const SETTLE: Duration = Duration::from_secs(5);
+/// In seconds: the scheduler looks at a task at once, and says what it lacks where it does not begin it.
+const LOST: i64 = 20;
 
 impl Engine {
-    /// Makes the services of a stack anew that wait for a port which no container has. Returns their names; in nearly every
-    /// case there are none.
-    pub fn free_held_ports(&self, stack: &str) -> Result<Vec<String>> {
-        let waiting = self.waiting_for_free_ports(stack)?;
-        if waiting.is_empty() || !self.has_ready_node()? {
+    /// Makes the services of a stack anew that the engine does not come to begin. Returns their names; in nearly every case
+    /// there are none.
+    pub fn make_stuck_anew(&self, stack: &str) -> Result<Vec<String>> {
+        let before = self.stuck(stack)?;
+        if before.is_empty() || !self.has_ready_node()? {
             return Ok(Vec::new());
         }
         std::thread::sleep(SETTLE);
-        let mut freed = Vec::new();
-        for (service, task, spec) in self.waiting_for_free_ports(stack)? {
-            if waiting.iter().any(|(_, waited, _)| *waited == task) {
+        let mut made = Vec::new();
+        for (service, task, spec) in self.stuck(stack)? {
+            if before.iter().any(|(_, waited, _)| *waited == task) {
                 self.ask_for("remove a service", self.docker.delete_service(&service.id))?;
                 self.ask("make a service anew", self.docker.create_service(spec, None))?;
-                freed.push(service.name);
+                made.push(service.name);
             }
         }
-        Ok(freed)
+        Ok(made)
     }
 
     /// With the task that waits, and what the engine knows of the service.
-    fn waiting_for_free_ports(&self, stack: &str) -> Result<Vec<(Service, String, ServiceSpec)>> {
-        let mut found = Vec::new();
+    fn stuck(&self, stack: &str) -> Result<Vec<(Service, String, ServiceSpec)>> {
+        let (mut found, now) = (Vec::new(), console::now().unix());
         for service in self.services(stack)? {
-            let Some(task) = waiting(&service).map(|task| task.id.clone()) else { continue };
+            let Some((task, wait)) = waiting(&service, now) else { continue };
+            let task = task.id.clone();
             let question = self.docker.inspect_service(&service.id, None::<InspectServiceOptions>);
             let Some(spec) = self.ask_for("describe a service", question)?.and_then(|service| service.spec)
             else {
                 continue;
             };
-            let ports = host_ports(&spec);
-            if !ports.is_empty() && !self.published_ports()?.iter().any(|port| ports.contains(port)) {
+            let in_vain = match wait {
+                Wait::ForNothing => true,
+                Wait::ForPort => {
+                    let ports = host_ports(&spec);
+                    !ports.is_empty() && !self.published_ports()?.iter().any(|port| ports.contains(port))
+                }
+            };
+            if in_vain {
                 found.push((service, task, spec));
             }
         }
@@ -77,14 +87,29 @@ impl Engine {
     }
 }
 
-/// The task of a service that is not begun for want of a port. None where another one is on its way or there.
-fn waiting(service: &Service) -> Option<&Task> {
+/// Why a task is not begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    ForPort,
+    /// Nothing is said of it, for a long time.
+    ForNothing,
+}
+
+impl Wait {
+    fn of(task: &Task, now: i64) -> Option<Self> {
+        let waits = task.state == "pending";
+        match task.error.as_deref() {
+            Some(said) => (waits && SAID.iter().any(|words| said.contains(words))).then_some(Self::ForPort),
+            None => (waits && second(&task.since)? + LOST < now).then_some(Self::ForNothing),
+        }
+    }
+}
+
+/// The task of a service that is not begun. None where another one is on its way or there.
+fn waiting(service: &Service, now: i64) -> Option<(&Task, Wait)> {
     let wanted = || service.tasks.iter().filter(|task| task.wanted);
-    let waits = |task: &&Task| {
-        let said = task.error.as_deref().unwrap_or_default();
-        task.state == "pending" && SAID.iter().any(|words| said.contains(words))
-    };
-    wanted().find(waits).filter(|_| wanted().all(|task| waits(&task)))
+    let waits: Vec<_> = wanted().filter_map(|task| Some((task, Wait::of(task, now)?))).collect();
+    waits.first().copied().filter(|_| waits.len() == wanted().count())
 }
 
 fn host_ports(spec: &ServiceSpec) -> Vec<i64> {
@@ -101,17 +126,26 @@ mod tests {
 
     fn task(state: &str, error: &str) -> Task {
         let error = Some(error.to_owned()).filter(|error| !error.is_empty());
-        Task { id: state.into(), state: state.into(), wanted: true, error, ..Task::default() }
+        let since = "2026-11-24T08:00:07.123Z".into();
+        Task { id: state.into(), state: state.into(), wanted: true, error, since, ..Task::default() }
     }
 
     #[test]
-    fn a_service_waits_for_a_port_where_nothing_of_it_is_on_its_way() {
-        let of = |tasks: Vec<Task>| waiting(&Service { tasks, ..Service::default() }).cloned();
+    fn a_service_waits_where_nothing_of_it_is_on_its_way() {
+        let at = |tasks: Vec<Task>, seconds: i64| {
+            let now = second("2026-11-24T08:00:07Z").unwrap() + seconds;
+            waiting(&Service { tasks, ..Service::default() }, now).map(|(task, wait)| (task.clone(), wait))
+        };
+        let of = |tasks: Vec<Task>| at(tasks, 600);
         let waits = task("pending", "no suitable node (host-mode port already in use on 1 node)");
         let ended = Task { wanted: false, ..task("shutdown", "") };
-        assert_eq!(of(vec![waits.clone(), ended.clone()]), Some(waits.clone()));
+        assert_eq!(at(vec![waits.clone(), ended.clone()], 0), Some((waits.clone(), Wait::ForPort)));
         let late = task("pending", "no suitable node (1 node not available for new tasks)");
-        assert_eq!(of(vec![late.clone(), ended.clone()]), Some(late));
+        assert_eq!(of(vec![late.clone(), ended.clone()]), Some((late, Wait::ForPort)));
+        let lost = task("pending", "");
+        assert_eq!(of(vec![lost.clone(), ended.clone()]), Some((lost.clone(), Wait::ForNothing)));
+        assert_eq!(of(vec![lost.clone(), task("running", "")]), None);
+        assert_eq!(at(vec![lost], LOST), None);
         assert_eq!(of(vec![]), None);
         assert_eq!(of(vec![ended]), None);
         assert_eq!(of(vec![waits, task("starting", "")]), None);
