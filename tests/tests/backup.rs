@@ -232,16 +232,6 @@ fn a_backup_that_is_killed_has_no_name_and_services_go_on() {
     assert_eq!(messages(site).1, 0);
 }
 
-/// No check by the timer until [`go_on_checking`].
-fn check_by_hand(site: &Site) {
-    site.sh("systemctl stop wt-worktile-check.timer").expect(0);
-    site.within(120, "systemctl show -P ActiveState wt-worktile-check.service | grep -x inactive");
-}
-
-fn go_on_checking(site: &Site) {
-    site.sh("systemctl start wt-worktile-check.timer").expect(0);
-}
-
 /// What a check says of the daily backup.
 fn row_of_backup(said: &str) -> (String, String) {
     let report: serde_json::Value = serde_json::from_str(said).unwrap();
@@ -254,7 +244,7 @@ fn row_of_backup(said: &str) -> (String, String) {
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn the_timers_unit_makes_a_backup_and_a_check_says_when_none_came() {
     let site = site();
-    check_by_hand(site);
+    site.check_by_hand();
     site.sh("systemctl is-active wt-worktile-backup.timer").expect(0);
     site.sh(
         "rm -f /var/lib/wt-install/last-backup.json; touch -d '3 days ago' /var/lib/wt-install/site.toml",
@@ -269,7 +259,7 @@ fn the_timers_unit_makes_a_backup_and_a_check_says_when_none_came() {
     site.wt(&format!("restore --verify {}", backup.trim())).expect(0).says("good: the signature");
     let (level, found) = row_of_backup(&site.wt("check --json").expect(0).stdout);
     assert!(level == "good" && found.starts_with("the last one is of 2"), "{level}: {found}");
-    go_on_checking(site);
+    site.go_on_checking();
 }
 
 /// Starts the timer's unit and stops all that it does as soon as services stand still, as a disk that does not answer
@@ -289,7 +279,7 @@ const HANG: &str = "
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_backup_that_hangs_is_given_up_and_services_go_on() {
     let site = site();
-    check_by_hand(site);
+    site.check_by_hand();
     let before = site.sh("ls /srv/backup").stdout;
     site.sh("sed -i 's/^keep = 2/&\\nhold-at-most = \"5s\"/' /var/lib/wt-install/site.toml").expect(0);
     site.sh("head -c 300M /dev/urandom > /data/redis/standalone/db/filler").expect(0); // so that it takes a moment
@@ -316,5 +306,5 @@ fn a_backup_that_hangs_is_given_up_and_services_go_on() {
     let after = site.sh("ls /srv/backup").stdout;
     assert!(!after.contains("unfinished") && after.lines().count() <= before.lines().count() + 1, "{after}");
     site.wt("check").expect(0);
-    go_on_checking(site);
+    site.go_on_checking();
 }

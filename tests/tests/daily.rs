@@ -55,16 +55,6 @@ fn now(site: &Site) {
     site.sh("sleep 0.1; touch /root/since; sleep 0.1").expect(0);
 }
 
-/// No check by the timer until [`go_on_checking`].
-fn check_by_hand(site: &Site) {
-    site.sh("systemctl stop wt-worktile-check.timer").expect(0);
-    site.within(120, "systemctl show -P ActiveState wt-worktile-check.service | grep -x inactive");
-}
-
-fn go_on_checking(site: &Site) {
-    site.sh("systemctl start wt-worktile-check.timer").expect(0);
-}
-
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_container_that_ended_is_back_within_one_check() {
@@ -96,7 +86,7 @@ fn a_container_that_ended_is_back_within_one_check() {
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_check_that_finds_something_bad_says_so_and_tells_once_and_once_when_it_is_good_again() {
     let site = site();
-    site.sh("systemctl stop wt-worktile-check.timer").expect(0);
+    site.check_by_hand();
     // of what other stories broke, nobody waits to hear that it is good again
     site.within(90, &format!("{PROGRAM} check && test ! -e /var/lib/wt-install/alarms.json"));
     let earlier = mail().letters().len();
@@ -141,7 +131,7 @@ fn a_check_that_finds_something_bad_says_so_and_tells_once_and_once_when_it_is_g
         assert!(told.iter().all(|letter| !letter.contains(secret)), "{secret}");
     }
     let machine = site.wt("check --json").expect(0).stdout;
-    site.sh("systemctl start wt-worktile-check.timer").expect(0);
+    site.go_on_checking();
     assert!(machine.contains("\"schema\": \"wt.check.v1\""), "{machine}");
     for what in ["service", "journey", "disk", "clock", "engine", "license"] {
         assert!(machine.contains(&format!("\"check\": \"{what}\"")), "{what}: {machine}");
@@ -162,7 +152,7 @@ fn row(site: &Site, check: &str) -> (String, String, Option<i64>) {
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn nobody_can_log_in_is_told_of_though_every_service_is_well() {
     let site = site();
-    check_by_hand(site);
+    site.check_by_hand();
     site.within(90, &format!("{PROGRAM} check && test ! -e /var/lib/wt-install/alarms.json"));
     let earlier = mail().letters().len();
     let redis = "docker exec $(docker ps -qf name=worktile_redis) redis-cli";
@@ -187,14 +177,14 @@ fn nobody_can_log_in_is_told_of_though_every_service_is_well() {
     let again: Vec<_> = letters.iter().filter(|letter| letter.contains("Good again:\n  journey\n")).collect();
     assert_eq!((told.len(), again.len(), letters.len()), (1, 1, 2), "{letters:?}");
     assert!(letters.iter().all(|letter| !letter.contains(CHECK_PASSWORD)), "{letters:?}");
-    go_on_checking(site);
+    site.go_on_checking();
 }
 
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_license_is_told_of_while_there_are_days_left() {
     let site = site();
-    check_by_hand(site);
+    site.check_by_hand();
     let request = site.take("/opt/worktile/hw.json");
     for (days, level) in [(90, "good"), (20, "warn"), (5, "bad")] {
         let license = license(&request, &["--days", &days.to_string()]);
@@ -207,7 +197,7 @@ fn a_license_is_told_of_while_there_are_days_left() {
     site.wt("check").expect(1).says("license").says("5 days left").says("hint: ");
     site.sh("rm /opt/worktile/conf/apps/web/license.json").expect(0);
     site.wt("check").expect(0);
-    go_on_checking(site);
+    site.go_on_checking();
 }
 
 #[test]
@@ -285,8 +275,7 @@ fn whatever_services_and_checks_write_their_logs_have_a_bound() {
     site.sh("test -f /data/nginx/logs/error.log && ! test -s /data/nginx/logs/error.log").expect(0);
     site.sh("grep -q mongodb /data/mongodb/standalone/logs/mongodb.log").expect(0);
 
-    site.sh("systemctl stop wt-worktile-check.timer; systemctl is-active wt-worktile-check.service | grep inactive")
-        .expect(0);
+    site.check_by_hand();
     let folder = "/var/log/wt-worktile";
     site.sh(&format!(
         "cd {folder} && mv check.log /root/ && for i in 1 2 3 4; do echo $i >check.log.$i; done && yes was here | head -c 1048577 >check.log"
@@ -299,10 +288,8 @@ fn whatever_services_and_checks_write_their_logs_have_a_bound() {
         first,
         "was here\n1\n2\n3\n1\ncheck.log\ncheck.log.1\ncheck.log.2\ncheck.log.3\ncheck.log.4\n"
     );
-    site.sh(&format!(
-        "cd {folder} && rm check.log* && mv /root/check.log . && systemctl start wt-worktile-check.timer"
-    ))
-    .expect(0);
+    site.sh(&format!("cd {folder} && rm check.log* && mv /root/check.log .")).expect(0);
+    site.go_on_checking();
 }
 
 #[test]

@@ -179,7 +179,7 @@ impl Sweep<'_> {
             Some(format!("\n{found}\nnot\n{expected}"))
         } else if self.end.lines().count() != end.lines().count() {
             Some(format!("\n{end}\nnot\n{}", self.end))
-        } else if !third.stdout.contains("nothing to do") {
+        } else if !third.stderr.contains("nothing to do") {
             Some(format!("there was still something to do\n{}{}", third.stdout, third.stderr))
         } else {
             None
