@@ -10,9 +10,11 @@ use wt_keys::{Utc, capped, durable};
 use crate::check::facts::Holder;
 use crate::{Error, Places, Result, quiesce, restore};
 
-/// A check holds the lock for moments only, and comes every minute: it is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// A check holds the lock while it mends something, which takes moments, and comes every minute: it is waited for.
+const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(100);
+/// Whoever waits for longer is told.
+const UNTOLD: Duration = Duration::from_secs(1);
 const SIGNATURE_LIMIT: u64 = 64;
 
 /// Held by the one run that may change the host; the kernel lets go of it when the run ends, however it ends.
@@ -22,10 +24,14 @@ pub struct Lock(File);
 impl Lock {
     /// What a run that was killed left in between is made whole first; see [`Self::take_at_once`].
     pub fn take(places: &Places) -> Result<Self> {
-        let started = Instant::now();
+        let (started, mut told) = (Instant::now(), false);
         loop {
             match Self::take_at_once(places) {
                 Err(Error::Locked { .. }) if started.elapsed() < PATIENCE && is_checked(places)? => {
+                    if !told && started.elapsed() > UNTOLD {
+                        Output::default().say("waiting for a check to mend something");
+                        told = true;
+                    }
                     std::thread::sleep(PAUSE);
                 }
                 answer => return answer,
