@@ -29,7 +29,7 @@ use std::fmt;
 use std::future::Future;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bollard::models::SystemInfo;
 use bollard::query_parameters::ListContainersOptions;
@@ -234,6 +234,18 @@ fn second(at: &str) -> Option<i64> {
     Some(format!("{whole}Z").parse::<Utc>().ok()?.unix())
 }
 
+/// With the thousandths that are in it.
+fn millis(at: &str) -> Option<i64> {
+    let fraction = at.split_once('.').map_or("", |(_, fraction)| fraction.trim_end_matches('Z'));
+    let thousandths: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
+    Some(second(at)? * 1000 + thousandths)
+}
+
+fn now_millis() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
+
 fn is_installed(root: &Path) -> bool {
     SIGNS.iter().any(|sign| root.join(sign).symlink_metadata().is_ok())
 }
@@ -267,6 +279,17 @@ impl fmt::Display for EngineVersion {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_of_the_engine_are_read_with_any_fraction() {
+        let eight = second("2026-11-24T08:00:00Z").unwrap();
+        for (text, expected) in
+            [("08:00:00Z", 0), ("08:00:01.5Z", 1500), ("08:00:00.123456789Z", 123), ("08:00:00.07Z", 70)]
+        {
+            assert_eq!(millis(&format!("2026-11-24T{text}")), Some(eight * 1000 + expected), "{text}");
+        }
+        assert_eq!((millis("never"), millis("2026-11-24T08:00:00.xZ")), (None, None));
+    }
 
     #[test]
     fn versions_are_compared_as_numbers() {

@@ -11,7 +11,7 @@ use wt_keys::console::Phase;
 
 use super::health::{self, Wellness};
 use super::stuck::MADE_ANEW;
-use super::{Engine, STACK_LABEL};
+use super::{Engine, STACK_LABEL, millis, now_millis};
 use crate::{Error, Result};
 use wt_manifests::stack::{DIGEST_LABEL, SERVICE_LABEL};
 
@@ -130,7 +130,12 @@ impl Engine {
                 match &settled {
                     Some((same, since)) if *same == tasks && since.elapsed() >= SETTLE => return Ok(()),
                     Some((same, _)) if *same == tasks => {}
-                    _ if services.iter().all(Service::is_checked) => return Ok(()),
+                    _ if services
+                        .iter()
+                        .all(|service| service.is_checked() || service.has_settled(now_millis())) =>
+                    {
+                        return Ok(());
+                    }
                     _ => settled = Some((tasks, Instant::now())),
                 }
             } else {
@@ -255,6 +260,13 @@ impl Service {
         self.wellness() == Wellness::Well
     }
 
+    /// Its containers have run for long enough by what the engine says, which watches those of an update for a while itself.
+    fn has_settled(&self, now: i64) -> bool {
+        let waited = |since: i64| Duration::from_millis(u64::try_from(now - since).unwrap_or(0));
+        let settled = |task: &Task| millis(&task.since).is_some_and(|since| waited(since) >= SETTLE);
+        self.tasks.iter().filter(|task| task.is_running()).all(settled)
+    }
+
     /// Every running container has a health check that says so.
     fn is_checked(&self) -> bool {
         self.tasks.iter().filter(|task| task.is_running()).all(|task| task.healthy == Some(true))
@@ -305,5 +317,28 @@ impl Task {
     /// The engine wants it, and it is up.
     pub fn is_running(&self) -> bool {
         self.wanted && self.state == "running"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_run_for_a_while_has_settled() {
+        let task = |since: &str| Task {
+            wanted: true,
+            state: "running".into(),
+            since: format!("2026-11-24T08:00:{since}Z"),
+            ..Task::default()
+        };
+        let settled = |tasks: Vec<Task>| {
+            Service { tasks, ..Service::default() }.has_settled(millis("2026-11-24T08:00:10.5Z").unwrap())
+        };
+        assert!(settled(vec![task("08.5"), task("01")]));
+        assert!(!settled(vec![task("08.501"), task("01")]));
+        assert!(!settled(vec![task("12")]), "a clock that was set back");
+        assert!(!settled(vec![task("x")]));
+        assert!(settled(vec![Task { wanted: false, ..task("12") }]));
     }
 }
