@@ -159,13 +159,21 @@ fn the_answers_are_asked_for_at_a_terminal_and_flags_say_them_elsewhere() {
 
     // company, node, address, roles, four names, certificate, folders, administrator, mail server, write?
     let certificates = "other.crt\\nright.key\\nother.key\\nright.crt\\nright.key\\n";
+    // a password that the server refuses, and then the right one
+    let mail_account = format!(
+        "mail.example.com\\n{}\\n\\nworktile@example.com\\nwrong\\nwrong\\n\\nmail.crt\\nn\\n\\n\\n\\n\\n\
+         {SMTP_PASSWORD}\\n{SMTP_PASSWORD}\\n\\n\\n",
+        mail().port
+    );
     let typed = format!(
         "a b\\nacme\\n\\n192.0.2.77\\n{address}\\n\\nworktile.example.com\\n\
          worktile-box.example.com\\nworktile-hook.example.com\\nworktile-im.example.com\\n{certificates}\\n\\nadmin@example.com\\nadmin\\n\
-         Site Administrator\\n{PASSWORD}\\nanother\\n{PASSWORD}\\n{PASSWORD}\\n\\ny\\n",
+         Site Administrator\\n{PASSWORD}\\nanother\\n{PASSWORD}\\n{PASSWORD}\\n{mail_account}y\\n",
         address = site.host.address
     );
-    let dialog = format!("printf '{typed}' | script -qefc './wt-install init {BUNDLE}' /dev/null");
+    // as slowly as somebody types: what comes while the server is asked would be lost
+    let typist = "(while IFS= read -r line; do sleep 0.5; printf '%s\\n' \"$line\"; done; sleep 10)";
+    let dialog = format!("printf '{typed}' | {typist} | script -qefc './wt-install init {BUNDLE}' /dev/null");
     let ran = site.sh(&format!("cd /root && {dialog}")).expect(0);
     let ran = ran
         .says("no: `a b` is not a short name")
@@ -173,13 +181,19 @@ fn the_answers_are_asked_for_at_a_terminal_and_flags_say_them_elsewhere() {
         .says("no: they are not the same")
         .says("no: it belongs to another certificate")
         .says("somewhere.example.org, not worktile-box.example.com")
+        .says("it refuses the log-in: 535 5.7.8 no such account")
+        .says("keep these answers about mail? [y/N]")
         .says("site.toml is written");
     let prompts = ran.stdout.split("site.toml is written").next().unwrap();
     let after_password = prompts.rsplit("first password of the administrator").next().unwrap();
     assert!(!after_password.contains(PASSWORD), "a password is not shown: {prompts}");
     site.sh("stat -c '%a %U' /root/site.toml | grep -x '600 root'").expect(0);
-    site.wt(&format!("plan {BUNDLE}")).expect(0).says("ok    certificate: names");
+    let after_password = prompts.rsplit("password there").next().unwrap();
+    assert!(!after_password.contains(SMTP_PASSWORD), "nor is that of the mail account: {prompts}");
+    let planned = site.wt(&format!("plan {BUNDLE}")).expect(0);
+    planned.says("lets worktile@example.com in").says("ok    certificate: names");
 
+    // the same by flags
     let file = world().join("smtp-password");
     fs::write(&file, SMTP_PASSWORD).unwrap(); // not by a command, which would be seen
     site.host.put(&file, "/root/smtp-password");
@@ -189,8 +203,8 @@ fn the_answers_are_asked_for_at_a_terminal_and_flags_say_them_elsewhere() {
          --smtp-password-file smtp-password",
         mail().port
     ))
-    .expect(0);
-    site.wt(&format!("plan {BUNDLE}")).expect(0).says("lets worktile@example.com in");
+    .expect(0)
+    .says("says so already");
 
     // again, elsewhere: what it says is kept, and a flag changes one answer
     let before = site.sh("cat /root/site.toml").stdout;
