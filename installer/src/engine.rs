@@ -29,13 +29,13 @@ use std::fmt;
 use std::future::Future;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use bollard::models::SystemInfo;
 use bollard::query_parameters::ListContainersOptions;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use tokio::runtime::{Builder, Runtime};
-use wt_keys::{Sha256Digest, Utc};
+use wt_keys::{Sha256Digest, time};
 use wt_manifests::image::Image;
 
 pub use self::discard::Discard;
@@ -184,6 +184,12 @@ impl Engine {
         }
     }
 
+    /// The time by its own clock, by which it says when something came about; in thousandths of a second since 1970.
+    fn now(&self) -> Result<Option<i64>> {
+        let info = self.ask("describe itself", self.docker.info())?;
+        Ok(info.system_time.as_deref().and_then(time::millis))
+    }
+
     /// Whether it runs containers that are not of this stack.
     pub fn runs_others(&self, stack: &str) -> Result<bool> {
         let all =
@@ -228,24 +234,6 @@ fn io_kind(error: &bollard::errors::Error) -> Option<ErrorKind> {
     causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind).last()
 }
 
-/// The whole seconds since 1970 of a time as the engine spells it, with a fraction.
-fn second(at: &str) -> Option<i64> {
-    let whole = at.split(['.', 'Z']).next()?;
-    Some(format!("{whole}Z").parse::<Utc>().ok()?.unix())
-}
-
-/// With the thousandths that are in it.
-fn millis(at: &str) -> Option<i64> {
-    let fraction = at.split_once('.').map_or("", |(_, fraction)| fraction.trim_end_matches('Z'));
-    let thousandths: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
-    Some(second(at)? * 1000 + thousandths)
-}
-
-fn now_millis() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
-}
-
 fn is_installed(root: &Path) -> bool {
     SIGNS.iter().any(|sign| root.join(sign).symlink_metadata().is_ok())
 }
@@ -279,17 +267,6 @@ impl fmt::Display for EngineVersion {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_of_the_engine_are_read_with_any_fraction() {
-        let eight = second("2026-11-24T08:00:00Z").unwrap();
-        for (text, expected) in
-            [("08:00:00Z", 0), ("08:00:01.5Z", 1500), ("08:00:00.123456789Z", 123), ("08:00:00.07Z", 70)]
-        {
-            assert_eq!(millis(&format!("2026-11-24T{text}")), Some(eight * 1000 + expected), "{text}");
-        }
-        assert_eq!((millis("never"), millis("2026-11-24T08:00:00.xZ")), (None, None));
-    }
 
     #[test]
     fn versions_are_compared_as_numbers() {

@@ -65,9 +65,28 @@ impl FromStr for Utc {
 
 written_as_string!(Utc);
 
+/// The thousandths of a second from 1970 to a time that has a fraction, or any offset, as engines write it.
+pub fn millis(text: &str) -> Option<i64> {
+    text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_of_an_engine_are_read_with_any_fraction_and_offset() {
+        let eight = millis("2026-11-24T08:00:00Z").unwrap();
+        for (text, expected) in [
+            ("2026-11-24T08:00:01.5Z", 1500),
+            ("2026-11-24T08:00:00.123456789Z", 123),
+            ("2026-11-24T16:00:00.07+08:00", 70),
+            ("2026-11-24T03:30:00.070000001-04:30", 70),
+        ] {
+            assert_eq!(millis(text), Some(eight + expected), "{text}");
+        }
+        assert_eq!((millis("never"), millis("2026-11-24T08:00:00.xZ")), (None, None));
+    }
 
     #[test]
     fn only_utc_with_whole_seconds_in_one_spelling_is_read() {

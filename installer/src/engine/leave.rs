@@ -76,7 +76,7 @@ impl Engine {
         }
     }
 
-    /// A container that has just ended holds on to its network a little longer.
+    /// A container that has just ended holds on to its network a little longer; that of a swarm may go by itself just then.
     fn remove_networks(&self, stack: &str) -> Result<()> {
         let started = Instant::now();
         loop {
@@ -89,7 +89,8 @@ impl Engine {
             for network in found.into_iter().filter_map(|network| network.id) {
                 match self.ask_for("remove a network", self.docker.remove_network(&network)) {
                     Err(Error::Engine { source, .. })
-                        if is_one_of(&source, &IN_USE) && started.elapsed() < PATIENCE => {}
+                        if (is_one_of(&source, &IN_USE) || is_going(&source))
+                            && started.elapsed() < PATIENCE => {}
                     answer => {
                         answer?;
                     }
@@ -160,6 +161,11 @@ impl Engine {
         found.extend(volumes.map(|volume| format!("the volume {}", volume.name)));
         Ok(found)
     }
+}
+
+/// A network that was there, and was gone before it could be removed.
+fn is_going(error: &DockerError) -> bool {
+    matches!(error, DockerError::DockerResponseServerError { status_code: 500, message } if message.ends_with("not found"))
 }
 
 fn is_one_of(error: &DockerError, codes: &[u16]) -> bool {

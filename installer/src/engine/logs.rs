@@ -13,9 +13,9 @@ use bollard::query_parameters::{ListServicesOptions, LogsOptions};
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use tokio::sync::mpsc;
-use wt_keys::Utc;
+use wt_keys::{Utc, time};
 
-use super::{Engine, STACK_LABEL, second};
+use super::{Engine, STACK_LABEL};
 use crate::{Error, Result};
 
 /// Lines that are on their way.
@@ -256,7 +256,7 @@ impl Seen {
     }
 
     fn is_new(&mut self, line: &LogLine) -> bool {
-        let second = second(&line.at).unwrap_or(self.latest);
+        let second = time::millis(&line.at).map_or(self.latest, |at| at.div_euclid(1000));
         self.latest = self.latest.max(second);
         while self.order.front().is_some_and(|(second, _)| *second < self.latest - 2 * OVERLAP) {
             if let Some((_, old)) = self.order.pop_front() {

@@ -8,10 +8,11 @@ use bollard::query_parameters::{
     InspectContainerOptions, ListContainersOptions, ListServicesOptions, ListTasksOptions,
 };
 use wt_keys::console::Phase;
+use wt_keys::time;
 
 use super::health::{self, Wellness};
 use super::stuck::MADE_ANEW;
-use super::{Engine, STACK_LABEL, millis, now_millis};
+use super::{Engine, STACK_LABEL};
 use crate::{Error, Result};
 use wt_manifests::stack::{DIGEST_LABEL, SERVICE_LABEL};
 
@@ -130,12 +131,7 @@ impl Engine {
                 match &settled {
                     Some((same, since)) if *same == tasks && since.elapsed() >= SETTLE => return Ok(()),
                     Some((same, _)) if *same == tasks => {}
-                    _ if services
-                        .iter()
-                        .all(|service| service.is_checked() || service.has_settled(now_millis())) =>
-                    {
-                        return Ok(());
-                    }
+                    _ if self.have_settled(&services)? => return Ok(()),
                     _ => settled = Some((tasks, Instant::now())),
                 }
             } else {
@@ -146,6 +142,16 @@ impl Engine {
             }
             std::thread::sleep(POLL);
         }
+    }
+
+    /// All that runs says that it is well, or has run for a while.
+    fn have_settled(&self, services: &[Service]) -> Result<bool> {
+        let mut unchecked = services.iter().filter(|service| !service.is_checked()).peekable();
+        if unchecked.peek().is_none() {
+            return Ok(true);
+        }
+        let now = self.now()?;
+        Ok(unchecked.all(|service| now.is_some_and(|now| service.has_settled(now))))
     }
 
     /// Waits until no container is left of a service that is not to run, or is no more.
@@ -263,7 +269,7 @@ impl Service {
     /// Its containers have run for long enough by what the engine says, which watches those of an update for a while itself.
     fn has_settled(&self, now: i64) -> bool {
         let waited = |since: i64| Duration::from_millis(u64::try_from(now - since).unwrap_or(0));
-        let settled = |task: &Task| millis(&task.since).is_some_and(|since| waited(since) >= SETTLE);
+        let settled = |task: &Task| time::millis(&task.since).is_some_and(|since| waited(since) >= SETTLE);
         self.tasks.iter().filter(|task| task.is_running()).all(settled)
     }
 
@@ -333,7 +339,8 @@ mod tests {
             ..Task::default()
         };
         let settled = |tasks: Vec<Task>| {
-            Service { tasks, ..Service::default() }.has_settled(millis("2026-11-24T08:00:10.5Z").unwrap())
+            Service { tasks, ..Service::default() }
+                .has_settled(time::millis("2026-11-24T08:00:10.5Z").unwrap())
         };
         assert!(settled(vec![task("08.5"), task("01")]));
         assert!(!settled(vec![task("08.501"), task("01")]));

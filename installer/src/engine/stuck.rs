@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use bollard::models::{EndpointPortConfigPublishModeEnum, NodeSpecAvailabilityEnum, NodeState, ServiceSpec};
 use bollard::query_parameters::{InspectServiceOptions, ListContainersOptions, ListNodesOptions};
-use wt_keys::console;
+use wt_keys::time;
 
+use super::Engine;
 use super::services::{Service, Task};
-use super::{Engine, second};
 use crate::Result;
 
 /// What the scheduler says of a port; the second of the time when it took the node for lost, and it looks at such a task no more.
@@ -21,8 +21,8 @@ const SAID: [&str; 2] = ["host-mode port already in use", "not available for new
 pub const MADE_ANEW: &str = "made anew: the engine did not begin it, and nothing was in its way";
 /// A container that is just going has its port a moment longer.
 const SETTLE: Duration = Duration::from_secs(5);
-/// In seconds: the scheduler looks at a task at once, and says what it lacks where it does not begin it.
-const LOST: i64 = 20;
+/// In thousandths of a second: the scheduler looks at a task at once, and says what it lacks where it does not begin it.
+const LOST: i64 = 20_000;
 
 impl Engine {
     /// Makes the services of a stack anew that the engine does not come to begin. Returns their names; in nearly every case
@@ -46,8 +46,12 @@ impl Engine {
 
     /// With the task that waits, and what the engine knows of the service.
     fn stuck(&self, stack: &str) -> Result<Vec<(Service, String, ServiceSpec)>> {
-        let (mut found, now) = (Vec::new(), console::now().unix());
-        for service in self.services(stack)? {
+        let (services, mut found) = (self.services(stack)?, Vec::new());
+        if !services.iter().any(Service::is_pending) {
+            return Ok(found);
+        }
+        let now = self.now()?;
+        for service in services {
             let Some((task, wait)) = waiting(&service, now) else { continue };
             let task = task.id.clone();
             let question = self.docker.inspect_service(&service.id, None::<InspectServiceOptions>);
@@ -87,6 +91,13 @@ impl Engine {
     }
 }
 
+impl Service {
+    /// The engine has still to begin something of it.
+    fn is_pending(&self) -> bool {
+        self.tasks.iter().any(|task| task.wanted && task.state == "pending")
+    }
+}
+
 /// Why a task is not begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wait {
@@ -96,17 +107,17 @@ enum Wait {
 }
 
 impl Wait {
-    fn of(task: &Task, now: i64) -> Option<Self> {
+    fn of(task: &Task, now: Option<i64>) -> Option<Self> {
         let waits = task.state == "pending";
         match task.error.as_deref() {
             Some(said) => (waits && SAID.iter().any(|words| said.contains(words))).then_some(Self::ForPort),
-            None => (waits && second(&task.since)? + LOST < now).then_some(Self::ForNothing),
+            None => (waits && time::millis(&task.since)? + LOST < now?).then_some(Self::ForNothing),
         }
     }
 }
 
 /// The task of a service that is not begun. None where another one is on its way or there.
-fn waiting(service: &Service, now: i64) -> Option<(&Task, Wait)> {
+fn waiting(service: &Service, now: Option<i64>) -> Option<(&Task, Wait)> {
     let wanted = || service.tasks.iter().filter(|task| task.wanted);
     let waits: Vec<_> = wanted().filter_map(|task| Some((task, Wait::of(task, now)?))).collect();
     waits.first().copied().filter(|_| waits.len() == wanted().count())
@@ -132,11 +143,11 @@ mod tests {
 
     #[test]
     fn a_service_waits_where_nothing_of_it_is_on_its_way() {
-        let at = |tasks: Vec<Task>, seconds: i64| {
-            let now = second("2026-11-24T08:00:07Z").unwrap() + seconds;
+        let at = |tasks: Vec<Task>, later: i64| {
+            let now = time::millis("2026-11-24T08:00:07.123Z").map(|since| since + later);
             waiting(&Service { tasks, ..Service::default() }, now).map(|(task, wait)| (task.clone(), wait))
         };
-        let of = |tasks: Vec<Task>| at(tasks, 600);
+        let of = |tasks: Vec<Task>| at(tasks, LOST + 1);
         let waits = task("pending", "no suitable node (host-mode port already in use on 1 node)");
         let ended = Task { wanted: false, ..task("shutdown", "") };
         assert_eq!(at(vec![waits.clone(), ended.clone()], 0), Some((waits.clone(), Wait::ForPort)));
