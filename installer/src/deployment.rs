@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use wt_keys::Sha256Digest;
+use wt_keys::console::Phase;
 use wt_manifests::image::Image;
 use wt_manifests::stack::{ConfigFile, Folders, LICENSE, Rendered, Run, Surroundings};
 
 use crate::conf::Conf;
-use crate::engine::{Engine, StoreKind};
+use crate::engine::{Engine, Service, StoreKind};
 use crate::wanted::Wanted;
 use crate::{Error, Installation, Result, secrets};
 
@@ -74,8 +76,28 @@ impl Deployment {
         engine.deploy_stack(stack, &self.rendered)
     }
 
+    /// Waits until what was deployed is well, and is what the engine runs.
+    pub fn wait_healthy(
+        &self,
+        installation: &Installation,
+        engine: &Engine,
+        before: &[Service],
+        limit: Duration,
+        phase: &Phase,
+    ) -> Result<()> {
+        let stack = installation.stack_name();
+        engine.wait_healthy(stack, before, limit, phase)?;
+        let others = self.changed(&engine.services(stack)?);
+        if others.is_empty() {
+            return Ok(());
+        }
+        let why = "the engine does not run what it was told".to_owned();
+        let services = others.into_iter().map(|name| (name, why.clone())).collect();
+        Err(Error::StackUnhealthy { stack: stack.to_owned(), services })
+    }
+
     /// The services that would be told something else than they were, or are not there: their containers are replaced.
-    pub fn changed(&self, running: &[crate::engine::Service]) -> Vec<String> {
+    pub fn changed(&self, running: &[Service]) -> Vec<String> {
         let as_told = |name: &str, digest: &str| {
             running.iter().any(|service| service.name == name && service.told == digest)
         };
@@ -84,7 +106,7 @@ impl Deployment {
     }
 
     /// The services that are there and would be no more.
-    pub fn gone(&self, running: &[crate::engine::Service]) -> Vec<String> {
+    pub fn gone(&self, running: &[Service]) -> Vec<String> {
         let names = running.iter().map(|service| service.name.clone());
         names.filter(|name| !self.rendered.services.contains_key(name)).collect()
     }

@@ -68,7 +68,7 @@ fn serve(installation: &Installation, engine: &Engine, progress: &Progress) -> R
         deployment.deploy(installation, engine)?;
     }
     let phase = progress.phase("waiting for the services", None);
-    engine.wait_healthy(stack, &before, PATIENCE, &phase)?;
+    deployment.wait_healthy(installation, engine, &before, PATIENCE, &phase)?;
     drop(phase);
     // what the operator stopped answers nobody
     if Wanted::read(&installation.places)? == Wanted::default() {

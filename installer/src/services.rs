@@ -70,7 +70,7 @@ pub fn carry_out(
         }
     }
     let phase = progress.phase("waiting for the services", None);
-    engine.wait_healthy(stack, &before, PATIENCE, &phase)?;
+    deployment.wait_healthy(installation, &engine, &before, PATIENCE, &phase)?;
     engine.wait_gone(stack, PATIENCE, &phase)?;
     if action == Action::Remove {
         engine.remove_containers(stack)?;

@@ -26,8 +26,10 @@ impl Lock {
     pub fn take(places: &Places) -> Result<Self> {
         let (started, mut told) = (Instant::now(), false);
         loop {
+            // asked before: a check that ends in between is no run that refuses this one
+            let is_checked = is_checked(places)?;
             match Self::take_at_once(places) {
-                Err(Error::Locked { .. }) if started.elapsed() < PATIENCE && is_checked(places)? => {
+                Err(Error::Locked { .. }) if started.elapsed() < PATIENCE && is_checked => {
                     if !told && started.elapsed() > UNTOLD {
                         Output::default().say("waiting for a check to mend something");
                         told = true;

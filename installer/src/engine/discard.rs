@@ -91,7 +91,8 @@ impl Engine {
     }
 }
 
-fn is_conflict(error: &bollard::errors::Error) -> bool {
+/// Somebody uses it, or has its name.
+pub(super) fn is_conflict(error: &bollard::errors::Error) -> bool {
     matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: IN_USE, .. })
 }
 

@@ -5,7 +5,9 @@ use std::fmt;
 use super::services::{Service, Task, Update};
 
 const SHOWN: usize = 300;
-/// The state of an update that was taken back.
+/// The state of an update that is being taken back.
+const GOING_BACK: &str = "rollback_started";
+/// Of one that was.
 const ROLLED_BACK: &str = "rollback_completed";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,10 +76,18 @@ impl Update {
         self.under_way().is_some()
     }
 
+    pub(super) fn is_done(&self) -> bool {
+        self.state == "completed"
+    }
+
+    pub(super) fn is_going_back(&self) -> bool {
+        self.state == GOING_BACK
+    }
+
     fn under_way(&self) -> Option<Wellness> {
         let what = match self.state.as_str() {
             "updating" => "it is being updated",
-            "rollback_started" => "its update is being taken back",
+            GOING_BACK => "its update is being taken back",
             _ => return None,
         };
         Some(Wellness::Waiting(what.to_owned()))

@@ -34,6 +34,8 @@ pub struct Service {
     pub wanted: u64,
     pub running: u64,
     pub update: Option<Update>,
+    /// When the engine was last told of it, or told of its update, as it spells it.
+    pub changed: String,
     /// Newest first.
     pub tasks: Vec<Task>,
 }
@@ -144,14 +146,10 @@ impl Engine {
         }
     }
 
-    /// All that runs says that it is well, or has run for a while.
+    /// No update is still to begin, and all that runs says that it is well, or has run for a while.
     fn have_settled(&self, services: &[Service]) -> Result<bool> {
-        let mut unchecked = services.iter().filter(|service| !service.is_checked()).peekable();
-        if unchecked.peek().is_none() {
-            return Ok(true);
-        }
-        let now = self.now()?;
-        Ok(unchecked.all(|service| now.is_some_and(|now| service.has_settled(now))))
+        let Some(now) = self.now()? else { return Ok(false) };
+        Ok(services.iter().all(|service| service.has_settled(now)))
     }
 
     /// Waits until no container is left of a service that is not to run, or is no more.
@@ -174,7 +172,7 @@ impl Engine {
     }
 
     /// The services of which containers run on this host.
-    fn containers(&self, stack: &str) -> Result<Vec<String>> {
+    pub(super) fn containers(&self, stack: &str) -> Result<Vec<String>> {
         let filters = Some(HashMap::from([("label".to_owned(), vec![format!("{STACK_LABEL}={stack}")])]));
         let list = ListContainersOptions { filters, ..ListContainersOptions::default() };
         let found = self.ask("list its containers", self.docker.list_containers(Some(list)))?;
@@ -240,6 +238,7 @@ impl Service {
             wanted: count.desired_tasks.unwrap_or_default(),
             running: count.running_tasks.unwrap_or_default(),
             update: service.update_status.as_ref().and_then(Update::new),
+            changed: service.updated_at.clone().unwrap_or_default(),
             tasks,
         }
     }
@@ -266,11 +265,16 @@ impl Service {
         self.wellness() == Wellness::Well
     }
 
-    /// Its containers have run for long enough by what the engine says, which watches those of an update for a while itself.
+    /// Nothing more is to come of what the engine was last told, and its containers say that they are well, or have run for a
+    /// while. An engine that was told something a moment ago may not have begun.
     fn has_settled(&self, now: i64) -> bool {
-        let waited = |since: i64| Duration::from_millis(u64::try_from(now - since).unwrap_or(0));
-        let settled = |task: &Task| time::millis(&task.since).is_some_and(|since| waited(since) >= SETTLE);
-        self.tasks.iter().filter(|task| task.is_running()).all(settled)
+        let long_ago = |at: &str| {
+            let waited = |at: i64| Duration::from_millis(u64::try_from(now - at).unwrap_or(0));
+            time::millis(at).is_some_and(|at| waited(at) >= SETTLE)
+        };
+        let mut running = self.tasks.iter().filter(|task| task.is_running());
+        let is_done = self.update.as_ref().is_some_and(Update::is_done) || long_ago(&self.changed);
+        is_done && (self.is_checked() || running.all(|task| long_ago(&task.since)))
     }
 
     /// Every running container has a health check that says so.
@@ -338,14 +342,22 @@ mod tests {
             since: format!("2026-11-24T08:00:{since}Z"),
             ..Task::default()
         };
-        let settled = |tasks: Vec<Task>| {
-            Service { tasks, ..Service::default() }
-                .has_settled(time::millis("2026-11-24T08:00:10.5Z").unwrap())
+        let told = |at: &str, update: Option<&str>, tasks: Vec<Task>| {
+            let update = update.map(|state| Update { state: state.into(), ..Update::default() });
+            let changed = format!("2026-11-24T08:00:{at}Z");
+            let service = Service { update, changed, tasks, ..Service::default() };
+            service.has_settled(time::millis("2026-11-24T08:00:10.5Z").unwrap())
         };
+        let settled = |tasks: Vec<Task>| told("00", None, tasks);
         assert!(settled(vec![task("08.5"), task("01")]));
         assert!(!settled(vec![task("08.501"), task("01")]));
         assert!(!settled(vec![task("12")]), "a clock that was set back");
         assert!(!settled(vec![task("x")]));
         assert!(settled(vec![Task { wanted: false, ..task("12") }]));
+        let healthy = || vec![Task { healthy: Some(true), ..task("10") }];
+        assert!(settled(healthy()));
+        assert!(!told("09", None, healthy()), "it may be about to be updated");
+        assert!(!told("09", Some("updating"), healthy()));
+        assert!(told("09", Some("completed"), healthy()));
     }
 }

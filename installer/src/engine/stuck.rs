@@ -5,22 +5,29 @@
 //! used for as long as it remembers them, and what is to follow them waits for ever; or it loses a task, and says nothing of
 //! it. Both are forgotten with their service: so that is made anew, from what the engine itself knows of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard::models::{EndpointPortConfigPublishModeEnum, NodeSpecAvailabilityEnum, NodeState, ServiceSpec};
-use bollard::query_parameters::{InspectServiceOptions, ListContainersOptions, ListNodesOptions};
+use bollard::query_parameters::{
+    InspectServiceOptions, ListContainersOptions, ListNodesOptions, ListServicesOptions,
+};
 use wt_keys::time;
 
-use super::Engine;
-use super::services::{Service, Task};
-use crate::Result;
+use super::discard::is_conflict;
+use super::services::{Service, Task, Update};
+use super::{Engine, STACK_LABEL};
+use crate::{Error, Result};
 
-/// What the scheduler says of a port; the second of the time when it took the node for lost, and it looks at such a task no more.
-const SAID: [&str; 2] = ["host-mode port already in use", "not available for new tasks"];
+/// What the scheduler says of a port.
+const PORT_IN_USE: &str = "host-mode port already in use";
+/// Of the time when it took the node for lost; it looks at such a task no more.
+const NODE_LOST: &str = "not available for new tasks";
 /// What is said of a service that was made anew, behind its name.
 pub const MADE_ANEW: &str = "made anew: the engine did not begin it, and nothing was in its way";
 /// A container that is just going has its port a moment longer.
 const SETTLE: Duration = Duration::from_secs(5);
+/// What is removed for a moment is made again for as long as this.
+const PATIENCE: Duration = Duration::from_mins(5);
 /// In thousandths of a second: the scheduler looks at a task at once, and says what it lacks where it does not begin it.
 const LOST: i64 = 20_000;
 
@@ -37,11 +44,25 @@ impl Engine {
         for (service, task, spec) in self.stuck(stack)? {
             if before.iter().any(|(_, waited, _)| *waited == task) {
                 self.ask_for("remove a service", self.docker.delete_service(&service.id))?;
-                self.ask("make a service anew", self.docker.create_service(spec, None))?;
+                self.create_at_last(&spec)?;
                 made.push(service.name);
             }
         }
         Ok(made)
+    }
+
+    /// What was removed must come back, however slow the engine is.
+    fn create_at_last(&self, spec: &ServiceSpec) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            match self.ask("make a service anew", self.docker.create_service(spec.clone(), None)) {
+                Ok(_) => return Ok(()),
+                // an attempt before this one was not answered in time
+                Err(Error::Engine { source, .. }) if is_conflict(&source) => return Ok(()),
+                Err(error) if started.elapsed() > PATIENCE => return Err(error),
+                Err(_) => std::thread::sleep(SETTLE),
+            }
+        }
     }
 
     /// With the task that waits, and what the engine knows of the service.
@@ -50,8 +71,8 @@ impl Engine {
         if !services.iter().any(Service::is_pending) {
             return Ok(found);
         }
-        let now = self.now()?;
-        for service in services {
+        let (now, busy) = (self.now()?, self.containers(stack)?);
+        for service in services.into_iter().filter(|service| !busy.contains(&service.name)) {
             let Some((task, wait)) = waiting(&service, now) else { continue };
             let task = task.id.clone();
             let question = self.docker.inspect_service(&service.id, None::<InspectServiceOptions>);
@@ -62,8 +83,8 @@ impl Engine {
             let in_vain = match wait {
                 Wait::ForNothing => true,
                 Wait::ForPort => {
-                    let ports = host_ports(&spec);
-                    !ports.is_empty() && !self.published_ports()?.iter().any(|port| ports.contains(port))
+                    let (ports, used) = (host_ports(&spec), self.ports_of_others(stack)?);
+                    !ports.is_empty() && !used.iter().any(|port| ports.contains(port))
                 }
             };
             if in_vain {
@@ -82,12 +103,18 @@ impl Engine {
         }))
     }
 
-    /// Those of this host that containers have, whoever runs them.
-    fn published_ports(&self) -> Result<Vec<i64>> {
+    /// Those of this host that containers have, whoever runs them, or services of others want.
+    fn ports_of_others(&self, stack: &str) -> Result<Vec<i64>> {
         let list = None::<ListContainersOptions>;
         let containers = self.ask("list its containers", self.docker.list_containers(list))?;
-        let ports = containers.into_iter().filter_map(|container| container.ports).flatten();
-        Ok(ports.filter_map(|port| port.public_port).map(i64::from).collect())
+        let had = containers.into_iter().filter_map(|container| container.ports).flatten();
+        let had = had.filter_map(|port| port.public_port).map(i64::from);
+        let services =
+            self.ask("list its services", self.docker.list_services(None::<ListServicesOptions>))?;
+        let of_others = services.iter().filter_map(|service| service.spec.as_ref()).filter(|spec| {
+            spec.labels.as_ref().and_then(|labels| labels.get(STACK_LABEL)).is_none_or(|of| of != stack)
+        });
+        Ok(had.chain(of_others.flat_map(host_ports)).collect())
     }
 }
 
@@ -102,22 +129,28 @@ impl Service {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wait {
     ForPort,
-    /// Nothing is said of it, for a long time.
+    /// Nothing is said of it for a long time, or what was so once.
     ForNothing,
 }
 
 impl Wait {
     fn of(task: &Task, now: Option<i64>) -> Option<Self> {
-        let waits = task.state == "pending";
-        match task.error.as_deref() {
-            Some(said) => (waits && SAID.iter().any(|words| said.contains(words))).then_some(Self::ForPort),
-            None => (waits && time::millis(&task.since)? + LOST < now?).then_some(Self::ForNothing),
+        let for_long = || Some(time::millis(&task.since)? + LOST < now?);
+        match task.error.as_deref().unwrap_or_default() {
+            _ if task.state != "pending" => None,
+            said if said.contains(PORT_IN_USE) => Some(Self::ForPort),
+            said if said.is_empty() || said.contains(NODE_LOST) => for_long()?.then_some(Self::ForNothing),
+            _ => None,
         }
     }
 }
 
-/// The task of a service that is not begun. None where another one is on its way or there.
+/// The task of a service that is not begun. None where another one is on its way or there, and none while the engine takes an
+/// update back: made anew, it would be what it was before, and nobody could tell.
 fn waiting(service: &Service, now: Option<i64>) -> Option<(&Task, Wait)> {
+    if service.update.as_ref().is_some_and(Update::is_going_back) {
+        return None;
+    }
     let wanted = || service.tasks.iter().filter(|task| task.wanted);
     let waits: Vec<_> = wanted().filter_map(|task| Some((task, Wait::of(task, now)?))).collect();
     waits.first().copied().filter(|_| waits.len() == wanted().count())
@@ -152,11 +185,15 @@ mod tests {
         let ended = Task { wanted: false, ..task("shutdown", "") };
         assert_eq!(at(vec![waits.clone(), ended.clone()], 0), Some((waits.clone(), Wait::ForPort)));
         let late = task("pending", "no suitable node (1 node not available for new tasks)");
-        assert_eq!(of(vec![late.clone(), ended.clone()]), Some((late, Wait::ForPort)));
+        assert_eq!(of(vec![late.clone(), ended.clone()]), Some((late.clone(), Wait::ForNothing)));
+        assert_eq!(at(vec![late], 0), None);
         let lost = task("pending", "");
         assert_eq!(of(vec![lost.clone(), ended.clone()]), Some((lost.clone(), Wait::ForNothing)));
         assert_eq!(of(vec![lost.clone(), task("running", "")]), None);
         assert_eq!(at(vec![lost], LOST), None);
+        let update = Some(Update { state: "rollback_started".into(), ..Update::default() });
+        let going_back = Service { tasks: vec![waits.clone()], update, ..Service::default() };
+        assert_eq!(waiting(&going_back, None), None);
         assert_eq!(of(vec![]), None);
         assert_eq!(of(vec![ended]), None);
         assert_eq!(of(vec![waits, task("starting", "")]), None);

@@ -51,9 +51,10 @@ impl Step for DeployServices {
         let engine = installation.engine()?;
         let started = Instant::now();
         let before = engine.services(installation.stack_name())?;
-        Deployment::of(installation, &engine)?.deploy(installation, &engine)?;
+        let deployment = Deployment::of(installation, &engine)?;
+        deployment.deploy(installation, &engine)?;
         let phase = progress.phase("waiting for the services", None);
-        engine.wait_healthy(installation.stack_name(), &before, PATIENCE, &phase)?;
+        deployment.wait_healthy(installation, &engine, &before, PATIENCE, &phase)?;
         Measured::note_deploying(&installation.places, started.elapsed())?;
         let running = engine.services(installation.stack_name())?;
         Ok(format!(
