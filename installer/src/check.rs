@@ -60,7 +60,7 @@ pub struct Report {
     pub at: Utc,
     pub good: bool,
     pub findings: Vec<Finding>,
-    /// What was started or let go on, in words.
+    /// What was started, made anew or written, in words.
     pub repaired: Vec<String>,
     /// The latest time that a check has seen, by whatever clock.
     pub latest: Utc,

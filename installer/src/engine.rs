@@ -5,7 +5,6 @@
 //! socket: `DOCKER_HOST`, contexts and proxies of the environment are ignored.
 
 mod archive;
-mod attend;
 mod client;
 pub mod daemon;
 mod discard;
@@ -232,6 +231,11 @@ fn io_kind(error: &bollard::errors::Error) -> Option<ErrorKind> {
     let error: &(dyn StdError + 'static) = error;
     let causes = std::iter::successors(Some(error), |&error| error.source());
     causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind).last()
+}
+
+/// A filter for what is of a stack.
+fn of_stack(stack: &str) -> HashMap<String, Vec<String>> {
+    HashMap::from([("label".to_owned(), vec![format!("{STACK_LABEL}={stack}")])])
 }
 
 fn is_installed(root: &Path) -> bool {

@@ -47,8 +47,8 @@ pub enum Error {
     NotInstalled,
     #[error("this host has {installed_product} {installed}\n  found    {product} {version}")]
     OtherProduct { installed_product: String, installed: String, product: String, version: String },
-    #[error("the release is older than what is installed\n  expected at least {lowest}\n  found    {found}")]
-    Older { lowest: String, found: String },
+    #[error("the release is older than what {than}\n  expected at least {lowest}\n  found    {found}")]
+    Older { than: &'static str, lowest: String, found: String },
     #[error("the release cannot follow what is installed\n  expected {expected}\n  found    {found}")]
     CannotFollow { expected: String, found: String },
     #[error("this host does not meet what the release needs: {}", failed.join("; "))]

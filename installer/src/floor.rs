@@ -2,14 +2,16 @@
 //! also one that follows a rollback. While something is installed, that is what counts: a site that went back may have
 //! again what it went back from.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use wt_keys::{Utc, durable};
+use wt_manifests::Manifest;
 
 use crate::installed::Installed;
-use crate::{Places, Result, record_file};
+use crate::{Error, Places, Result, record_file};
 
 /// The highest that was installed of a product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,10 +28,23 @@ impl Floor {
         Ok(read(places)?.remove(product))
     }
 
+    /// An older version, or an older build of the same.
+    pub fn refuse_older(&self, manifest: &Manifest, than: &'static str) -> Result<()> {
+        let (lowest, found) = (&self.version, &manifest.version);
+        let (lowest, found) = match found.cmp(lowest) {
+            Ordering::Less => (lowest.to_string(), found.to_string()),
+            Ordering::Equal if manifest.created < self.created => {
+                (format!("{lowest}, built {}", self.created), format!("{found}, built {}", manifest.created))
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::Older { than, lowest, found })
+    }
+
     /// Raises it to what is installed; it never goes down.
     pub fn raise(places: &Places, installed: &Installed) -> Result<()> {
         let mut floors = read(places)?;
-        let new = Self { version: installed.version.clone(), created: installed.created };
+        let new = Self::from(installed);
         let rank = |floor: &Self| (floor.version.clone(), floor.created);
         if floors.get(&installed.product).is_some_and(|old| rank(old) >= rank(&new)) {
             return Ok(());
@@ -37,6 +52,12 @@ impl Floor {
         floors.insert(installed.product.clone(), new);
         let bytes = serde_json::to_vec_pretty(&floors).unwrap_or_default(); // strings only: cannot fail
         Ok(durable::write(&places.floors(), &bytes, 0o600)?)
+    }
+}
+
+impl From<&Installed> for Floor {
+    fn from(installed: &Installed) -> Self {
+        Self { version: installed.version.clone(), created: installed.created }
     }
 }
 

@@ -5,11 +5,18 @@ use std::path::Path;
 use wt_keys::{SigningKey, Utc};
 use wt_licensor::drift::{Drift, DriftRecord};
 use wt_licensor::snapshot::read_boot_id;
-use wt_licensor::{Snapshot, licenses};
+use wt_licensor::{Snapshot, install_key, licenses};
 
 use crate::check::record;
 use crate::installed::Installed;
 use crate::{Installation, Places, Result, trust_store};
+
+/// Takes the snapshot of an installation anew.
+pub fn renew(installation: &Installation) -> Result<()> {
+    let places = &installation.places;
+    let key = install_key::load_or_make(&places.installation_key())?;
+    write(places, installation.product(), &installation.site.data_root, &key, (installation.clock)())
+}
 
 /// Takes the snapshot anew.
 pub fn write(places: &Places, product: &str, data_root: &Path, key: &SigningKey, now: Utc) -> Result<()> {

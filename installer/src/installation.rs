@@ -183,7 +183,10 @@ impl Installation {
     pub fn check_version(&self) -> Result<()> {
         self.release.check_not_withdrawn(&self.release.trusted().trust)?;
         let manifest = self.manifest();
-        let Some(installed) = &self.installed else { return self.check_floor() };
+        let Some(installed) = &self.installed else {
+            let floor = Floor::of(&self.places, self.product())?;
+            return floor.map_or(Ok(()), |floor| floor.refuse_older(manifest, "was installed here before"));
+        };
         if installed.product != manifest.product {
             return Err(Error::OtherProduct {
                 installed_product: installed.product.clone(),
@@ -192,19 +195,7 @@ impl Installation {
                 version: manifest.version.to_string(),
             });
         }
-        if manifest.version < installed.version {
-            return Err(Error::Older {
-                lowest: installed.version.to_string(),
-                found: manifest.version.to_string(),
-            });
-        }
-        let other_build = installed.manifest != self.release.digest();
-        if manifest.version == installed.version && other_build && manifest.created < installed.created {
-            return Err(Error::Older {
-                lowest: format!("{}, built {}", installed.version, installed.created),
-                found: format!("{}, built {}", manifest.version, manifest.created),
-            });
-        }
+        Floor::from(installed).refuse_older(manifest, "is installed")?;
         if manifest.version > installed.version && !manifest.upgrades_from.matches(&installed.version) {
             return Err(Error::CannotFollow {
                 expected: manifest.upgrades_from.to_string(),
@@ -212,22 +203,5 @@ impl Installation {
             });
         }
         Ok(())
-    }
-
-    /// Of what was installed here before an uninstall.
-    fn check_floor(&self) -> Result<()> {
-        let manifest = self.manifest();
-        match Floor::of(&self.places, self.product())? {
-            Some(floor) if manifest.version < floor.version => {
-                Err(Error::Older { lowest: floor.version.to_string(), found: manifest.version.to_string() })
-            }
-            Some(floor) if manifest.version == floor.version && manifest.created < floor.created => {
-                Err(Error::Older {
-                    lowest: format!("{}, built {}", floor.version, floor.created),
-                    found: format!("{}, built {}", manifest.version, manifest.created),
-                })
-            }
-            _ => Ok(()),
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use wt_keys::Utc;
 use wt_keys::console::Size;
+use wt_licensor::check::CLOCK_TOLERANCE_DAYS;
 use wt_licensor::{Reason, State, Verdict};
 use wt_manifests::stack::Run;
 
@@ -17,7 +18,6 @@ const DAYS_BAD: i64 = 7;
 /// A backup every day may be as old as a day and what it takes; one more that did not come is bad.
 const BACKUP_HOURS_WARN: i64 = 30;
 const BACKUP_HOURS_BAD: i64 = 54;
-const CLOCK_TOLERANCE_DAYS: u32 = 1;
 /// On a small file system, what is to be free is no more than this part of it.
 const SMALL_PART: u64 = 10;
 

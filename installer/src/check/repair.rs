@@ -1,7 +1,6 @@
-//! What stopped by itself is started again. What the operator stopped is not, and an engine that somebody stopped stays
-//! stopped.
+//! What stopped by itself is started again, a service that the swarm does not come to begin is made anew, and the host
+//! snapshot is written where it is not of this boot. What the operator stopped stays stopped, and so does an engine.
 
-use wt_licensor::install_key;
 use wt_manifests::stack::Run;
 
 use super::facts::{self, ServiceFact};
@@ -29,10 +28,7 @@ pub enum Repair {
 pub fn carry_out(installation: &Installation) -> Result<Vec<String>> {
     let mut done = Vec::new();
     if !host_snapshot::is_of_this_boot(installation)? || host_snapshot::is_ahead(installation) {
-        let places = &installation.places;
-        let key = install_key::load_or_make(&places.installation_key())?;
-        let (product, data_root) = (installation.product(), &installation.site.data_root);
-        host_snapshot::write(places, product, data_root, &key, (installation.clock)())?;
+        host_snapshot::renew(installation)?;
         done.push("wrote the host snapshot".to_owned());
     }
     let engine = match Engine::connect() {

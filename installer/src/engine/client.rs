@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::objects::{NAME_LABEL, STACK_LABEL};
+use super::objects::{MADE_FOR_LABEL, NAME_LABEL};
 use super::{Engine, SOCKET, Service};
 use crate::command::Command;
 use crate::{Error, Result};
@@ -21,7 +21,7 @@ impl Engine {
 
     /// Creates a secret; its value goes to the client's input and nowhere else.
     pub fn create_secret(&self, stack: &str, name: &str, object: &str, value: &[u8]) -> Result<()> {
-        let (stack, name) = (format!("{STACK_LABEL}={stack}"), format!("{NAME_LABEL}={name}"));
+        let (stack, name) = (format!("{MADE_FOR_LABEL}={stack}"), format!("{NAME_LABEL}={name}"));
         let args = ["secret", "create", "--label", &stack, "--label", &name, object, "-"];
         client("create a secret", &args, value).map(drop)
     }
@@ -31,6 +31,12 @@ impl Engine {
         let args = ["service", "update", "--force", "--detach", "--quiet", &service.id];
         client("restart a service", &args, b"").map(drop)
     }
+
+    /// Has a service run so many times, as it was specified last. Returns before its tasks are up.
+    pub fn scale_service(&self, id: &str, replicas: u64) -> Result<()> {
+        let args = ["service", "update", "--detach", "--quiet", "--replicas", &replicas.to_string(), id];
+        client("start a service", &args, b"").map(drop)
+    }
 }
 
 /// Gives the nodes new certificates, which live as long as the swarm now says: the first ones live 90 days whatever was
@@ -39,12 +45,6 @@ pub(super) fn renew_certificates(life_hours: i64) -> Result<()> {
     let life = format!("{life_hours}h");
     client("renew its certificates", &["swarm", "ca", "--rotate", "--quiet", "--cert-expiry", &life], b"")
         .map(drop)
-}
-
-/// Returns before the tasks are up.
-pub(super) fn scale(service: &str, replicas: u64) -> Result<()> {
-    let args = ["service", "update", "--detach", "--quiet", "--replicas", &replicas.to_string(), service];
-    client("start a service", &args, b"").map(drop)
 }
 
 fn client(action: &'static str, args: &[&str], input: &[u8]) -> Result<String> {

@@ -16,7 +16,7 @@ use wt_manifests::image::Image;
 use super::discard::is_name;
 use super::services::SERVICE_NAME_LABEL;
 use super::swarm::{LABEL, SwarmState};
-use super::{Engine, STACK_LABEL};
+use super::{Engine, STACK_LABEL, of_stack};
 use crate::{Error, Result};
 
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -48,7 +48,7 @@ impl Engine {
         loop {
             let services: Vec<String> =
                 self.services(stack)?.iter().map(|service| format!("{stack}_{}", service.name)).collect();
-            let filters = HashMap::from([("label".to_owned(), vec![format!("{STACK_LABEL}={stack}")])]);
+            let filters = of_stack(stack);
             let list = ListContainersOptions {
                 all: true,
                 filters: Some(filters),
@@ -80,7 +80,7 @@ impl Engine {
     fn remove_networks(&self, stack: &str) -> Result<()> {
         let started = Instant::now();
         loop {
-            let filters = HashMap::from([("label".to_owned(), vec![format!("{STACK_LABEL}={stack}")])]);
+            let filters = of_stack(stack);
             let list = ListNetworksOptions { filters: Some(filters) };
             let found = self.ask("list its networks", self.docker.list_networks(Some(list)))?;
             if found.is_empty() {

@@ -2,7 +2,7 @@
 //! followed, what comes, as it comes. Containers that are replaced, services that come back and an engine that is started
 //! anew are followed on.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use futures_util::stream::BoxStream;
 use tokio::sync::mpsc;
 use wt_keys::{Utc, time};
 
-use super::{Engine, STACK_LABEL};
+use super::{Engine, of_stack};
 use crate::{Error, Result};
 
 /// Lines that are on their way.
@@ -192,10 +192,8 @@ impl Follower {
 }
 
 async fn service_id(docker: &Docker, stack: &str, name: &str) -> Result<Option<String>, DockerError> {
-    let filters = HashMap::from([
-        ("label".to_owned(), vec![format!("{STACK_LABEL}={stack}")]),
-        ("name".to_owned(), vec![format!("{stack}_{name}")]),
-    ]);
+    let mut filters = of_stack(stack);
+    filters.insert("name".to_owned(), vec![format!("{stack}_{name}")]);
     let list = ListServicesOptions { filters: Some(filters), status: None };
     let full = format!("{stack}_{name}"); // the filter takes what begins like it as well
     let found = docker.list_services(Some(list)).await?.into_iter().find(|service| {

@@ -11,7 +11,7 @@ use super::Engine;
 use crate::Result;
 
 /// On what we made for a stack.
-pub(super) const STACK_LABEL: &str = "wt.for";
+pub(super) const MADE_FOR_LABEL: &str = "wt.for";
 /// What the stack calls it.
 pub(super) const NAME_LABEL: &str = "wt.name";
 
@@ -44,7 +44,7 @@ impl Engine {
         }
         let spec = ConfigSpec {
             name: Some(object.to_owned()),
-            labels: Some(HashMap::from([(STACK_LABEL.to_owned(), stack.to_owned())])),
+            labels: Some(HashMap::from([(MADE_FOR_LABEL.to_owned(), stack.to_owned())])),
             data: Some(STANDARD.encode(content)),
             ..ConfigSpec::default()
         };
@@ -83,7 +83,7 @@ impl Engine {
 }
 
 fn made_for(stack: &str) -> HashMap<String, Vec<String>> {
-    HashMap::from([("label".to_owned(), vec![format!("{STACK_LABEL}={stack}")])])
+    HashMap::from([("label".to_owned(), vec![format!("{MADE_FOR_LABEL}={stack}")])])
 }
 
 /// The names of what a service is given.

@@ -1,13 +1,13 @@
 //! Containers that are held still: frozen as they are. Swarm takes a frozen container for a running one, and the engine
 //! checks no health meanwhile.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use bollard::models::ContainerSummaryStateEnum;
 use bollard::query_parameters::ListContainersOptions;
 
 use super::services::SERVICE_NAME_LABEL;
-use super::{Engine, STACK_LABEL};
+use super::{Engine, of_stack};
 use crate::Result;
 
 /// A container that is up.
@@ -22,10 +22,8 @@ pub struct UpContainer {
 impl Engine {
     /// The containers of a stack on this host that are up, frozen or not.
     pub fn up_containers(&self, stack: &str) -> Result<Vec<UpContainer>> {
-        let filters = HashMap::from([
-            ("label".to_owned(), vec![format!("{STACK_LABEL}={stack}")]),
-            ("status".to_owned(), vec!["running".to_owned(), "paused".to_owned()]),
-        ]);
+        let mut filters = of_stack(stack);
+        filters.insert("status".to_owned(), vec!["running".to_owned(), "paused".to_owned()]);
         let list = ListContainersOptions { filters: Some(filters), ..ListContainersOptions::default() };
         let found = self.ask("list its containers", self.docker.list_containers(Some(list)))?;
         let prefix = format!("{stack}_");

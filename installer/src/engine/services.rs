@@ -4,15 +4,13 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use bollard::models::{self, Health, HealthStatusEnum, TaskState};
-use bollard::query_parameters::{
-    InspectContainerOptions, ListContainersOptions, ListServicesOptions, ListTasksOptions,
-};
+use bollard::query_parameters::{InspectContainerOptions, ListServicesOptions, ListTasksOptions};
 use wt_keys::console::Phase;
 use wt_keys::time;
 
 use super::health::{self, Wellness};
 use super::stuck::MADE_ANEW;
-use super::{Engine, STACK_LABEL};
+use super::{Engine, of_stack};
 use crate::{Error, Result};
 use wt_manifests::stack::{DIGEST_LABEL, SERVICE_LABEL};
 
@@ -72,7 +70,7 @@ pub struct Task {
 impl Engine {
     /// The services of a stack, by name. None where there is no swarm.
     pub fn services(&self, stack: &str) -> Result<Vec<Service>> {
-        let filters = Some(HashMap::from([("label".to_owned(), vec![format!("{STACK_LABEL}={stack}")])]));
+        let filters = Some(of_stack(stack));
         let list = ListServicesOptions { filters: filters.clone(), status: Some(true) };
         let services = match self.runtime.block_on(self.docker.list_services(Some(list))) {
             Err(bollard::errors::Error::DockerResponseServerError { status_code: NO_SWARM, .. }) => {
@@ -158,7 +156,11 @@ impl Engine {
         loop {
             let running: Vec<String> =
                 self.services(stack)?.into_iter().filter(|s| s.wanted > 0).map(|s| s.name).collect();
-            let left = self.containers(stack)?.into_iter().filter(|name| !running.contains(name));
+            let left = self
+                .up_containers(stack)?
+                .into_iter()
+                .map(|container| container.service)
+                .filter(|name| !running.contains(name));
             let left: Vec<String> = left.collect();
             if left.is_empty() {
                 return Ok(());
@@ -169,17 +171,6 @@ impl Engine {
             }
             std::thread::sleep(POLL);
         }
-    }
-
-    /// The services of which containers run on this host.
-    pub(super) fn containers(&self, stack: &str) -> Result<Vec<String>> {
-        let filters = Some(HashMap::from([("label".to_owned(), vec![format!("{STACK_LABEL}={stack}")])]));
-        let list = ListContainersOptions { filters, ..ListContainersOptions::default() };
-        let found = self.ask("list its containers", self.docker.list_containers(Some(list)))?;
-        let service = |labels: Option<HashMap<String, String>>| labels?.remove(SERVICE_NAME_LABEL);
-        let names = found.into_iter().filter_map(|container| service(container.labels));
-        let prefix = format!("{stack}_");
-        Ok(names.map(|name| name.strip_prefix(&prefix).unwrap_or(&name).to_owned()).collect())
     }
 }
 

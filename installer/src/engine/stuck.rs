@@ -71,8 +71,9 @@ impl Engine {
         if !services.iter().any(Service::is_pending) {
             return Ok(found);
         }
-        let (now, busy) = (self.now()?, self.containers(stack)?);
-        for service in services.into_iter().filter(|service| !busy.contains(&service.name)) {
+        let (now, up) = (self.now()?, self.up_containers(stack)?);
+        let is_up = |service: &Service| up.iter().any(|container| container.service == service.name);
+        for service in services.into_iter().filter(|service| !is_up(service)) {
             let Some((task, wait)) = waiting(&service, now) else { continue };
             let task = task.id.clone();
             let question = self.docker.inspect_service(&service.id, None::<InspectServiceOptions>);

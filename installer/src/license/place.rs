@@ -2,7 +2,6 @@ use std::path::{Path, PathBuf};
 
 use wt_keys::console::Progress;
 use wt_keys::{Error as KeyError, Sha256Digest, capped, durable, folder_of};
-use wt_licensor::install_key;
 use wt_licensor::licenses::LARGEST_LICENSE;
 
 use super::Offer;
@@ -28,9 +27,7 @@ impl Offer {
             trust_store::pin(&installation.places, trust)?;
         }
         // a host that differs from it has the days of it from now on
-        let key = install_key::load_or_make(&installation.places.installation_key())?;
-        let (product, data_root) = (installation.product(), &installation.site.data_root);
-        host_snapshot::write(&installation.places, product, data_root, &key, (installation.clock)())?;
+        host_snapshot::renew(installation)?;
         Ok(restarted)
     }
 

@@ -1,5 +1,4 @@
 use wt_keys::console::Progress;
-use wt_licensor::install_key;
 
 use super::{Need, Step};
 use crate::{Installation, Result, host_snapshot};
@@ -21,10 +20,7 @@ impl Step for WriteSnapshot {
     }
 
     fn apply(&self, installation: &Installation, _: &Progress) -> Result<String> {
-        let places = &installation.places;
-        let key = install_key::load_or_make(&places.installation_key())?;
-        let (product, data_root) = (installation.product(), &installation.site.data_root);
-        host_snapshot::write(places, product, data_root, &key, (installation.clock)())?;
-        Ok(places.snapshot(product).display().to_string())
+        host_snapshot::renew(installation)?;
+        Ok(installation.places.snapshot(installation.product()).display().to_string())
     }
 }
