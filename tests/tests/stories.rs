@@ -1,7 +1,7 @@
-//! The stories: real programs, real packages, a real engine, on real hosts without a network.
+//! The first story and what belongs to it: real programs, real packages, a real engine, on real hosts without a network.
 //!
-//! They need root, `tests/build`, `manifests/v5.2/prepare` and a lab; `./test` brings all of it. They share one bundle
-//! and one site, so they run one after another.
+//! All stories need root, `tests/build`, `manifests/v5.2/prepare` and a lab; `./test` brings all of it. Those of a file
+//! share one bundle and one site, so they run one after another.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
@@ -13,8 +13,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use wt_keys::{Chain, Signer, Utc};
-use wt_licensor::{License, Tag};
 use wt_tests::program::{Ran, key, run, shipped};
 use wt_tests::repository;
 use wt_tests::site::{PASSWORD, Site, State};
@@ -62,8 +60,6 @@ const LAYOUT: &str = "mongodb/standalone/db 750 10001\nmongodb/standalone/logs 7
     redis/standalone/db 750 10001\nredis/standalone/logs 750 10001\n\
     elasticsearch/db 750 10001\nelasticsearch/logs 750 10001\nseaweedfs 750 10001\nnginx/logs 750 10001\n";
 
-const PLACE: &str = "/opt/worktile/conf/apps/web/license.json";
-
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_bare_host_goes_to_licensed_and_no_packet_leaves_it() {
@@ -99,104 +95,6 @@ fn a_bare_host_goes_to_licensed_and_no_packet_leaves_it() {
         .says("grade C")
         .says("left out: machine-id: `uninitialized`");
     fingerprint("--sysroot bare").expect(2);
-}
-
-/// A license as the vendor's key would sign it with something else in it, which no desk signs.
-fn doctored(license: &Path, name: &str, change: impl FnOnce(&mut License, Utc)) -> PathBuf {
-    let signer = Signer::load(&key("license.key"), None, &|_| unreachable!("it has no passphrase")).unwrap();
-    let trusted = License::verify(&fs::read(license).unwrap(), &signer.trust).unwrap();
-    let mut document = (*trusted.document).clone();
-    change(&mut document, trusted.certificate.not_before);
-    let path = world().join(name);
-    fs::write(&path, Chain::seal(&document, &signer).unwrap().to_bytes()).unwrap();
-    path
-}
-
-#[test]
-#[ignore = "needs root and a lab of site hosts: ./test runs it"]
-fn a_license_is_checked_before_it_is_put_into_service() {
-    let (site, host) = (site(), &site().host);
-    let request = site.take("/opt/worktile/hw.json");
-    let sign = |name: &str, more: &[&str]| {
-        site.bring(&vendor::license_as(&world().join(name), &request, &key("license.key"), more))
-    };
-    let web = "docker ps -q --no-trunc -f name=worktile_web";
-    site.wt("license none.json")
-        .expect(1)
-        .says("`none.json`")
-        .says("hint: name the file that the vendor sent");
-    let good = sign("good.license", &["--seats", "100", "--modules", "messages,drive"]);
-    site.wt(&format!("license {good} --yes")).expect(0).says("MATCH (OK)");
-    assert!(host.http("/drive").contains("\"module\":\"drive\""));
-    let (page, before) = (host.http("/"), site.sh(web).stdout);
-    assert!(!page.contains("class=\"banner\"") && page.contains("goals: switched off"), "{page}");
-
-    // what the product would refuse goes nowhere
-    let signed = world().join(&good);
-    let expired = doctored(&signed, "expired.license", |license, begun| {
-        license.issued_at = begun;
-        (license.not_before, license.notify_at) = (begun, begun);
-        license.expires_at = Utc::from_unix(begun.unix() + 1).unwrap();
-        license.restrict_at = license.expires_at;
-    });
-    let other = doctored(&signed, "other.license", |license, _| license.product = "other".into());
-    let foreign = doctored(&signed, "foreign.license", |license, _| {
-        for bound in &mut license.binding.nodes[0].components {
-            bound.tags = vec![Tag::of("worktile", bound.kind, "of another machine")];
-        }
-    });
-    let damaged = world().join("damaged.license");
-    let mut bytes = fs::read(&signed).unwrap();
-    bytes[200] ^= 1;
-    fs::write(&damaged, bytes).unwrap();
-    for (file, code, words) in [
-        (expired, 4, "EXPIRED (EXPIRED)"),
-        (other, 4, "WRONG_PRODUCT (WRONG_PRODUCT)"),
-        (foreign, 4, "FOREIGN (HW_FOREIGN): the license is for another machine"),
-        (damaged, 3, "UNTRUSTED ("),
-    ] {
-        let refused = site.wt(&format!("license {} --yes", site.bring(&file))).expect(code);
-        refused.says(words).says("hint: ");
-        site.sh(&format!("cmp /root/{good} {PLACE} && test $(ls $(dirname {PLACE})/license* | wc -l) = 1"))
-            .expect(0);
-    }
-    site.wt("license foreign.license").expect(4).says("differs");
-    assert_eq!(before, site.sh(web).stdout, "web was not restarted");
-    assert!(host.http("/api/license").contains("\"MATCH\""), "the old one serves");
-
-    // what takes something away is asked about, and nobody is there to answer
-    let fewer = sign("fewer.license", &["--seats", "50", "--modules", "messages", "--days", "5"]);
-    let asked = site.wt(&format!("license {fewer}")).expect(2);
-    asked.says("100 → 50").says("fewer").says("switched off: drive").says("shorter");
-    site.sh(&format!("cmp /root/{good} {PLACE}")).expect(0);
-    // killed at any moment, the old one or the new one lies there, whole
-    for seconds in ["0.02", "0.05", "0.1", "0.2", "0.4", "0.8"] {
-        let killed = format!("timeout -s KILL {seconds} ./wt-install license {fewer} --yes");
-        site.sh(&format!("cd /root; {killed}; cmp {good} {PLACE} || cmp {fewer} {PLACE}")).expect(0);
-    }
-    site.within(30, "! pgrep -f '[d]ocker stack deploy'"); // a killed run leaves it to its end
-    site.wt(&format!("license {fewer} --yes")).expect(0).says("EXPIRES_SOON");
-    site.sh(&format!("cmp /root/{fewer} {PLACE} && test $(stat -c %U:%a {PLACE}) = root:644")).expect(0);
-    site.sh(&format!(
-        "cd /var/lib/wt-install/licenses && sha256sum * | grep ^$(sha256sum </root/{good} | head -c 64)"
-    ))
-    .expect(0);
-    assert!(host.http("/drive").contains("does not have the module `drive`"));
-    assert!(host.http("/messages").contains("\"module\""));
-    let page = host.http("/");
-    assert!(page.contains("class=\"banner\"") && page.contains("EXPIRES_SOON"), "{page}");
-
-    // the next term lies beside it, and nobody is warned any more
-    let begins = site.sh("date -d '+5 days' +%F").stdout;
-    let next = sign("next.license", &["--begins", begins.trim(), "--days", "300", "--modules", "*"]);
-    site.wt(&format!("license {next}"))
-        .expect(0)
-        .says("in force from")
-        .says("MATCH (OK)")
-        .says("renewed     until");
-    site.sh(&format!("cmp /root/{fewer} {PLACE} && cmp /root/{next} $(dirname {PLACE})/license-????????????????????????????????.json"))
-        .expect(0);
-    assert!(host.http("/drive").contains("does not have the module"), "not before it begins");
 }
 
 #[test]
@@ -382,71 +280,6 @@ fn a_secret_reaches_its_service_as_the_engines_secret_and_by_no_other_way() {
 
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
-fn a_killed_installation_is_run_again_and_a_strangers_license_is_refused() {
-    let theirs = license(site());
-    let stranger = bare_site_on("stranger", "debian-12");
-    let host = &stranger.host;
-    // as if killed between two packages: one is unpacked, what it needs is not
-    let unpack = Command::new("tar")
-        .arg("--zstd")
-        .arg("-xf")
-        .arg(first_bundle())
-        .arg("packages")
-        .current_dir(world())
-        .status();
-    assert!(unpack.unwrap().success());
-    host.put(&world().join("packages/debian-12"), "/root/half");
-    host.sh("dpkg --unpack /root/half/docker.io_*; rm -r /root/half; dpkg --audit").says("docker.io");
-    for seconds in ["0.3", "2", "5", "8"] {
-        host.sh(&format!("cd /root && timeout -s KILL {seconds} ./wt-install {BUNDLE}"));
-    }
-    host.sh(&format!("cd /root && ./wt-install {BUNDLE}")).expect(0);
-    host.sh(&format!("cd /root && ./wt-install {BUNDLE}")).expect(0).says("nothing to do");
-    let name = stranger.bring(&theirs);
-    stranger.wt(&format!("license {name}")).expect(4).says("FOREIGN (HW_FOREIGN)").says("hint: ");
-    host.sh(&format!("! test -e {PLACE}")).expect(0);
-    // put there by hand, it does not help either
-    host.put(&theirs, PLACE);
-    host.sh("/opt/worktile/bin/wt-install restart web").expect(0);
-    let answer = host.http("/api/license");
-    assert!(answer.contains("\"FOREIGN\""), "{answer}");
-    host.sh("/opt/worktile/bin/wt-install status").says("another machine");
-    let own = stranger.bring(&license(&stranger));
-    stranger.wt(&format!("license {own}")).expect(0).says("kept as ").says("MATCH (OK)");
-    assert!(host.http("/api/license").contains("\"MATCH\""));
-    a_copied_snapshot_is_refused(site(), &stranger);
-}
-
-/// Hosts of the lab share one kernel, and so one boot id. So `to` gets one of its own, for itself and for the container, as if
-/// its kernel showed it; the rest is as it is.
-fn a_copied_snapshot_is_refused(from: &Site, to: &Site) {
-    let boot_id = "/proc/sys/kernel/random/boot_id";
-    to.sh(&format!(
-        "echo 6a5b7c1e-0f5c-4f0e-9a37-4a2f5f0c9d11 >/run/wt/worktile/boot_id && \
-         mount --bind /run/wt/worktile/boot_id {boot_id} && \
-         mount --namespace $(docker inspect -f '{{{{.State.Pid}}}}' $(docker ps -qf name=worktile_web)) \
-             --bind /run/wt/boot_id {boot_id}"
-    ))
-    .expect(0);
-    let says = |text: &str| {
-        let answer = to.host.http("/api/license");
-        assert!(answer.contains(&format!("\"{text}\"")), "{text}: {answer}");
-    };
-    to.wt("fingerprint").expect(0);
-    says("MATCH");
-    to.host.put(&from.take("/run/wt/worktile/host.json"), "/run/wt/worktile/host.json");
-    says("SNAPSHOT_STALE");
-    to.wt("license").expect(4).says("from another host, or from before its last start").says("hint: ");
-    to.wt("fingerprint").expect(0);
-    says("MATCH");
-    // with the license that goes with it, too
-    to.host.put(&license(from), PLACE);
-    to.host.put(&from.take("/run/wt/worktile/host.json"), "/run/wt/worktile/host.json");
-    to.wt("license").expect(4).says("UNREADABLE (SNAPSHOT_STALE)");
-}
-
-#[test]
-#[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn a_host_that_does_not_fit_is_refused_before_the_first_change() {
     let (host, before) = (&site().host, site().state());
     let install = |more: &str| host.sh(&format!("cd /root && {more}"));
@@ -510,100 +343,6 @@ fn an_image_that_the_engine_does_not_have_is_named() {
 }
 
 #[test]
-#[ignore = "needs the programs as shipped: ./test runs it"]
-fn a_release_that_is_not_there_is_answered_with_those_that_are() {
-    run("wt-bundle", &repository(), ["build", "v9.9", "--key", text(&key("bundle.key"))])
-        .expect(1)
-        .says("no release `v9.9` here")
-        .says("v5.2");
-}
-
-#[test]
-#[ignore = "needs the programs as shipped: ./test runs it"]
-fn a_file_that_is_no_request_is_refused() {
-    let path = world().join("no-hw.json");
-    for wrong in ["", "{}", "{\"cpu\": \"x\"}", "hello"] {
-        fs::write(&path, wrong).unwrap();
-        run("wt-license", &world(), ["sign", text(&path), "--key", text(&key("license.key")), "--yes"])
-            .expect(3);
-    }
-}
-
-#[test]
-#[ignore = "needs the programs as shipped: ./test runs it"]
-fn a_damaged_bundle_ends_with_exit_code_3() {
-    let damaged = world().join("damaged.tar.zst");
-    fs::copy(first_bundle(), &damaged).unwrap();
-    let file = fs::OpenOptions::new().read(true).write(true).open(&damaged).unwrap();
-    let length = file.metadata().unwrap().len();
-    let verify = || run("wt-install", &world(), ["verify", text(&damaged), "-q"]);
-    verify().expect(0);
-    // every part of the head that is read apart, and a bit of every chunk
-    let places = [0, 8, 9, 12, 13, 16, 17, 60, 5000].into_iter().chain((70_000..length).step_by(4 << 20));
-    for at in places.chain([length - 1]) {
-        let mut byte = [0];
-        file.read_exact_at(&mut byte, at).unwrap();
-        file.write_all_at(&[byte[0] ^ 1], at).unwrap();
-        verify().expect(3);
-        file.write_all_at(&byte, at).unwrap();
-    }
-    verify().expect(0);
-    file.set_len(length - 1).unwrap();
-    verify().expect(3).says("is cut short at");
-    file.set_len(length + 1).unwrap();
-    verify().expect(3);
-    file.set_len(length).unwrap();
-    run("wt-keys", &world(), ["init", "--dir", "other-keys", "--no-passphrase", "-q"]).expect(0);
-    fs::copy(first_bundle(), &damaged).unwrap();
-    run("wt-install", &world(), ["verify", text(&damaged), "--trust", "other-keys/trust.json"])
-        .expect(3)
-        .says("not trusted");
-}
-
-#[test]
-#[ignore = "needs the programs as shipped: ./test runs it"]
-fn what_customers_get_is_static_and_cannot_issue() {
-    // what each program may contain of these
-    let issuing =
-        ["issue_certificate", "issue_next_trust", "HeadlessBundle", "assemble_bundle", "issue_license"];
-    for (program, may) in [
-        ("wt-install", [false, false, false, false, false]),
-        ("wt-license", [false, false, false, false, true]),
-        ("wt-keys", [true, true, false, false, false]),
-        ("wt-bundle", [false, false, true, true, false]),
-    ] {
-        let ldd = Ran::of(Command::new("ldd").arg(shipped(program)));
-        let said = format!("{}{}", ldd.stdout, ldd.stderr);
-        assert!(
-            said.contains("statically linked") || said.contains("not a dynamic executable"),
-            "{program}: {said}"
-        );
-        let symbols = Ran::of(Command::new("nm").arg(shipped(program))).expect(0).stdout;
-        for (name, may) in issuing.iter().zip(may) {
-            assert_eq!(symbols.contains(name), may, "{name} in {program}");
-        }
-    }
-}
-
-#[test]
-#[ignore = "needs the programs as shipped: ./test runs it"]
-fn every_command_of_the_readme_is_one_that_the_programs_know() {
-    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
-    let blocks = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let mut seen = 0;
-    for line in blocks.flat_map(str::lines).filter(|line| line.starts_with("wt-")) {
-        let words: Vec<&str> = line.split('#').next().unwrap().split_whitespace().collect();
-        let verb = words[1..].iter().find(|word| !word.starts_with('-') && !word.contains('.'));
-        let help = run(words[0], &world(), verb.into_iter().copied().chain(["--help"])).expect(0).stdout;
-        for flag in words.iter().filter(|word| word.starts_with("--")) {
-            assert!(help.contains(flag), "{line}: no {flag} in\n{help}");
-        }
-        seen += 1;
-    }
-    assert!(seen >= 9, "the README has lost its walk");
-}
-
-#[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn the_page_on_checking_by_hand_is_true() {
     let page = fs::read_to_string(repository().join("docs/verify-by-hand.md")).unwrap();
@@ -643,19 +382,4 @@ fn the_page_on_checking_by_hand_is_true() {
     file.write_all_at(b"!", file.metadata().unwrap().len() / 2).unwrap();
     let found = by_hand(&script);
     assert!(found.code != 0 && !found.stdout.contains("good: every chunk"), "{}", found.stdout);
-}
-
-#[test]
-#[ignore = "needs the programs as shipped: ./test runs it"]
-fn a_handover_folder_has_the_installer_that_takes_its_bundle() {
-    let handover = |folder: &str| {
-        let trust = key("trust.json");
-        run("wt-bundle", &world(), ["handover", BUNDLE, "-o", folder, "--trust", text(&trust)])
-    };
-    handover("handed").expect(0).says("fingerprints");
-    let folder = world().join("handed");
-    Ran::of(Command::new("sha256sum").args(["--quiet", "-c", "SHA256SUMS"]).current_dir(&folder)).expect(0);
-    let mut verify = Command::new(folder.join("wt-install"));
-    Ran::of(verify.args(["verify", BUNDLE]).current_dir(&folder)).expect(0).says("good: the signature");
-    handover("handed").expect(1).says("there already");
 }
