@@ -13,6 +13,8 @@ use rustix::fs::{
     fstat, fsync, futimens, linkat, mkdirat, openat, readlinkat, statat, symlinkat, utimensat,
 };
 
+use crate::access::Access;
+
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// An open folder.
@@ -123,8 +125,8 @@ impl Folder {
         attributes.give(&self.0)
     }
 
-    pub fn set_mode(&self, mode: u32) -> io::Result<()> {
-        Ok(fchmod(&self.0, Mode::from_raw_mode(mode))?)
+    pub fn set_access(&self, access: Access) -> io::Result<()> {
+        access.give(&self.0)
     }
 
     /// Whether it is the folder that has this path now.

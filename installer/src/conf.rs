@@ -2,7 +2,8 @@
 //!
 //! For each file there are three texts: what was rendered last, what is there, what is to be rendered now. An edit is
 //! never lost: where the release changed other lines, both changes are joined; where it changed the same lines, the
-//! operator's text stays and the release's is put beside it as `NAME.new`.
+//! operator's text stays and the release's is put beside it as `NAME.new`. A file that is there keeps its owner and mode.
+//! A link counts as an edit and stays: what it leads to may be private, and is written to no file that others can read.
 
 mod change;
 pub mod left;
@@ -17,11 +18,14 @@ use wt_keys::{Sha256Digest, durable, folder_of};
 
 pub use self::change::{Change, reconcile};
 pub use self::variables::Values;
+use crate::access::{self, Access};
 use crate::release::Release;
 use crate::{Error, Installation, Places, Result, SiteFile, home};
 
 const TEMPLATE_LIMIT: u64 = 4 << 20;
 pub const NEW: &str = "new";
+/// What a file that was not there gets: services of any user read it.
+pub(crate) const MODE: u32 = 0o644;
 
 /// A configuration file as the release has it, and where its three texts are.
 #[derive(Debug)]
@@ -92,7 +96,7 @@ impl Conf {
             let change = file.change()?;
             if let Some((path, text)) = file.outcome(&change) {
                 durable::create_folder(&folder_of(&path), 0o755)?;
-                durable::write_if_changed(&path, text.as_bytes(), 0o644)?;
+                access::rewrite(&path, text.as_bytes(), Access::own(MODE))?;
                 touched.push((file.name.as_str(), change));
             }
             durable::create_folder(&folder_of(&file.record), 0o700)?;
@@ -104,10 +108,7 @@ impl Conf {
 
 impl ConfFile {
     pub fn change(&self) -> Result<Change> {
-        Ok(match content(&self.path)? {
-            None => Change::Write,
-            Some(found) => reconcile(self.before.as_deref(), &found, &self.wanted),
-        })
+        decide(&self.path, self.before.as_deref(), &self.wanted)
     }
 
     /// Whether something is left to be done about it.
@@ -127,6 +128,15 @@ impl ConfFile {
     }
 }
 
+/// What is to become of the file at `path`, which is to say `wanted`.
+fn decide(path: &Path, before: Option<&str>, wanted: &str) -> Result<Change> {
+    let Some(found) = content(path)? else { return Ok(Change::Write) };
+    Ok(match reconcile(before, &found, wanted) {
+        Change::Write | Change::Join(_) if path.is_symlink() => Change::OfferBeside,
+        change => change,
+    })
+}
+
 /// What a release's templates rendered to, kept with it.
 pub fn rendered(places: &Places, manifest: &Sha256Digest) -> PathBuf {
     places.release_state(manifest).join("rendered")
@@ -142,5 +152,86 @@ fn content(path: &Path) -> Result<Option<Vec<u8>>> {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("read", path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+
+    use super::*;
+
+    const BEFORE: &str = "a\nb\nc\nd\n";
+    const WANTED: &str = "a\nb\nc\nD\n";
+
+    /// A file that says `found` where there is one, and what the release makes of it.
+    fn conf(root: &Path, found: Option<&str>) -> Conf {
+        let path = root.join("web/a.js");
+        fs::create_dir_all(folder_of(&path)).unwrap();
+        if let Some(found) = found {
+            fs::write(&path, found).unwrap();
+        }
+        let (before, record) = (Some(BEFORE.to_owned()), root.join("record/a.js"));
+        Conf {
+            files: vec![ConfFile { name: "web/a.js".into(), path, wanted: WANTED.into(), before, record }],
+        }
+    }
+
+    /// Mode, owner, group.
+    pub(super) fn access(path: &Path) -> (u32, u32, u32) {
+        let found = path.symlink_metadata().unwrap();
+        (found.mode() & 0o7777, found.uid(), found.gid())
+    }
+
+    /// Root gives it to somebody else, anybody else only narrows it.
+    pub(super) fn narrow(path: &Path, mode: u32) -> (u32, u32, u32) {
+        if rustix::process::geteuid().is_root() {
+            chown(path, Some(1234), Some(5678)).unwrap();
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        access(path)
+    }
+
+    #[test]
+    fn a_file_keeps_its_owner_and_mode_and_a_new_one_can_be_read_by_all() {
+        let joined = "A\nb\nc\nD\n";
+        for (found, says) in [(Some(BEFORE), WANTED), (Some("A\nb\nc\nd\n"), joined), (None, WANTED)] {
+            for mode in [0o600, 0o640] {
+                let root = tempfile::tempdir().unwrap();
+                let conf = conf(root.path(), found);
+                let path = &conf.files[0].path;
+                let own = (MODE, access(root.path()).1, access(root.path()).2);
+                let expected = found.map_or(own, |_| narrow(path, mode));
+                conf.write().unwrap();
+                assert_eq!((fs::read_to_string(path).unwrap().as_str(), access(path)), (says, expected));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_put_beside_a_file_keeps_its_owner_and_mode_too() {
+        let root = tempfile::tempdir().unwrap();
+        let conf = conf(root.path(), Some("a\nb\nc\nX\n"));
+        let beside = root.path().join("web/a.js.new");
+        conf.write().unwrap();
+        assert_eq!(access(&beside).0, MODE);
+        let expected = narrow(&beside, 0o600);
+        conf.write().unwrap();
+        assert_eq!((fs::read_to_string(&beside).unwrap().as_str(), access(&beside)), (WANTED, expected));
+    }
+
+    #[test]
+    fn a_link_stays_and_what_it_leads_to_is_not_copied() {
+        for found in [BEFORE, "A secret\nb\nc\nd\n"] {
+            let root = tempfile::tempdir().unwrap();
+            let conf = conf(root.path(), None);
+            let (path, elsewhere) = (&conf.files[0].path, root.path().join("elsewhere"));
+            fs::write(&elsewhere, found).unwrap();
+            symlink(&elsewhere, path).unwrap();
+            conf.write().unwrap();
+            assert!(path.is_symlink());
+            assert_eq!(fs::read_to_string(&elsewhere).unwrap(), found);
+            assert_eq!(fs::read_to_string(root.path().join("web/a.js.new")).unwrap(), WANTED);
+        }
     }
 }

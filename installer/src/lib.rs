@@ -4,6 +4,7 @@
 //! again and ends in the same place; a run with nothing to do changes nothing. Refuses: what the bundle does not vouch
 //! for; to take the engine's word for what it has loaded; to open a connection off the host but to the site's own mail server.
 
+pub mod access;
 pub mod backup;
 pub mod beneath;
 pub mod certificate;
