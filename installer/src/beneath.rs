@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid, chownat, fchmod, fchown,
-    fstat, fsync, futimens, linkat, mkdirat, openat, readlinkat, statat, symlinkat, utimensat,
+    fstat, fsync, futimens, linkat, mkdirat, openat, readlinkat, statat, symlinkat, unlinkat, utimensat,
 };
 
 use crate::access::Access;
@@ -105,6 +105,10 @@ impl Folder {
         let (user, group) = attributes.owner();
         chownat(&self.0, name, user, group, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(utimensat(&self.0, name, &attributes.times(), AtFlags::SYMLINK_NOFOLLOW)?)
+    }
+
+    pub fn remove_file(&self, name: &OsStr) -> io::Result<()> {
+        Ok(unlinkat(&self.0, name, AtFlags::empty())?)
     }
 
     /// Another name for `file`, which lies in `folder`.

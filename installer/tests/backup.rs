@@ -4,12 +4,14 @@
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File, FileTimes};
+use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use rustix::fs::inotify;
 use wt_installer::backup::bounds::DEEPEST;
 use wt_installer::backup::data_reader::{Look, Visitor};
 use wt_installer::backup::data_writer::{DataWriter, Written};
@@ -340,6 +342,70 @@ fn a_run_that_was_killed_leaves_nothing_that_looks_like_a_backup() {
     );
     drop(theirs);
     assert_eq!(fs::read_dir(world.backups()).unwrap().count(), 0);
+}
+
+/// What is removed from a folder meanwhile, in this order.
+fn removed_from(folder: &Path, work: impl FnOnce()) -> Vec<String> {
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+    inotify::add_watch(&watch, folder, inotify::WatchFlags::DELETE).unwrap();
+    work();
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    let mut events = inotify::Reader::new(&watch, &mut buffer);
+    let mut names = Vec::new();
+    while let Ok(event) = events.next() {
+        names.extend(event.file_name().map(|name| name.to_str().unwrap().to_owned()));
+    }
+    names
+}
+
+#[test]
+fn a_backup_loses_its_data_first_and_last_the_key_that_says_whose_it_is() {
+    let pair = Pair::generate();
+    for (recipients, data) in [(&[][..], "data.tar.zst"), (&[pair.public.as_str()], "data.tar.zst.age")] {
+        let world = World::new();
+        let old = world.back_up(recipients).folder;
+        let (made, now) = (world.backups().join("made"), "2026-12-01T00:00:00Z".parse().unwrap());
+        let removed = removed_from(&old, || {
+            retention::keep_newest(&made, now, "acme", &insecure_key(1), 1).unwrap();
+        });
+        assert_eq!(removed, [data, LIST, KEY]);
+        assert_eq!(fs::read_dir(world.backups()).unwrap().count(), 0);
+    }
+    // so does one that was never finished
+    let world = World::new();
+    let unfinished = Unfinished::create(&world.backups(), "acme-1.backup", &insecure_key(1)).unwrap();
+    unfinished.make_data(false).unwrap();
+    let place = world.backups().join("acme-1.backup.unfinished");
+    assert_eq!(removed_from(&place, || drop(unfinished)), ["data.tar.zst", KEY]);
+}
+
+#[test]
+fn what_a_killed_removal_left_is_removed_and_what_may_be_somebody_elses_is_not() {
+    let key = |number| insecure_key(number).public().to_pem();
+    let (own, others) = (&*key(1), &*key(2));
+    let data = ("data.tar.zst", "data");
+    for (what, files, goes) in [
+        ("nothing was removed", &[(KEY, own), (LIST, "{}"), data][..], true),
+        ("without its data", &[(KEY, own), (LIST, "{}")], true),
+        ("without its list", &[(KEY, own)], true),
+        ("the folder alone", &[], true),
+        ("the key was not written yet", &[(KEY, "")], true),
+        ("the key was lost", &[(KEY, ""), (LIST, "{}"), data], true),
+        ("with something else", &[(KEY, ""), data, ("notes", "")], false),
+        ("nobody's", &[data], false),
+        ("somebody else's", &[(KEY, others), data], false),
+    ] {
+        let world = World::new();
+        let folder = world.backups().join("acme-1.0.0-2026-11-24T020000Z.backup.unfinished");
+        fs::create_dir(&folder).unwrap();
+        for (name, text) in files {
+            fs::write(folder.join(name), text).unwrap();
+        }
+        retention::remove_leftovers(&world.backups(), "acme", &insecure_key(1)).unwrap();
+        assert_eq!(!folder.exists(), goes, "{what}");
+        let left = fs::read_dir(&folder).map_or(0, Iterator::count);
+        assert_eq!(left, if goes { 0 } else { files.len() }, "{what}: all of it or nothing");
+    }
 }
 
 #[test]

@@ -63,6 +63,37 @@ pub fn data_name(encrypted: bool) -> &'static str {
     if encrypted { ENCRYPTED } else { DATA }
 }
 
+/// What is large goes first, and last what says whose it is: killed in between, the next run still knows it for ours.
+pub(super) fn remove(path: &Path) -> Result<()> {
+    let failed = |error| Error::io("remove", path)(error);
+    let folder = Folder::open(path).map_err(failed)?;
+    for name in [DATA, ENCRYPTED, LIST] {
+        match folder.remove_file(OsStr::new(name)) {
+            // a folder that somebody made goes with the rest
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) => {}
+            removed => removed.map_err(failed)?,
+        }
+    }
+    folder.sync().map_err(failed)?;
+    Ok(durable::remove_folder(path)?)
+}
+
+/// Whether a run of the installation with this key was killed while it made the backup in this folder, or removed it. One
+/// that is killed before the key is written leaves an empty folder, or an empty key; what else lies there may be somebody's.
+pub(super) fn is_leftover(path: &Path, own: &PublicKey) -> Result<bool> {
+    let folder = open(path, KEY)?;
+    let failed = |error| Error::io("read", path)(error);
+    let only = |known: &[&str]| {
+        let names = folder.names(known.len()).map_err(failed)?;
+        Ok(names.is_some_and(|names| names.iter().all(|name| known.iter().any(|known| name == known))))
+    };
+    match folder.file(OsStr::new(KEY)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => only(&[]),
+        Ok(Some(file)) if file.metadata().map_err(failed)?.len() == 0 => only(&[DATA, ENCRYPTED, LIST, KEY]),
+        _ => Ok(claim(&folder, path)? == *own),
+    }
+}
+
 /// The key that a backup says it is signed with.
 pub fn claimed_signer(folder: &Path) -> Result<PublicKey> {
     claim(&open(folder, KEY)?, folder)
@@ -245,7 +276,7 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if !self.published {
-            let _ = fs::remove_dir_all(&self.path);
+            let _ = remove(&self.path);
         }
     }
 }

@@ -4,9 +4,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use wt_keys::{KeyId, PublicKey, SigningKey, Utc, durable};
+use wt_keys::{KeyId, PublicKey, SigningKey, Utc};
 
-use super::folder::{Backup, KEY, LIST, SUFFIX, Summary, UNFINISHED, claim, claimed_signer, data_name, open};
+use super::folder::{
+    self, Backup, KEY, LIST, SUFFIX, Summary, UNFINISHED, claim, data_name, is_leftover, open,
+};
 use crate::{Error, Result};
 
 /// What lies in a folder of backups.
@@ -62,9 +64,8 @@ pub fn ours(parent: &Path, product: &str, own: &PublicKey, now: Utc) -> Result<V
 pub fn remove_leftovers(parent: &Path, product: &str, key: &SigningKey) -> Result<()> {
     let suffix = format!("{SUFFIX}.{UNFINISHED}");
     for path in named(parent, product, &suffix)? {
-        // one of which not even the key was written is younger than that, or nobody's
-        if claimed_signer(&path).is_ok_and(|found| found == key.public()) || is_empty(&path) {
-            durable::remove_folder(&path)?;
+        if is_leftover(&path, &key.public()).unwrap_or(false) {
+            folder::remove(&path)?;
         }
     }
     Ok(())
@@ -103,7 +104,7 @@ fn remove(backup: &Summary) -> Result<bool> {
     }
     let going = backup.folder.with_added_extension(UNFINISHED);
     fs::rename(&backup.folder, &going).map_err(failed)?;
-    durable::remove_folder(&going)?;
+    folder::remove(&going)?;
     Ok(true)
 }
 
@@ -124,8 +125,4 @@ fn named(parent: &Path, product: &str, suffix: &str) -> Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
-}
-
-fn is_empty(folder: &Path) -> bool {
-    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
