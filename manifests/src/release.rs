@@ -148,6 +148,8 @@ pub struct Healthcheck {
     pub interval: Option<String>,
     pub timeout: Option<String>,
     pub start_period: Option<String>,
+    /// Until it is well for the first time; engines before 25 go by `interval`.
+    pub start_interval: Option<String>,
     pub retries: Option<u32>,
 }
 

@@ -99,6 +99,7 @@ impl Draft {
             let (own, after) = rest.split_once("[[image]]").expect("an image behind it");
             let own = own
                 .replace("\"probe\"]", "\"probe\", \"/never\"]")
+                .replace("interval = \"5s\"", "interval = \"2s\"")
                 .replace("retries = 10, start_period = \"10s\"", "retries = 2, start_period = \"1s\"");
             format!("{before}{image}{own}[[image]]{after}")
         });

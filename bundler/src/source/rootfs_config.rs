@@ -54,6 +54,8 @@ struct Health<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     start_period: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    start_interval: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     retries: Option<u32>,
 }
 
@@ -107,6 +109,7 @@ fn health(check: &Healthcheck) -> Health<'_> {
         interval: time(&check.interval),
         timeout: time(&check.timeout),
         start_period: time(&check.start_period),
+        start_interval: time(&check.start_interval),
         retries: check.retries,
     }
 }
@@ -130,7 +133,7 @@ pub fn check(image: &ImageName, config: &RootfsConfig) -> Result<()> {
             "a list that begins with `CMD` or `CMD-SHELL`",
         );
     }
-    let times = [&check.interval, &check.timeout, &check.start_period];
+    let times = [&check.interval, &check.timeout, &check.start_period, &check.start_interval];
     match times.into_iter().flatten().find(|time| nanoseconds(time).is_none()) {
         Some(time) => wrong("healthcheck", time, "a time such as `500ms`, `2s` or `1m30s`"),
         None => Ok(()),
@@ -196,6 +199,7 @@ mod tests {
                 interval: Some("2s".into()),
                 timeout: None,
                 start_period: None,
+                start_interval: Some("500ms".into()),
                 retries: Some(3),
             }),
             ..RootfsConfig::default()
@@ -208,7 +212,7 @@ mod tests {
             concat!(
                 r#"{"architecture":"amd64","config":{"User":"10001:10001","ExposedPorts":{"8080/tcp":{}},"#,
                 r#""Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin","X=1"],"#,
-                r#""Entrypoint":["/a","b"],"Healthcheck":{"Test":["CMD","/a"],"Interval":2000000000,"Retries":3}},"#,
+                r#""Entrypoint":["/a","b"],"Healthcheck":{"Test":["CMD","/a"],"Interval":2000000000,"StartInterval":500000000,"Retries":3}},"#,
                 r#""created":"2000-01-01T00:00:00Z","#,
                 r#""history":[{"created":"2000-01-01T00:00:00Z","created_by":"wt-bundle: rootfs"}],"os":"linux","#,
                 r#""rootfs":{"type":"layers","diff_ids":["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]}}"#
