@@ -188,47 +188,83 @@ impl Sweep<'_> {
         (was_killed, wrong.map(|wrong| format!("after a kill at {name}: {wrong}")))
     }
 
-    /// `points` are those whose scripts it runs.
-    fn run(&mut self, what: &str, points: &[&str]) {
+    /// `scripts` are those that it runs; `part` of so many is this site's.
+    fn run(&mut self, scripts: &[&str], part: usize, parts: usize) -> [Kills; 2] {
         let (lines, calls) = self.points();
-        for point in points {
-            assert!(
-                self.end.contains(&format!("/data/noted/{point} ")),
-                "{point} has not run:\n{}",
-                self.end
-            );
+        for script in scripts {
+            let ran = self.end.contains(&format!("/data/noted/{script} "));
+            assert!(ran, "{script} has not run:\n{}", self.end);
         }
-        let (lines_killed, lines_tried) = self.kill_at_some(&lines);
-        assert_eq!(lines_killed, lines_tried, "{what}: every run writes these lines");
-        let (calls_killed, calls_tried) = self.kill_at_some(&calls);
-        assert!(calls_killed * 2 > calls_tried, "{what}: only {calls_killed} of {calls_tried} were killed");
-        println!(
-            "{what}: killed at {lines_killed} of {} beginnings and ends of steps and {calls_killed} of {} system calls, \
-             and ended well each time",
-            lines.len(),
-            calls.len()
-        );
+        [lines, calls].map(|points| self.kill_at_some(&points, part, parts))
     }
 
-    /// How many runs were killed, and how many were to be.
-    fn kill_at_some(&self, points: &[Point]) -> (usize, usize) {
-        let all = std::env::var_os("WT_TEST_ALL").is_some();
-        let sample = number("WT_TEST_POINTS").unwrap_or(SAMPLE).max(1);
-        let step = if all { 1 } else { points.len().div_ceil(sample) };
+    fn kill_at_some(&self, points: &[Point], part: usize, parts: usize) -> Kills {
+        let most = number("WT_TEST_POINTS").unwrap_or(if all() { points.len() } else { SAMPLE });
+        let step = points.len().div_ceil(most.max(1)).max(1);
         let first = number("WT_TEST_SEED").unwrap_or(step / 2) % step; // the same each time, unless somebody asks for others
-        let tried: Vec<_> = points.iter().skip(first).step_by(step).collect();
+        let tried: Vec<_> = points.iter().skip(first).step_by(step).skip(part).step_by(parts).collect();
         let (mut killed, mut all_wrong) = (0, Vec::new());
         for (point, number) in tried.iter().zip(1..) {
             let (was_killed, wrong) = self.kill_at(point);
             killed += usize::from(was_killed);
             if number % 50 == 0 || wrong.is_some() {
-                eprintln!("{number} of {} points; {}", tried.len(), wrong.as_deref().unwrap_or(""));
+                let (name, wrong) = (self.site.host.name, wrong.as_deref().unwrap_or_default());
+                eprintln!("{name}: {number} of {} points; {wrong}", tried.len());
             }
             all_wrong.extend(wrong);
         }
         assert!(all_wrong.is_empty(), "{} of {}:\n{}", all_wrong.len(), tried.len(), all_wrong.join("\n"));
-        (killed, tried.len())
+        Kills { killed, tried: tried.len(), there: points.len() }
     }
+}
+
+/// How many runs were killed, how many were to be, and how many points there are.
+#[derive(Clone, Copy, Default)]
+struct Kills {
+    killed: usize,
+    tried: usize,
+    there: usize,
+}
+
+impl Kills {
+    fn with(self, other: Self) -> Self {
+        let there = self.there.max(other.there);
+        Self { killed: self.killed + other.killed, tried: self.tried + other.tried, there }
+    }
+}
+
+/// On one site; all points on several at once, since they wait more than they work. `begin` brings a site to where it begins,
+/// and says what is killed there and what brings it back.
+fn sweep(
+    what: &str,
+    scripts: &[&str],
+    names: &[&'static str],
+    begin: impl Fn(&Site) -> (String, String) + Sync,
+) {
+    let names = if all() { names } else { &names[..1] };
+    let on = |part: usize| {
+        let site = site(names[part]);
+        let (bundle, back) = begin(&site);
+        let tried = Sweep { site: &site, bundle, back, end: String::new() }.run(scripts, part, names.len());
+        site.host.down();
+        tried
+    };
+    let parts: Vec<[Kills; 2]> = std::thread::scope(|scope| {
+        let sites: Vec<_> = (0..names.len()).map(|part| scope.spawn(move || on(part))).collect();
+        sites.into_iter().map(|site| site.join().expect("a site at which something is wrong")).collect()
+    });
+    let [lines, calls] =
+        [0, 1].map(|kind| parts.iter().map(|part| part[kind]).fold(Kills::default(), Kills::with));
+    assert_eq!(lines.killed, lines.tried, "{what}: every run writes these lines");
+    assert!(calls.killed * 2 > calls.tried, "{what}: only {} of {} were killed", calls.killed, calls.tried);
+    println!(
+        "{what}: killed at {} of {} beginnings and ends of steps and {} of {} system calls, and ended well each time",
+        lines.killed, lines.there, calls.killed, calls.there
+    );
+}
+
+fn all() -> bool {
+    std::env::var_os("WT_TEST_ALL").is_some()
 }
 
 fn number(variable: &str) -> Option<usize> {
@@ -253,24 +289,24 @@ fn site(name: &'static str) -> Site {
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn an_installation_that_was_killed_is_mended_by_the_next_run() {
-    let site = site("first");
-    let bundle = site.bring(&release("1.0.0"));
-    Sweep { site: &site, bundle, back: FORGET.into(), end: String::new() }.run("installation", &AT_INSTALL);
-    site.host.down();
+    let bundle = release("1.0.0");
+    let names = ["first-1", "first-2", "first-3", "first-4"];
+    sweep("installation", &AT_INSTALL, &names, |site| (site.bring(&bundle), FORGET.into()));
 }
 
 #[test]
 #[ignore = "needs root and a lab of site hosts: ./test runs it"]
 fn an_upgrade_that_was_killed_is_mended_by_the_next_run() {
-    let site = site("next");
-    site.install(&release("1.0.0")).expect(0);
-    let kept = site.sh("ls /var/lib/wt-install/releases").expect(0).stdout;
-    let back = format!(
-        "cd /root && ./wt-install rollback --yes >/dev/null 2>&1
-         rm -f /data/noted/*-upgrade; cd /var/lib/wt-install/releases && ls | grep -v {} | xargs -r rm -r; docker container prune -f >/dev/null; docker image rm small/one:1.1.0 >/dev/null",
-        kept.trim()
-    );
-    let bundle = site.bring(&release("1.1.0"));
-    Sweep { site: &site, bundle, back, end: String::new() }.run("upgrade", &AT_UPGRADE);
-    site.host.down();
+    let bundles = ["1.0.0", "1.1.0"].map(release);
+    let names = ["next-1", "next-2", "next-3", "next-4"];
+    sweep("upgrade", &AT_UPGRADE, &names, |site| {
+        site.install(&bundles[0]).expect(0);
+        let kept = site.sh("ls /var/lib/wt-install/releases").expect(0).stdout;
+        let back = format!(
+            "cd /root && ./wt-install rollback --yes >/dev/null 2>&1
+             rm -f /data/noted/*-upgrade; cd /var/lib/wt-install/releases && ls | grep -v {} | xargs -r rm -r; docker container prune -f >/dev/null; docker image rm small/one:1.1.0 >/dev/null",
+            kept.trim()
+        );
+        (site.bring(&bundles[1]), back)
+    });
 }
