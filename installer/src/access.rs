@@ -1,5 +1,6 @@
 //! Whose a file is and who may read it, kept where another takes its place.
 
+use std::fs;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -64,9 +65,13 @@ pub fn write(path: &Path, bytes: &[u8], access: Access) -> Result<()> {
     Ok(nameless.replace(path)?)
 }
 
-/// The same for a file that keeps the owner and mode that it has; one that is not there gets `otherwise`.
+/// The same for a file that keeps the owner and mode that it has; one that is not there gets `otherwise`. One that says so
+/// already is left alone.
 pub fn rewrite(path: &Path, bytes: &[u8], otherwise: Access) -> Result<()> {
-    write(path, bytes, Access::at(path)?.unwrap_or(otherwise))
+    match Access::at(path)? {
+        Some(_) if fs::read(path).is_ok_and(|found| found == bytes) => Ok(()),
+        found => write(path, bytes, found.unwrap_or(otherwise)),
+    }
 }
 
 fn permissions(mode: u32) -> Mode {

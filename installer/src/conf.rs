@@ -215,6 +215,11 @@ mod tests {
         let beside = root.path().join("web/a.js.new");
         conf.write().unwrap();
         assert_eq!(access(&beside).0, MODE);
+        let number = || beside.metadata().unwrap().ino();
+        let before = number();
+        conf.write().unwrap();
+        assert_eq!(before, number(), "it says so already");
+        fs::write(&beside, "of the release before").unwrap();
         let expected = narrow(&beside, 0o600);
         conf.write().unwrap();
         assert_eq!((fs::read_to_string(&beside).unwrap().as_str(), access(&beside)), (WANTED, expected));

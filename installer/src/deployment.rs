@@ -87,7 +87,12 @@ impl Deployment {
     ) -> Result<()> {
         let stack = installation.stack_name();
         engine.wait_healthy(stack, before, limit, phase)?;
-        let others = self.changed(&engine.services(stack)?);
+        self.require_told(stack, &engine.services(stack)?)
+    }
+
+    /// An engine that took an update back runs what was there before, and that may be well.
+    fn require_told(&self, stack: &str, running: &[Service]) -> Result<()> {
+        let others = self.changed(running);
         if others.is_empty() {
             return Ok(());
         }
@@ -226,6 +231,31 @@ impl Surroundings for Scene<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_runs_must_be_what_was_told() {
+        let services = [("web", "new"), ("redis", "same")].map(|(name, told)| (name.into(), told.into()));
+        let rendered = Rendered {
+            json: String::new(),
+            digest: String::new(),
+            services: services.into(),
+            images: BTreeMap::new(),
+            bind_sources: std::collections::BTreeSet::new(),
+        };
+        let deployment = Deployment { rendered, objects: BTreeMap::new(), secrets: Vec::new() };
+        let service = |name: &str, told: &str| Service {
+            name: name.to_owned(),
+            told: told.to_owned(),
+            ..Service::default()
+        };
+        let judged = |running: &[Service]| deployment.require_told("acme", running);
+        judged(&[service("web", "new"), service("redis", "same")]).unwrap();
+        for running in [vec![service("web", "old"), service("redis", "same")], vec![service("redis", "same")]]
+        {
+            let Err(Error::StackUnhealthy { services, .. }) = judged(&running) else { panic!("{running:?}") };
+            assert_eq!(services.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["web"]);
+        }
+    }
 
     #[test]
     fn an_object_has_a_name_of_its_content_that_the_engine_takes() {

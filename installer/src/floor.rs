@@ -28,13 +28,16 @@ impl Floor {
         Ok(read(places)?.remove(product))
     }
 
-    /// An older version, or an older build of the same.
+    /// An older version, or an older build of the same. `than` says what this one is.
     pub fn refuse_older(&self, manifest: &Manifest, than: &'static str) -> Result<()> {
-        let (lowest, found) = (&self.version, &manifest.version);
-        let (lowest, found) = match found.cmp(lowest) {
-            Ordering::Less => (lowest.to_string(), found.to_string()),
-            Ordering::Equal if manifest.created < self.created => {
-                (format!("{lowest}, built {}", self.created), format!("{found}, built {}", manifest.created))
+        self.refuse(&manifest.version, manifest.created, than)
+    }
+
+    fn refuse(&self, version: &Version, created: Utc, than: &'static str) -> Result<()> {
+        let (lowest, found) = match version.cmp(&self.version) {
+            Ordering::Less => (self.version.to_string(), version.to_string()),
+            Ordering::Equal if created < self.created => {
+                (format!("{}, built {}", self.version, self.created), format!("{version}, built {created}"))
             }
             _ => return Ok(()),
         };
@@ -85,6 +88,26 @@ mod tests {
             license: None,
             previous: None,
         }
+    }
+
+    #[test]
+    fn what_is_older_is_refused_a_build_of_the_same_version_too() {
+        let floor = Floor::from(&installed("5.2.0", "2026-11-02T00:00:00Z"));
+        let judged = |version: &str, created: &str| {
+            floor.refuse(&version.parse().unwrap(), created.parse().unwrap(), "was installed here before")
+        };
+        for (version, created) in [
+            ("5.2.0", "2026-11-02T00:00:00Z"),
+            ("5.2.0", "2026-11-03T00:00:00Z"),
+            ("5.10.0", "2026-01-01T00:00:00Z"),
+        ] {
+            judged(version, created).unwrap();
+        }
+        let refused = judged("5.1.9", "2026-12-01T00:00:00Z").unwrap_err().to_string();
+        assert!(refused.contains("older than what was installed here before"), "{refused}");
+        assert!(refused.contains("expected at least 5.2.0\n  found    5.1.9"), "{refused}");
+        let refused = judged("5.2.0", "2026-11-01T00:00:00Z").unwrap_err().to_string();
+        assert!(refused.contains("5.2.0, built 2026-11-02T00:00:00Z"), "{refused}");
     }
 
     #[test]

@@ -46,8 +46,7 @@ pub fn create_folder(path: &Path, mode: u32) -> Result<()> {
     }
     let parent = folder_of(path);
     create_folder(&parent, mode)?;
-    // closed from the first moment on: whoever is killed before the next call leaves no folder that others can read
-    match fs::DirBuilder::new().mode(mode).create(path) {
+    match make_folder(path, mode) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
             return Err(Error::io("create the folder", path)(error));
         }
@@ -56,6 +55,11 @@ pub fn create_folder(path: &Path, mode: u32) -> Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
         .map_err(Error::io("create the folder", path))?;
     sync_folder(&parent)
+}
+
+/// Closed from the first moment on: whoever is killed right after it leaves no folder that others can read.
+fn make_folder(path: &Path, mode: u32) -> std::io::Result<()> {
+    fs::DirBuilder::new().mode(mode).create(path)
 }
 
 /// Removes a folder with all that is in it, if it is there; gone from the disk, too, when this returns.
@@ -84,6 +88,14 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_is_closed_before_anything_else_is_done_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("closed");
+        make_folder(&path, 0o700).unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    }
 
     #[test]
     fn a_file_is_replaced_whole_with_the_mode_asked_for() {

@@ -171,3 +171,18 @@ fn is_going(error: &DockerError) -> bool {
 fn is_one_of(error: &DockerError, codes: &[u16]) -> bool {
     matches!(error, DockerError::DockerResponseServerError { status_code, .. } if codes.contains(status_code))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_goes_by_itself_is_no_failure_of_the_engine() {
+        let said = |status_code, message: &str| {
+            is_going(&DockerError::DockerResponseServerError { status_code, message: message.into() })
+        };
+        assert!(said(500, "network mt5s7a53eycbv3jrsrs5k8hvx not found"));
+        assert!(!said(500, "could not write to the disk"));
+        assert!(!said(403, "network x not found"));
+    }
+}
